@@ -1,0 +1,62 @@
+# git-gate: build, test, install. One Makefile, not recursive; O= keeps builds apart (O=build/asan).
+O       ?= build
+PREFIX  ?= /usr/local
+DESTDIR ?=
+CC      ?= gcc
+VERSION := 0.1.0
+
+PKGS    := libsystemd jansson
+LIBEV   ?= -lev
+WARN    := -Wall -Wextra -Wconversion -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wwrite-strings
+HARDEN  := -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fPIE
+DEFS     = -DGG_VERSION='"$(VERSION)"' -DGG_HOOK_PATH='"$(PREFIX)/libexec/git-gate/hooks"' \
+	   -DGG_LIBEXEC='"$(PREFIX)/libexec/git-gate"'
+# -fno-strict-aliasing: the macros of libev's header break the rule, and its manual says so
+ALL_CF   = -std=gnu17 -D_GNU_SOURCE -I. -O2 -g $(WARN) $(HARDEN) -fno-strict-aliasing $(DEFS) \
+	   $(shell pkg-config --cflags $(PKGS)) $(CFLAGS) $(SAN)
+ALL_LD   = -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(LDFLAGS) $(SAN)
+
+# Debian packages: to build and run, and to test
+DEPS      := gcc make pkg-config git libev-dev libproc2-dev libsystemd-dev libjansson-dev
+TEST_DEPS := libcriterion-dev zlib1g-dev perl python3 iproute2 util-linux procps strace clang clang-tidy cppcheck \
+	     shellcheck valgrind libclang-rt-14-dev jgit-cli default-jre-headless python3-dulwich python3-pygit2 \
+	     systemd systemd-container crun runc busybox-static
+
+objects  = $(patsubst %.c,$(O)/%.o,$(wildcard $(1)))
+BASE    := $(call objects,base/*.c)
+GATE    := $(call objects,cli/*.c supervisor/*.c reaper/*.c) $(O)/daemon-wrap/argv.o $(O)/daemon-wrap/status.o
+SESSION := $(call objects,daemon-wrap/*.c)
+HOOK    := $(call objects,hooks/*.c)
+TORTURE := $(call objects,tests/torture/*.c)
+# what decides and does nothing: `make check-pure` looks at what these import
+PURE    := $(addprefix $(O)/,reaper/classify.o reaper/policy.o reaper/escalate.o reaper/leftover.o reaper/tell.o \
+	   daemon-wrap/request.o daemon-wrap/status.o base/text.o base/addr.o cli/format.o)
+UNIT    := $(call objects,tests/unit/*.c) $(sort $(BASE) $(PURE) $(O)/daemon-wrap/argv.o $(O)/supervisor/setup.o \
+	   $(O)/supervisor/loglines.o)
+PROGS   := $(O)/git-gate $(O)/git-gate-session $(O)/git-gate-hook $(O)/git-gate-torture
+FUZZERS := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/*.c))
+
+.PHONY: all test check-asan check-static check-pure check-valgrind fuzz bench run deps test-deps install uninstall clean
+.DELETE_ON_ERROR:
+
+all: $(PROGS) $(O)/hooks/pre-receive
+
+$(O)/git-gate: $(GATE) $(BASE)
+	$(CC) $(ALL_LD) -o $@ $^ $(LIBEV) -lproc2 $(shell pkg-config --libs $(PKGS))
+$(O)/git-gate-session: $(SESSION) $(BASE)
+	$(CC) $(ALL_LD) -o $@ $^
+$(O)/git-gate-hook: $(HOOK)
+	$(CC) $(ALL_LD) -o $@ $^
+$(O)/git-gate-torture: $(TORTURE) $(BASE)
+	$(CC) $(ALL_LD) -o $@ $^ $(shell pkg-config --libs jansson)
+$(O)/unit: $(UNIT)
+	$(CC) $(ALL_LD) -o $@ $^ -lcriterion
+# the directory that core.hooksPath points at when git-gate runs from the build tree
+$(O)/hooks/pre-receive: $(O)/git-gate-hook
+	@mkdir -p $(@D)
+	ln -sf ../git-gate-hook $@
+
+$(O)/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CF) -MMD -MP -c -o $@ $<
+-include $(shell find $(O) -name '*.d' 2>/dev/null)
