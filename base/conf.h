@@ -1,0 +1,111 @@
+/*
+ * conf - the settings of a gate, read from git-config syntax by git itself.
+ * base/conf.def is the list; this header gives it a struct and the functions that fill it.
+ * Called by cli/ (run, check-config). Tested by tests/unit/conf.c and tests/process.
+ */
+#ifndef GG_BASE_CONF_H
+#define GG_BASE_CONF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "base/text.h"
+
+enum { GG_PROFILE_SIDECAR, GG_PROFILE_HOST };
+enum { GG_LOG_AUTO, GG_LOG_JOURNAL, GG_LOG_TEXT, GG_LOG_JSON };
+enum { GG_LEVEL_INFO, GG_LEVEL_DEBUG, GG_LEVEL_NOTICE, GG_LEVEL_WARNING, GG_LEVEL_ERR };
+enum { GG_MODE_ENFORCE, GG_MODE_OBSERVE };
+enum { GG_SCANNER_UNSET, GG_SCANNER_NONE };
+
+#ifndef GG_HOOK_PATH
+#define GG_HOOK_PATH "/usr/local/libexec/git-gate/hooks"
+#endif
+
+struct gg_list {
+	char **v;               /* owned */
+	size_t n;
+};
+
+/* Field names and units: see conf.def. Texts and lists are owned by the struct. */
+struct gg_conf {
+#define NUM(field, ...) int64_t field;
+#define FLAG(field, ...) bool field;
+#define TEXT(field, ...) char *field;
+#define PICK(field, ...) int field;
+#define LIST(field, ...) struct gg_list field;
+#include "base/conf.def"
+#undef NUM
+#undef FLAG
+#undef TEXT
+#undef PICK
+#undef LIST
+};
+
+/* One index for every setting, in the table's order: GG_KEY_idle_ms, … */
+enum gg_key {
+#define NUM(field, ...) GG_KEY_##field,
+#define FLAG(field, ...) GG_KEY_##field,
+#define TEXT(field, ...) GG_KEY_##field,
+#define PICK(field, ...) GG_KEY_##field,
+#define LIST(field, ...) GG_KEY_##field,
+#include "base/conf.def"
+#undef NUM
+#undef FLAG
+#undef TEXT
+#undef PICK
+#undef LIST
+	GG_NKEYS
+};
+
+/* The key as users write it ("deadline.idle") and its help text. */
+const char *gg_conf_key_name(enum gg_key k);
+const char *gg_conf_key_help(enum gg_key k);
+
+/*
+ * A configuration being read, with where each value came from and every error met.
+ * Life: gg_reader_init, then any number of _feed, then _finish, then _free. All pure but for allocation.
+ */
+struct gg_reader {
+	struct gg_conf conf;
+	char *origin[GG_NKEYS];         /* "default", "file /etc/git-gate/config", "command line"; owned */
+	char **error;                   /* ready for the user: "FILE: unknown key 'deadline.idel'; did you mean 'deadline.idle'?" */
+	size_t nerror;
+};
+
+int gg_reader_init(struct gg_reader *r);
+/*
+ * Take one key=value pair.
+ *   origin  "file PATH" or "command line"; borrowed
+ *   key     as git prints it, section and variable in any case
+ *   value   NULL for a key without '=' (true for a FLAG, an error elsewhere)
+ * Problems become error texts that name origin, key, and the cure: the nearest key, the units, the range, the choices.
+ * Returns 0 also then; -ENOMEM.
+ */
+int gg_reader_feed(struct gg_reader *r, const char *origin, const char *key, const char *value);
+/* The output of `git config --file F --null --list --show-origin`: origin NUL key [LF value] NUL … */
+int gg_reader_feed_git(struct gg_reader *r, const char *text, size_t n);
+/* Defaults that depend on other values (profile, control socket), relative paths, contradictions between settings. */
+int gg_reader_finish(struct gg_reader *r);
+void gg_reader_free(struct gg_reader *r);
+void gg_conf_free(struct gg_conf *c);
+
+/*
+ * Read FILE by running git (found through PATH), then the -c settings ("key=value"), then finish.
+ *   file    NULL: the default file, if it exists
+ * What is wrong goes to r->error, git's own words about a syntax error included. 0, -ENOMEM or -errno when git cannot
+ * be run (which is in r->error too).
+ */
+#define GG_CONF_FILE "/etc/git-gate/config"
+int gg_conf_load(struct gg_reader *r, const char *file, char *const *set, size_t nset);
+
+/* One effective value as text, as it would be written in the file. */
+void gg_conf_value(struct gg_buf *b, const struct gg_conf *c, enum gg_key k);
+
+/* check-config's listing: "key = value    # origin", one line each, aligned. */
+void gg_conf_print(FILE *to, const struct gg_reader *r);
+/* The table for --help: key, default, help. */
+void gg_conf_help(FILE *to);
+
+#endif

@@ -1,0 +1,190 @@
+/* confcheck - the end of reading a configuration: defaults that depend on others, paths, contradictions.
+ * Pure. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/un.h>
+
+#include "base/addr.h"
+#include "base/conf.h"
+#include "base/confkey.h"
+
+static bool is_set(const struct gg_reader *r, enum gg_key k)
+{
+	return strcmp(r->origin[k], "default") != 0;
+}
+
+/* "KEY (ORIGIN): ", or "KEY: " for a default. */
+static void name_key(struct gg_buf *b, const struct gg_reader *r, enum gg_key k)
+{
+	const char *origin = r->origin[k];
+
+	gg_buf_add(b, "%s", gg_conf_keys[k].name);
+	if (is_set(r, k)) {
+		gg_buf_add(b, " (");
+		gg_escape(b, origin, strlen(origin), 512);
+		gg_buf_add(b, ")");
+	}
+}
+
+static int wrong(struct gg_reader *r, enum gg_key k, const char *what)
+{
+	char name[2200];
+	struct gg_buf b = GG_BUF(name);
+
+	name_key(&b, r, k);
+	return gg_reader_error(r, "%s: %s", name, what);
+}
+
+static void apply_profile(struct gg_reader *r)
+{
+	for (enum gg_key k = 0; k < GG_NKEYS; k++)
+		if (gg_conf_keys[k].kind <= GG_KIND_COUNT && !is_set(r, k) &&
+		    r->conf.profile == GG_PROFILE_HOST)
+			*gg_conf_num(&r->conf, k) = gg_conf_keys[k].host;
+}
+
+static int set_control(struct gg_reader *r, const struct gg_place *place)
+{
+	char *path;
+
+	if (is_set(r, GG_KEY_control))
+		return 0;
+	if (!place->root && (!place->runtime_dir || *place->runtime_dir != '/'))
+		return wrong(r, GG_KEY_control,
+			     "has no default, because XDG_RUNTIME_DIR is not set; give it a path");
+	if (asprintf(&path, "%s/git-gate/control", place->root ? "/run" : place->runtime_dir) < 0)
+		return -ENOMEM;
+	free(r->conf.control);
+	r->conf.control = path;
+	return 0;
+}
+
+static int make_absolute(struct gg_reader *r, enum gg_key k, const char *cwd)
+{
+	char **at = gg_conf_text(&r->conf, k), *path;
+
+	if (**at == '/' || !**at) /* empty: set_control() found no default, and said so */
+		return 0;
+	if (!cwd)
+		return wrong(r, k,
+			     "is relative, and the current directory cannot be told; give an absolute path");
+	if (asprintf(&path, "%s/%s", strcmp(cwd, "/") == 0 ? "" : cwd, *at) < 0)
+		return -ENOMEM;
+	free(*at);
+	*at = path;
+	return 0;
+}
+
+/* The addresses of one key: "off" stands alone, none stands twice. Counts those that can be listened on. */
+static int check_addresses(struct gg_reader *r, enum gg_key k, size_t *naddr)
+{
+	const struct gg_list *l = gg_conf_list(&r->conf, k);
+	size_t n = 0;
+	int e = 0;
+
+	for (size_t i = 0; i < l->n && e == 0; i++) {
+		struct gg_addr a;
+		const char *why;
+
+		if (gg_addr_parse(l->v[i], &a, &why) < 0)
+			continue;
+		n++;
+		for (size_t j = 0; j < i && gg_addr_port(&a) != 0; j++)
+			if (strcmp(l->v[j], l->v[i]) == 0)
+				e = wrong(r, k, "names one address twice");
+	}
+	if (e == 0 && n && n != l->n)
+		e = wrong(r, k, "has both off and an address");
+	*naddr += n;
+	return e;
+}
+
+static int check_listen(struct gg_reader *r)
+{
+	char keys[512] = "";
+	struct gg_buf b = GG_BUF(keys);
+	size_t naddr = 0;
+	int e = 0;
+
+	for (enum gg_key k = 0; k < GG_NKEYS && e == 0; k++) {
+		if (gg_conf_keys[k].kind != GG_KIND_LIST_ADDR)
+			continue;
+		gg_buf_add(&b, "%s%s", b.len ? ", " : "", gg_conf_keys[k].name);
+		e = check_addresses(r, k, &naddr);
+	}
+	if (e == 0 && naddr == 0)
+		e = gg_reader_error(r, "nothing to listen on: no address in %s", keys);
+	return e;
+}
+
+static int check_services(struct gg_reader *r)
+{
+	if (r->conf.receive_pack || r->conf.upload_pack || r->conf.upload_archive)
+		return 0;
+	return gg_reader_error(r, "nothing to serve: %s, %s and %s are all false",
+			       gg_conf_keys[GG_KEY_receive_pack].name, gg_conf_keys[GG_KEY_upload_pack].name,
+			       gg_conf_keys[GG_KEY_upload_archive].name);
+}
+
+/* The kernel counts these in seconds. */
+static int check_seconds(struct gg_reader *r)
+{
+	static const enum gg_key keys[] = { GG_KEY_keep_idle_ms, GG_KEY_keep_interval_ms };
+	int e = 0;
+
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]) && e == 0; i++)
+		if (*gg_conf_num(&r->conf, keys[i]) % 1000)
+			e = wrong(r, keys[i], "is not in whole seconds");
+	return e;
+}
+
+/* A deadline that was set beyond the end of every session would never come. Untouched defaults may. */
+static int check_session(struct gg_reader *r)
+{
+	static const enum gg_key keys[] = { GG_KEY_init_ms, GG_KEY_commands_ms, GG_KEY_pack_start_ms,
+					    GG_KEY_idle_ms, GG_KEY_hook_ms,	GG_KEY_work_ms };
+	char what[128];
+	int e = 0;
+
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]) && e == 0; i++) {
+		int64_t v = *gg_conf_num(&r->conf, keys[i]);
+		struct gg_buf b = GG_BUF(what);
+
+		if (!is_set(r, keys[i]) || v == GG_NEVER || v <= r->conf.session_ms)
+			continue;
+		gg_duration_add(&b, v);
+		gg_buf_add(&b, " is longer than %s, ", gg_conf_keys[GG_KEY_session_ms].name);
+		gg_duration_add(&b, r->conf.session_ms);
+		e = wrong(r, keys[i], what);
+	}
+	return e;
+}
+
+static int check_control(struct gg_reader *r)
+{
+	char what[64];
+	size_t max = sizeof(((struct sockaddr_un *)NULL)->sun_path) - 1;
+	struct gg_buf b = GG_BUF(what);
+
+	if (strlen(r->conf.control) <= max)
+		return 0;
+	gg_buf_add(&b, "a socket's path has at most %zu bytes", max);
+	return wrong(r, GG_KEY_control, what);
+}
+
+int gg_reader_settle(struct gg_reader *r, const struct gg_place *place)
+{
+	static int (*const checks[])(struct gg_reader *) = { check_control, check_listen, check_services,
+							     check_seconds, check_session };
+	int e;
+
+	apply_profile(r);
+	e = set_control(r, place);
+	for (enum gg_key k = 0; k < GG_NKEYS && e == 0; k++)
+		if (gg_conf_keys[k].kind == GG_KIND_PATH)
+			e = make_absolute(r, k, place->cwd);
+	for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]) && e == 0; i++)
+		e = checks[i](r);
+	return e;
+}

@@ -1,0 +1,55 @@
+/*
+ * event - everything the gate says about itself goes through here: one record, to the journal with fields, or to
+ * stderr as text or JSON lines. base/event.def is the list.
+ *
+ * Never blocks: a sink that takes nothing loses the record, the loss is counted, and log.dropped says how many once
+ * something can be written again. errno is preserved. Outside text in fields and messages is escaped and bounded here, for every
+ * sink. Not for pure or base code. One thread.
+ */
+#ifndef GG_BASE_EVENT_H
+#define GG_BASE_EVENT_H
+
+#include <stdint.h>
+#include <stdio.h>
+
+enum gg_event_id {
+#define EV(ID, ...) GG_EV_##ID,
+#include "base/event.def"
+#undef EV
+	GG_NEVENTS
+};
+
+/*
+ * The fields of a record. NULL and, for numbers, a negative value mean absent. In the journal each is GIT_GATE_ and the
+ * upper-case name (_LIMIT_USEC, _QUIET_USEC and _AGE_USEC in microseconds); in JSON lines the lower-case name as here.
+ */
+struct gg_fields {
+	const char *session, *transport, *service, *repo, *peer, *phase, *reason, *key, *steps, *pids;
+	int64_t limit_ms, quiet_ms, age_ms, bytes_in, bytes_out;
+};
+
+#define GG_NO_FIELDS .limit_ms = -1, .quiet_ms = -1, .age_ms = -1, .bytes_in = -1, .bytes_out = -1
+
+const char *gg_event_name(enum gg_event_id id);
+
+/*
+ * Choose the sink. Called once, before the first event; without it text goes to stderr.
+ *   log, level   as in conf.h (GG_LOG_…, GG_LEVEL_…)
+ *   instance     this gate's id, in every record as GIT_GATE_INSTANCE; copied
+ * GG_LOG_AUTO: the journal if $JOURNAL_STREAM names fd 2, else text. GG_LOG_JOURNAL falls back to text on stderr for each
+ * record that journald does not take, and uses it again as soon as it does. Text carries a "<5>" prefix when fd 2 is
+ * the journal's stream.
+ */
+void gg_event_setup(int log, int level, const char *instance);
+
+/* Write one event. fields may be NULL. The message is one line, lower case, no full stop. */
+void gg_event(enum gg_event_id id, const struct gg_fields *fields, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* How many records were lost so far, whatever the sink. */
+uint64_t gg_event_dropped(void);
+
+/* The message catalog (systemd's format) and the list for the manual, from the table. */
+void gg_event_catalog(FILE *to);
+
+#endif
