@@ -1,0 +1,142 @@
+/* escalate - the steps by which a session is ended. See escalate.h. */
+#include "reaper/escalate.h"
+
+const char *gg_step_name(enum gg_step s)
+{
+	static const char *const names[GG_NSTEPS] = {
+		[GG_STEP_NONE] = "none",
+		[GG_STEP_HANGUP] = "hangup",
+		[GG_STEP_HALF_CLOSE] = "half-close",
+		[GG_STEP_SHUTDOWN] = "shutdown",
+		[GG_STEP_KILL_HOOK] = "kill-hook",
+		[GG_STEP_KILL_LEAF] = "kill-leaf",
+		[GG_STEP_HANGUP_GIT] = "hangup-git",
+		[GG_STEP_KILL_GIT] = "kill-git",
+		[GG_STEP_RESUME] = "resume",
+		[GG_STEP_STRAY] = "stray",
+	};
+
+	return names[s];
+}
+
+bool gg_step_target(enum gg_step s, const struct gg_snap *snap, size_t i)
+{
+	const struct gg_proc *p = &snap->v[i];
+	bool trunk = p->role == GG_ROLE_SESSION || p->role == GG_ROLE_DAEMON || p->role == GG_ROLE_RECEIVE_PACK ||
+		     p->role == GG_ROLE_UPLOAD_PACK;
+
+	if (!gg_proc_alive(p))
+		return false;
+	switch (s) {
+	case GG_STEP_HANGUP:
+		return trunk || p->role == GG_ROLE_GIT;
+	case GG_STEP_KILL_HOOK:
+		return gg_in_hook(snap, i);
+	case GG_STEP_KILL_LEAF:
+		return !trunk;
+	case GG_STEP_HANGUP_GIT:
+		return trunk;
+	case GG_STEP_KILL_GIT:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static bool any_target(enum gg_step s, const struct gg_snap *snap)
+{
+	for (size_t i = 0; i < snap->n; i++)
+		if (gg_step_target(s, snap, i))
+			return true;
+	return false;
+}
+
+/* Kill, look, kill again: a subtree may fork while it is being killed. */
+static enum gg_step kill_hook(struct gg_ending *e, int64_t now, int64_t round_ms, int64_t grace, int64_t *ret_next)
+{
+	*ret_next = now + round_ms;
+	e->quiet_rounds = 0;
+	if (e->rounds < GG_KILL_ROUNDS) {
+		e->rounds++;
+		e->acted_ms = now;
+		return GG_STEP_KILL_HOOK;
+	}
+	*ret_next = now + grace;
+	if (e->strayed)
+		return GG_STEP_NONE;
+	e->strayed = true;
+	return GG_STEP_STRAY;
+}
+
+static enum gg_step first_step(struct gg_ending *e, const struct gg_snap *snap, const struct gg_view *view)
+{
+	e->level = 1;
+	switch (view->phase) {
+	case GG_PHASE_REQUEST:
+	case GG_PHASE_COMMANDS:
+	case GG_PHASE_PACK_START:
+		return GG_STEP_HANGUP;
+	case GG_PHASE_PACK:
+		return GG_STEP_HALF_CLOSE;
+	case GG_PHASE_SENDING:
+		return GG_STEP_SHUTDOWN;
+	default:
+		if (any_target(GG_STEP_KILL_LEAF, snap)) {
+			e->level = 2;
+			return GG_STEP_KILL_LEAF;
+		}
+		e->level = 3;
+		return GG_STEP_HANGUP_GIT;
+	}
+}
+
+static enum gg_step later_step(struct gg_ending *e, const struct gg_snap *snap)
+{
+	if (e->level < 2 && any_target(GG_STEP_KILL_LEAF, snap)) {
+		e->level = 2;
+		return GG_STEP_KILL_LEAF;
+	}
+	if (e->level < 3 && any_target(GG_STEP_HANGUP_GIT, snap)) {
+		e->level = 3;
+		return GG_STEP_HANGUP_GIT;
+	}
+	if (e->level < 4) {
+		e->level = 4;
+		return GG_STEP_KILL_GIT;
+	}
+	if (!e->strayed) {
+		e->level = 5;
+		e->strayed = true;
+		return GG_STEP_STRAY;
+	}
+	return GG_STEP_KILL_GIT;
+}
+
+enum gg_step gg_escalate(struct gg_ending *e, const struct gg_snap *snap, const struct gg_view *view,
+			 const struct gg_limits *lim, int64_t *ret_next_ms)
+{
+	int64_t now = snap->now_ms, round_ms = lim->grace / 10 > 10 ? lim->grace / 10 : 10;
+	enum gg_step step;
+
+	*ret_next_ms = now + lim->grace;
+	if (!view->alive)
+		return GG_STEP_NONE;
+	if (e->reason == GG_REASON_HOOK && (view->hook_pid != e->hook_pid || view->hook_tick != e->hook_tick) && view->hook_pid)
+		return GG_STEP_RESUME;          /* the next hook, with a deadline of its own */
+	if (view->phase == GG_PHASE_HOOK)
+		return kill_hook(e, now, round_ms, lim->grace, ret_next_ms);
+	if (e->rounds && e->quiet_rounds < 2) {
+		e->quiet_rounds++;
+		*ret_next_ms = now + round_ms;
+		return GG_STEP_NONE;
+	}
+	if (e->reason == GG_REASON_HOOK)
+		return GG_STEP_RESUME;
+	if (e->level && now < e->acted_ms + lim->grace) {
+		*ret_next_ms = e->acted_ms + lim->grace;
+		return GG_STEP_NONE;
+	}
+	step = e->level ? later_step(e, snap) : first_step(e, snap, view);
+	e->acted_ms = now;
+	return step;
+}

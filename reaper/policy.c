@@ -1,0 +1,270 @@
+/* policy - is this session stuck? See policy.h. */
+#include "reaper/policy.h"
+
+#include <string.h>
+
+#include "base/text.h"
+
+static const struct {
+	const char *name, *key;
+} reasons[GG_NREASONS] = {
+	[GG_REASON_NONE] = { "none", NULL },
+	[GG_REASON_INIT] = { "init", "deadline.init" },
+	[GG_REASON_COMMANDS] = { "commands", "deadline.commands" },
+	[GG_REASON_PACK_START] = { "pack-start", "deadline.packStart" },
+	[GG_REASON_IDLE] = { "idle", "deadline.idle" },
+	[GG_REASON_NOT_READING] = { "not-reading", "deadline.idle" },
+	[GG_REASON_TRICKLE] = { "trickle", "rate.min" },
+	[GG_REASON_HOOK] = { "hook", "deadline.hook" },
+	[GG_REASON_WORK] = { "work", "deadline.work" },
+	[GG_REASON_SESSION] = { "session", "deadline.session" },
+	[GG_REASON_PEER_GONE] = { "peer-gone", "deadline.idle" },
+	[GG_REASON_DRAIN] = { "drain", "deadline.drain" },
+	[GG_REASON_OPERATOR] = { "operator", NULL },
+};
+
+const char *gg_reason_name(enum gg_reason r)
+{
+	return reasons[r].name;
+}
+
+const char *gg_reason_key(enum gg_reason r)
+{
+	return reasons[r].key;
+}
+
+static int64_t min64(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+static int64_t max64(int64_t a, int64_t b)
+{
+	return a > b ? a : b;
+}
+
+/* now + ms without overflow for GG_NEVER. */
+static int64_t after(int64_t now, int64_t ms)
+{
+	return ms == GG_NEVER ? GG_NEVER : now + ms;
+}
+
+int64_t gg_policy_period(const struct gg_limits *lim)
+{
+	int64_t shortest = min64(min64(lim->init, lim->commands), min64(lim->pack_start, lim->idle));
+
+	shortest = min64(shortest, min64(lim->hook, lim->rate_min ? lim->rate_window / GG_SLICES : GG_NEVER));
+	return min64(max64(shortest / 8, 50), 1000);
+}
+
+int64_t gg_policy_next_sample(const struct gg_limits *lim, int64_t now_ms)
+{
+	return (now_ms / lim->period + 1) * lim->period;
+}
+
+void gg_track_init(struct gg_track *t, int64_t now_ms)
+{
+	memset(t, 0, sizeof(*t));
+	t->accepted_ms = t->moved_ms = t->slice_ms = now_ms;
+	t->looked_ms = t->since_ms = -1;
+	t->phase = GG_PHASE_REQUEST;
+}
+
+/* Nothing seen so far agrees with what is now. */
+static void start_again(struct gg_track *t)
+{
+	t->since_ms = -1;
+	t->looks = 0;
+}
+
+/*
+ * A pause between two drops of a trickle counts as part of it where the client should be sending, or reading, all the time. Before the pack it
+ * may count objects for as long as deadline.packStart says, and a few commands followed by silence are no trickle.
+ */
+static bool may_not_pause(enum gg_phase phase)
+{
+	return phase == GG_PHASE_PACK || phase == GG_PHASE_SENDING;
+}
+
+/* Close a slice of rate.window when it is over. What was too slow must be looked at before it counts. */
+static void judge_rate(struct gg_track *t, int64_t now, const struct gg_limits *lim)
+{
+	int64_t elapsed = now - t->slice_ms;
+	uint64_t moved = t->received + t->acked - t->slice_bytes;
+
+	if (!lim->rate_min || elapsed < lim->rate_window / GG_SLICES || t->slow_pending)
+		return;
+	if (moved * 1000 >= (uint64_t)lim->rate_min * (uint64_t)elapsed) {
+		t->slow = 0;
+		t->slow_bytes = 0;
+	} else if (moved || (t->slow && may_not_pause(t->phase))) {
+		t->slow_pending = true;
+		return;
+	}
+	t->slice_ms = now;
+	t->slice_bytes = t->received + t->acked;
+}
+
+static void finish_slice(struct gg_track *t, bool clients_fault, int64_t now)
+{
+	t->slow_pending = false;
+	t->slow = clients_fault ? t->slow + 1 : 0;
+	t->slow_bytes = clients_fault ? t->slow_bytes + (t->received + t->acked - t->slice_bytes) : 0;
+	t->slice_ms = now;
+	t->slice_bytes = t->received + t->acked;
+}
+
+bool gg_policy_sample(struct gg_track *t, const struct gg_snap *snap, const struct gg_limits *lim, int64_t *ret_next_ms)
+{
+	const struct gg_tcp *tcp = &snap->tcp;
+	int64_t now = snap->now_ms, due;
+	bool look;
+
+	if (tcp->valid) {
+		bool read_some = tcp->acked != t->acked, sent_some = tcp->received != t->received;
+
+		/* a client that does not read is not excused by what it sends into our buffer meanwhile */
+		if (read_some || (sent_some && t->phase != GG_PHASE_SENDING)) {
+			t->moved_ms = now;
+			if (t->phase != GG_PHASE_REQUEST && t->phase != GG_PHASE_HOOK)
+				start_again(t);
+		}
+		t->received = tcp->received;
+		t->acked = tcp->acked;
+	}
+	judge_rate(t, now, lim);
+	if (t->phase == GG_PHASE_REQUEST && !t->request_bytes)
+		due = t->looks ? t->look_ms : after(t->accepted_ms, lim->init);
+	else if (t->since_ms >= 0)
+		due = t->look_ms;
+	else if (tcp->valid && min64(tcp->recv_age_ms, tcp->sent_age_ms) < lim->period / 2)
+		due = now + lim->period;        /* moving: nothing to find out */
+	else
+		due = now;
+	due = min64(due, after(t->accepted_ms, lim->session));
+	look = due <= now || t->slow_pending;
+	*ret_next_ms = min64(gg_policy_next_sample(lim, now), max64(due, now + 1));
+	return look;
+}
+
+/* The limit of a phase in the client's turn, and the reason to give. */
+static int64_t client_limit(const struct gg_track *t, const struct gg_snap *snap, const struct gg_view *view,
+			    const struct gg_limits *lim, enum gg_reason *ret)
+{
+	switch (view->phase) {
+	case GG_PHASE_COMMANDS:
+		*ret = GG_REASON_COMMANDS;
+		/*
+		 * Some commands have come. A client without side-band that has sent all of them looks the same and may be
+		 * counting objects: the longer of the two limits holds.
+		 */
+		if (t->request_bytes && snap->tcp.received > t->request_bytes && lim->pack_start > lim->commands) {
+			*ret = GG_REASON_PACK_START;
+			return lim->pack_start;
+		}
+		return lim->commands;
+	case GG_PHASE_PACK_START:
+		*ret = GG_REASON_PACK_START;
+		return lim->pack_start;
+	case GG_PHASE_PACK:
+		*ret = GG_REASON_IDLE;
+		return lim->idle;
+	default:
+		*ret = GG_REASON_NOT_READING;
+		return lim->idle;
+	}
+}
+
+static struct gg_verdict judge_request(struct gg_track *t, const struct gg_snap *snap, const struct gg_view *view,
+				       const struct gg_limits *lim)
+{
+	int64_t now = snap->now_ms, age = now - t->accepted_ms;
+
+	t->look_ms = max64(after(t->accepted_ms, lim->init), now + lim->period);
+	if (age < lim->init || !view->client_turn) {
+		t->looks = 0;
+		return (struct gg_verdict){ 0 };
+	}
+	t->looks++;
+	if (t->looks < 2)
+		return (struct gg_verdict){ 0 };
+	return (struct gg_verdict){ .reason = GG_REASON_INIT, .limit_ms = lim->init, .quiet_ms = age };
+}
+
+static struct gg_verdict judge_client(struct gg_track *t, const struct gg_snap *snap, const struct gg_view *view,
+				      const struct gg_limits *lim)
+{
+	struct gg_verdict v = { 0 };
+	enum gg_reason reason;
+	int64_t now = snap->now_ms, limit = client_limit(t, snap, view, lim, &reason);
+
+	t->look_ms = after(t->since_ms, limit);
+	if (t->slow >= GG_SLICES && t->slow_bytes * 1000 < (uint64_t)lim->rate_min * (uint64_t)lim->rate_window)
+		v = (struct gg_verdict){ GG_REASON_TRICKLE, lim->rate_window, now - t->moved_ms, false };
+	else if (limit != GG_NEVER && now - t->since_ms >= limit && t->looks >= 2)
+		v = (struct gg_verdict){ reason, limit, now - t->since_ms, false };
+	if (!v.reason)
+		return v;
+	/* unanswered retransmissions: the client's kernel is gone too, not only its program */
+	if (v.reason == GG_REASON_NOT_READING && snap->tcp.unacked && snap->tcp.retransmits >= 2)
+		v.reason = GG_REASON_PEER_GONE;
+	/*
+	 * Without the processes' system calls "it reads the client" is a guess. It is good enough when nothing moved at
+	 * all between two looks, nothing is queued, and nobody else of the session could be the one that waits.
+	 */
+	if (!view->certain && (snap->cut || snap->tcp.queued_in || (view->push && view->hook_pid))) {
+		t->look_ms = after(now, limit);
+		v.reason = GG_REASON_NONE;
+		v.doubted = true;
+	}
+	return v;
+}
+
+static struct gg_verdict judge_server(struct gg_track *t, int64_t now, const struct gg_view *view,
+				      const struct gg_limits *lim)
+{
+	int64_t limit = view->phase == GG_PHASE_HOOK ? lim->hook : lim->work;
+
+	/* the turn may go back to the client without a sign on the wire: look again, eight times in deadline.idle */
+	t->look_ms = min64(now + max64(lim->period, lim->idle / 8), max64(now + 1, after(t->since_ms, limit)));
+	if (limit == GG_NEVER || now - t->since_ms < limit || t->looks < 2)
+		return (struct gg_verdict){ 0 };
+	return (struct gg_verdict){ .reason = view->phase == GG_PHASE_HOOK ? GG_REASON_HOOK : GG_REASON_WORK,
+				    .limit_ms = limit, .quiet_ms = now - t->since_ms };
+}
+
+struct gg_verdict gg_policy_look(struct gg_track *t, const struct gg_snap *snap, const struct gg_view *view,
+				 const struct gg_limits *lim)
+{
+	int64_t now = snap->now_ms;
+	bool same = t->looked_ms >= 0 && t->since_ms >= 0 && t->phase == view->phase && t->client_turn == view->client_turn &&
+		    t->hook_pid == view->hook_pid && t->hook_tick == view->hook_tick;
+	bool busy = t->cpu_ticks != view->cpu_ticks || t->io_chars != view->io_chars;
+
+	/* a hook has one limit however busy it is; everything else is excused by work of the session's processes */
+	if (!same || (busy && view->phase != GG_PHASE_HOOK)) {
+		t->since_ms = now;
+		if (view->phase != GG_PHASE_REQUEST || t->phase != GG_PHASE_REQUEST)
+			t->looks = 0;
+	}
+	if (t->slow_pending)
+		finish_slice(t, view->client_turn && (view->phase == GG_PHASE_COMMANDS || may_not_pause(view->phase)), now);
+	t->phase = view->phase;
+	t->client_turn = view->client_turn;
+	t->hook_pid = view->hook_pid;
+	t->hook_tick = view->hook_tick;
+	t->cpu_ticks = view->cpu_ticks;
+	t->io_chars = view->io_chars;
+	t->looked_ms = now;
+
+	if (now - t->accepted_ms >= lim->session)
+		return (struct gg_verdict){ GG_REASON_SESSION, lim->session, now - t->accepted_ms, false };
+	if (view->phase == GG_PHASE_REQUEST)
+		return judge_request(t, snap, view, lim);
+	t->looks++;
+	if (view->fetch || view->phase == GG_PHASE_CLOSING) {
+		t->look_ms = now + max64(lim->period, lim->idle / 8);
+		return (struct gg_verdict){ 0 };
+	}
+	return view->client_turn ? judge_client(t, snap, view, lim) : judge_server(t, now, view, lim);
+}

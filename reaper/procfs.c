@@ -1,0 +1,210 @@
+/* procfs - single files below /proc/PID. See procfs.h. */
+#include "reaper/procfs.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+
+static uint64_t reads;
+
+uint64_t gg_procfs_reads(void)
+{
+	return reads;
+}
+
+static int read_file(const char *path, char *buf, size_t size, size_t *ret_len)
+{
+	AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
+	size_t len = 0;
+
+	reads++;
+	if (fd < 0)
+		return -errno;
+	while (len < size - 1) {
+		ssize_t k = read(fd, buf + len, size - 1 - len);
+
+		if (k < 0)
+			return -errno;
+		if (k == 0)
+			break;
+		len += (size_t)k;
+	}
+	buf[len] = 0;
+	if (ret_len)
+		*ret_len = len;
+	return 0;
+}
+
+int gg_procfs_read(pid_t pid, const char *file, char *buf, size_t size, size_t *ret_len)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, file);
+	return read_file(path, buf, size, ret_len);
+}
+
+int gg_procfs_link(pid_t pid, const char *name, char *buf, size_t size)
+{
+	char path[64];
+	ssize_t k;
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, name);
+	reads++;
+	k = readlink(path, buf, size - 1);
+	if (k < 0)
+		return -errno;
+	buf[k] = 0;
+	return 0;
+}
+
+int gg_procfs_socket(pid_t pid, int fd, uint64_t *ret_ino)
+{
+	char name[32], link[64];
+	unsigned long long ino;
+	int r;
+
+	snprintf(name, sizeof(name), "fd/%d", fd);
+	r = gg_procfs_link(pid, name, link, sizeof(link));
+	if (r < 0)
+		return r;
+	if (sscanf(link, "socket:[%llu]", &ino) != 1)
+		return -ENOTSOCK;
+	*ret_ino = ino;
+	return 0;
+}
+
+int gg_procfs_io(pid_t pid, uint64_t *ret_chars)
+{
+	unsigned long long rchar, wchar;
+	char text[512];
+	int r = gg_procfs_read(pid, "io", text, sizeof(text), NULL);
+
+	if (r < 0)
+		return r;
+	if (sscanf(text, "rchar: %llu wchar: %llu", &rchar, &wchar) != 2)
+		return -EINVAL;
+	*ret_chars = rchar + wchar;
+	return 0;
+}
+
+int gg_procfs_syscall(pid_t pid, pid_t tid, struct gg_syscall *ret)
+{
+	char path[64], text[256];
+	int r;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/syscall", (int)pid, (int)tid);
+	r = read_file(path, text, sizeof(text), NULL);
+	if (r < 0)
+		return r;
+	*ret = (struct gg_syscall){ .nr = -1, .arg0 = -1 };
+	if (!strncmp(text, "running", 7)) {
+		ret->running = true;
+		return 0;
+	}
+	/* "NR 0xARG0 0xARG1 …", or "-1 0xSP 0xPC" when blocked outside a system call */
+	if (sscanf(text, "%ld", &ret->nr) != 1)
+		return -EINVAL;
+	if (ret->nr >= 0 && sscanf(text, "%*d 0x%lx", (unsigned long *)&ret->arg0) != 1)
+		return -EINVAL;
+	return 0;
+}
+
+int gg_procfs_getenv(pid_t pid, const char *name, char *buf, size_t size)
+{
+	size_t len, nlen = strlen(name), cap = 256 * 1024;
+	AUTO_FREE char *env = malloc(cap);
+	int r;
+
+	if (!env)
+		return -ENOMEM;
+	r = gg_procfs_read(pid, "environ", env, cap, &len);
+	if (r < 0)
+		return r;
+	for (const char *p = env, *end = env + len; p < end; p += strlen(p) + 1) {
+		if (strncmp(p, name, nlen) || p[nlen] != '=')
+			continue;
+		if (strlen(p + nlen + 1) >= size)
+			return -ENODATA;
+		strcpy(buf, p + nlen + 1);
+		return 0;
+	}
+	return -ENODATA;
+}
+
+/* A thread's list of children may be long: PID 1 of a busy gate has thousands. *ret is owned by the caller. */
+static int read_children(pid_t pid, const char *tid, char **ret)
+{
+	char path[64];
+	size_t len;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%.16s/children", (int)pid, tid);
+	for (size_t cap = 4096; cap <= 16 << 20; cap *= 4) {
+		AUTO_FREE char *text = malloc(cap);
+		int r;
+
+		if (!text)
+			return -ENOMEM;
+		r = read_file(path, text, cap, &len);
+		if (r < 0)
+			return r;
+		if (len < cap - 1) {
+			*ret = gg_take_ptr(&text);
+			return 0;
+		}
+	}
+	return -E2BIG;
+}
+
+static int add_children(pid_t pid, const char *tid, pid_t **v, size_t *n, size_t *size)
+{
+	AUTO_FREE char *text = NULL;
+	char *p, *end;
+	int r = read_children(pid, tid, &text);
+
+	if (r < 0)
+		return r;
+	for (p = text;; p = end) {
+		long child = strtol(p, &end, 10);
+
+		if (end == p)
+			return 0;
+		if (*n == *size) {
+			size_t want = *size ? *size * 2 : 32;
+			pid_t *grown = realloc(*v, want * sizeof(*grown));
+
+			if (!grown)
+				return -ENOMEM;
+			*v = grown;
+			*size = want;
+		}
+		(*v)[(*n)++] = (pid_t)child;
+	}
+}
+
+int gg_procfs_children(pid_t pid, pid_t **v, size_t *n, size_t *size)
+{
+	char path[64];
+	AUTO_DIR DIR *dir = NULL;
+	struct dirent *e;
+	int r = 0;
+
+	snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
+	reads++;
+	dir = opendir(path);
+	if (!dir)
+		return -errno;
+	while (r == 0 && (e = readdir(dir))) {
+		if (e->d_name[0] == '.')
+			continue;
+		r = add_children(pid, e->d_name, v, n, size);
+		if (r == -ENOENT && atoi(e->d_name) == pid && access(path, F_OK) == 0)
+			r = -EOPNOTSUPP;        /* the process is there, the file is not */
+		else if (r == -ENOENT || r == -ESRCH)
+			r = 0;                  /* the thread has ended */
+	}
+	return r;
+}

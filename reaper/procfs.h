@@ -1,0 +1,38 @@
+/*
+ * procfs - single files below /proc/PID. Effect: reads only. Used by scan.c and cleanup.c.
+ * Every function returns 0 or -errno; -ENOENT and -ESRCH mean that the process is gone.
+ */
+#ifndef GG_REAPER_PROCFS_H
+#define GG_REAPER_PROCFS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* A whole small file, cut at size - 1 and NUL-terminated. */
+int gg_procfs_read(pid_t pid, const char *file, char *buf, size_t size, size_t *ret_len);
+/* A link such as "cwd" or "fd/0". */
+int gg_procfs_link(pid_t pid, const char *name, char *buf, size_t size);
+/* Inode of the socket behind a descriptor; -ENOTSOCK when it is something else. */
+int gg_procfs_socket(pid_t pid, int fd, uint64_t *ret_ino);
+/* rchar + wchar. */
+int gg_procfs_io(pid_t pid, uint64_t *ret_chars);
+
+/* What a thread is blocked in. */
+struct gg_syscall {
+	bool running;           /* on a CPU: number and fd are unknown */
+	long nr;                /* -1: blocked outside a system call */
+	long arg0;
+};
+int gg_procfs_syscall(pid_t pid, pid_t tid, struct gg_syscall *ret);
+
+/* Value of a variable in the environment a process was started with. -ENODATA: not set. */
+int gg_procfs_getenv(pid_t pid, const char *name, char *buf, size_t size);
+
+/* Append a process's children (of all its threads) to *v, which is grown. -EOPNOTSUPP: the kernel has no such files. */
+int gg_procfs_children(pid_t pid, pid_t **v, size_t *n, size_t *size);
+
+uint64_t gg_procfs_reads(void);
+
+#endif

@@ -1,0 +1,339 @@
+/* reaper - look at sessions that are due, judge them, end the stuck ones. See reaper.h. */
+#include "reaper/reaper.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/event.h"
+#include "base/text.h"
+#include "reaper/act.h"
+
+#define SCAN_FAILED_EVERY_MS 60000      /* one scan.failed a minute says as much as a thousand */
+#define KNOWN_MAX 1024                  /* processes of a session that are remembered */
+#define AFTER_MS 20                     /* between looks while the rest of an ended session goes away */
+
+void gg_session_fields(const struct gg_session *s, int64_t now_ms, struct gg_fields *ret)
+{
+	bool judged = s->verdict.reason != GG_REASON_NONE;
+
+	*ret = (struct gg_fields){
+		.session = s->id,
+		.transport = s->transport,
+		.service = s->service[0] ? s->service : NULL,
+		.repo = s->repo[0] ? s->repo : NULL,
+		.peer = s->peer,
+		.phase = gg_phase_name(judged ? s->verdict_phase : s->view.phase),
+		.reason = judged ? gg_reason_name(s->verdict.reason) : NULL,
+		.key = judged ? gg_reason_key(s->verdict.reason) : NULL,
+		.limit_ms = judged ? s->verdict.limit_ms : -1,
+		.quiet_ms = judged ? s->verdict.quiet_ms : -1,
+		.age_ms = now_ms - s->accepted_ms,
+		.bytes_in = (int64_t)s->tcp.received,
+		.bytes_out = (int64_t)s->tcp.acked,
+	};
+}
+
+static void scan_failed(struct gg_reaper *r, struct gg_session *s, int err, int64_t now)
+{
+	struct gg_fields f;
+
+	if (r->scan_failed_ms >= 0 && now - r->scan_failed_ms < SCAN_FAILED_EVERY_MS)
+		return;
+	r->scan_failed_ms = now;
+	gg_session_fields(s, now, &f);
+	gg_event(GG_EV_SCAN_FAILED, &f, "cannot look at the session's processes: %s; it is kept", strerror(-err));
+}
+
+static int compare_pids(const void *a, const void *b)
+{
+	pid_t x = *(const pid_t *)a, y = *(const pid_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* Once in a pass, and only when a session is in a phase in which it may have orphans. */
+static int fresh_orphans(struct gg_reaper *r)
+{
+	AUTO_FREE pid_t *roots = NULL;
+
+	if (r->orphans.fresh)
+		return 0;
+	roots = calloc(r->reg->n + 1, sizeof(*roots));
+	if (!roots)
+		return -ENOMEM;
+	for (size_t i = 0; i < r->reg->n; i++)
+		roots[i] = r->reg->v[i]->root;
+	qsort(roots, r->reg->n, sizeof(*roots), compare_pids);
+	return gg_scan_orphans(&r->orphans, roots, r->reg->n);
+}
+
+/* Remember who was seen, so that a process that later leaves the tree and its environment behind is still known. */
+static void remember(struct gg_session *s, const struct gg_snap *snap)
+{
+	size_t n = snap->n < KNOWN_MAX ? snap->n : KNOWN_MAX;
+	struct gg_ident *v = realloc(s->known, (n + 1) * sizeof(*v));
+
+	if (!v)
+		return;
+	for (size_t i = 0; i < n; i++)
+		v[i] = (struct gg_ident){ snap->v[i].pid, snap->v[i].start_tick };
+	s->known = v;
+	s->nknown = n;
+}
+
+static bool may_have_orphans(const struct gg_session *s)
+{
+	return s->root_gone || s->ending.reason || s->view.phase == GG_PHASE_HOOK || s->view.phase == GG_PHASE_WORK ||
+	       s->view.phase == GG_PHASE_CLOSING;
+}
+
+static int scan(struct gg_reaper *r, struct gg_session *s, struct gg_snap *snap)
+{
+	struct gg_scan_target t = { .id = s->id, .root = s->root, .root_tick = s->root_tick, .sock_ino = s->sock_ino,
+				    .known = s->known, .nknown = s->nknown };
+	bool orphans = may_have_orphans(s);
+	int err = orphans ? fresh_orphans(r) : 0;
+
+	if (err == 0)
+		err = gg_scan_procs(&t, orphans ? &r->orphans : NULL, snap);
+	if (err < 0)
+		return err;
+	gg_classify(snap, &s->view);
+	if (!orphans && may_have_orphans(s)) {
+		free(snap->v);
+		err = fresh_orphans(r);
+		if (err == 0)
+			err = gg_scan_procs(&t, &r->orphans, snap);
+		if (err < 0)
+			return err;
+		gg_classify(snap, &s->view);
+	}
+	remember(s, snap);
+	return 0;
+}
+
+int gg_reaper_look(struct gg_reaper *r, struct gg_session *s, int64_t now_ms, struct gg_snap *snap)
+{
+	int err;
+
+	*snap = (struct gg_snap){ .now_ms = now_ms };
+	r->orphans.fresh = false;
+	gg_scan_tcp(s->sock, &snap->tcp);
+	if (s->sock >= 0)
+		s->tcp = snap->tcp;
+	err = scan(r, s, snap);
+	if (err < 0)
+		snap->v = NULL;
+	return err;
+}
+
+static void say_stray(struct gg_session *s, const struct gg_snap *snap, const char *what)
+{
+	char mem[160];
+	struct gg_buf pids = GG_BUF(mem);
+	struct gg_fields f;
+
+	if (s->stray_logged)
+		return;
+	s->stray_logged = true;
+	for (size_t i = 0; i < snap->n; i++)
+		if (gg_proc_alive(&snap->v[i]))
+			gg_buf_add(&pids, "%s%d", pids.len ? "," : "", (int)snap->v[i].pid);
+	gg_session_fields(s, snap->now_ms, &f);
+	f.pids = pids.s;
+	gg_event(GG_EV_SESSION_STRAY, &f, "%s", what);
+}
+
+static void take_step(struct gg_reaper *r, struct gg_session *s, const struct gg_snap *snap)
+{
+	enum gg_step step = gg_escalate(&s->ending, snap, &s->view, &r->lim, &s->due_ms);
+
+	gg_act(s, step, snap, &s->view);
+	if (step == GG_STEP_STRAY)
+		say_stray(s, snap, "processes of the session cannot be ended");
+	if (step == GG_STEP_RESUME) {
+		/* the hook is gone, git reports that to the pusher and goes on; session.reaped follows at the end */
+		s->ending = (struct gg_ending){ 0 };
+		s->track.since_ms = -1;
+		s->due_ms = snap->now_ms + r->lim.period;
+	}
+}
+
+static void begin_ending(struct gg_reaper *r, struct gg_session *s, const struct gg_verdict *v, const struct gg_snap *snap)
+{
+	s->verdict = *v;
+	s->verdict_phase = s->view.phase;
+	s->ending = (struct gg_ending){ .reason = v->reason, .hook_pid = s->view.hook_pid, .hook_tick = s->view.hook_tick };
+	take_step(r, s, snap);
+}
+
+static void observed(struct gg_reaper *r, struct gg_session *s, const struct gg_verdict *v, int64_t now)
+{
+	struct gg_fields f;
+
+	s->track.look_ms = now + r->lim.period;
+	if (s->observed_since == s->track.since_ms)
+		return;
+	s->observed_since = s->track.since_ms;
+	r->reg->observed++;
+	gg_session_fields(s, now, &f);
+	f.phase = gg_phase_name(s->view.phase);
+	f.reason = gg_reason_name(v->reason);
+	f.key = gg_reason_key(v->reason);
+	f.limit_ms = v->limit_ms;
+	f.quiet_ms = v->quiet_ms;
+	gg_event(GG_EV_SESSION_OBSERVED, &f, "enforce would have ended the session now");
+}
+
+static void kept(struct gg_session *s, int64_t now)
+{
+	struct gg_fields f;
+
+	if (s->doubt_logged)
+		return;
+	s->doubt_logged = true;
+	gg_session_fields(s, now, &f);
+	gg_event(GG_EV_SESSION_KEPT, &f, "a deadline passed, but /proc does not show who waits for whom; the session is kept");
+}
+
+static void judge(struct gg_reaper *r, struct gg_session *s, struct gg_snap *snap)
+{
+	struct gg_verdict v;
+	int err;
+
+	gg_scan_tcp(s->sock, &snap->tcp);
+	if (s->sock >= 0)
+		s->tcp = snap->tcp;
+	if (!gg_policy_sample(&s->track, snap, &r->lim, &s->due_ms))
+		return;
+	err = scan(r, s, snap);
+	if (err < 0) {
+		snap->v = NULL;
+		s->due_ms = snap->now_ms + r->lim.period;
+		scan_failed(r, s, err, snap->now_ms);
+		return;
+	}
+	if (!s->view.certain && !r->reduced) {
+		r->reduced = true;
+		gg_event(GG_EV_SCAN_REDUCED, NULL, "system calls of sessions' processes cannot be read (hidepid, ptrace rules "
+						   "or another user); verdicts rest on sockets, CPU time and I/O alone");
+	}
+	v = gg_policy_look(&s->track, snap, &s->view, &r->lim);
+	s->due_ms = gg_policy_next_sample(&r->lim, snap->now_ms);
+	if (s->track.look_ms < s->due_ms)
+		s->due_ms = s->track.look_ms;
+	if (v.doubted)
+		kept(s, snap->now_ms);
+	else if (v.reason && r->observe)
+		observed(r, s, &v, snap->now_ms);
+	else if (v.reason)
+		begin_ending(r, s, &v, snap);
+}
+
+/* Only strays of hooks: nothing that git itself waits for. */
+static bool only_strays(const struct gg_snap *snap)
+{
+	for (size_t i = 0; i < snap->n; i++)
+		if (gg_proc_alive(&snap->v[i]) && !gg_in_hook(snap, i))
+			return false;
+	return true;
+}
+
+/* The root has exited and the connection was ended. Wait for the rest, or end it. */
+static void after_root(struct gg_reaper *r, struct gg_session *s, struct gg_snap *snap)
+{
+	int64_t now = snap->now_ms, since = now - s->ended_ms;
+	bool by_itself = !s->ending.reason && s->root_status == 0;
+	int err = scan(r, s, snap);
+
+	if (err < 0) {
+		snap->v = NULL;
+		s->due_ms = now + r->lim.period;
+		scan_failed(r, s, err, now);
+		return;
+	}
+	if (!s->view.alive) {
+		r->finish(s, r->arg);
+		return;
+	}
+	s->due_ms = now + AFTER_MS;
+	if (r->observe && !s->ending.reason) {
+		if (since >= r->lim.grace)
+			say_stray(s, snap, "processes outlived their session; observe mode leaves them alone");
+		s->due_ms = now + r->lim.period;
+		return;
+	}
+	if (since < AFTER_MS * 3)
+		return;                 /* they are about to notice that their parent or pipe is gone */
+	if (by_itself && only_strays(snap) && since < r->lim.hook) {
+		/* a hook left them behind in a push that went well: perhaps on purpose */
+		if (since >= r->lim.grace)
+			say_stray(s, snap, "a hook left processes behind; they are ended after deadline.hook");
+		s->due_ms = now + r->lim.period;
+		return;
+	}
+	if (s->ending.level < 2 && !s->ending.rounds)
+		s->ending.level = 2;    /* the connection is gone: nothing gentler is left than to hang up */
+	take_step(r, s, snap);
+	if (s->due_ms > now + r->lim.grace)
+		s->due_ms = now + r->lim.grace;
+}
+
+static void end_further(struct gg_reaper *r, struct gg_session *s, struct gg_snap *snap)
+{
+	int err;
+
+	gg_scan_tcp(s->sock, &snap->tcp);
+	if (s->sock >= 0)
+		s->tcp = snap->tcp;
+	err = scan(r, s, snap);
+	if (err < 0) {
+		snap->v = NULL;
+		s->due_ms = snap->now_ms + AFTER_MS;
+		scan_failed(r, s, err, snap->now_ms);
+		return;
+	}
+	if (!s->ending.level && !s->ending.rounds && s->view.alive)
+		s->verdict_phase = s->view.phase;       /* asked for from outside: this is the first look */
+	take_step(r, s, snap);
+}
+
+int64_t gg_reaper_pass(struct gg_reaper *r, int64_t now_ms)
+{
+	int64_t next = GG_NEVER;
+
+	r->orphans.fresh = false;
+	/* backwards: finish() takes the session out by moving the last one, already seen, into its place */
+	for (size_t i = r->reg->n; i-- > 0;) {
+		struct gg_session *s = r->reg->v[i];
+		struct gg_snap snap = { .now_ms = now_ms };
+		size_t before = r->reg->n;
+
+		if (s->due_ms <= now_ms) {
+			if (s->root_gone)
+				after_root(r, s, &snap);
+			else if (s->ending.reason)
+				end_further(r, s, &snap);
+			else
+				judge(r, s, &snap);
+			free(snap.v);
+		}
+		if (r->reg->n == before && s->due_ms < next)
+			next = s->due_ms;
+	}
+	return next;
+}
+
+void gg_reaper_end(struct gg_session *s, enum gg_reason reason, int64_t limit_ms, int64_t now_ms)
+{
+	if (s->ending.reason)
+		return;
+	s->due_ms = now_ms;
+	s->ending = (struct gg_ending){ .reason = reason };
+	if (s->root_gone)
+		return;         /* it has ended; what it left behind goes now */
+	s->verdict = (struct gg_verdict){ .reason = reason, .limit_ms = limit_ms, .quiet_ms = now_ms - s->track.moved_ms };
+	s->verdict_phase = s->view.phase;
+}

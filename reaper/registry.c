@@ -1,0 +1,134 @@
+/* registry - the sessions that live, and the last ones that ended. See registry.h. */
+#include "reaper/registry.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+
+int gg_registry_init(struct gg_registry *r)
+{
+	memset(r, 0, sizeof(*r));
+	r->ended = calloc(GG_HISTORY, sizeof(*r->ended));
+	return r->ended ? 0 : -ENOMEM;
+}
+
+static void session_free(struct gg_session *s)
+{
+	free(s->known);
+	free(s);
+}
+
+void gg_registry_free(struct gg_registry *r)
+{
+	for (size_t i = 0; i < r->n; i++)
+		session_free(r->v[i]);
+	free(r->v);
+	free(r->ended);
+	memset(r, 0, sizeof(*r));
+}
+
+struct gg_session *gg_registry_find(const struct gg_registry *r, const char *id)
+{
+	for (size_t i = 0; i < r->n; i++)
+		if (!strcmp(r->v[i]->id, id))
+			return r->v[i];
+	return NULL;
+}
+
+/* Random, so that ids of two gates, or of one before and after a restart, do not meet in a journal. */
+static void make_id(const struct gg_registry *r, char *id)
+{
+	uint32_t x;
+
+	do {
+		if (getrandom(&x, sizeof(x), 0) != (ssize_t)sizeof(x))
+			x = (uint32_t)time(NULL) ^ (uint32_t)r->ended_at * 2654435761u ^ (uint32_t)r->n;
+		snprintf(id, GG_ID_SIZE, "%08x", x);
+	} while (gg_registry_find(r, id));
+}
+
+struct gg_session *gg_registry_add(struct gg_registry *r, int64_t now_ms)
+{
+	struct gg_session *s;
+
+	if (r->n == r->size) {
+		size_t want = r->size ? r->size * 2 : 64;
+		struct gg_session **v = realloc(r->v, want * sizeof(*v));
+
+		if (!v)
+			return NULL;
+		r->v = v;
+		r->size = want;
+	}
+	s = calloc(1, sizeof(*s));
+	if (!s)
+		return NULL;
+	make_id(r, s->id);
+	s->transport = "git";
+	s->accepted_ms = now_ms;
+	s->accepted_real = time(NULL);
+	s->ended_ms = s->observed_since = -1;
+	s->sock = s->pidfd = -1;
+	gg_track_init(&s->track, now_ms);
+	r->v[r->n++] = s;
+	return s;
+}
+
+static void remember(struct gg_registry *r, const struct gg_session *s, int64_t now_ms)
+{
+	struct gg_ended *e = &r->ended[r->ended_at++ % GG_HISTORY];
+	bool reaped = s->verdict.reason != GG_REASON_NONE;
+
+	*e = (struct gg_ended){
+		.transport = s->transport,
+		.reason = s->verdict.reason,
+		.phase = reaped ? s->verdict_phase : s->view.phase,
+		.age_ms = (s->ended_ms >= 0 ? s->ended_ms : now_ms) - s->accepted_ms,
+		.quiet_ms = reaped ? s->verdict.quiet_ms : now_ms - s->track.moved_ms,
+		.limit_ms = reaped ? s->verdict.limit_ms : -1,
+		.time = time(NULL),
+		.bytes_in = s->tcp.received,
+		.bytes_out = s->tcp.acked,
+		.pid = s->root,
+		.status = s->root_status,
+		.refused = s->refused,
+	};
+	memcpy(e->id, s->id, sizeof(e->id));
+	memcpy(e->peer, s->peer, sizeof(e->peer));
+	memcpy(e->service, s->service, sizeof(e->service));
+	memcpy(e->repo, s->repo, sizeof(e->repo));
+	memcpy(e->steps, s->steps, sizeof(e->steps));
+	r->by_reason[s->verdict.reason]++;
+	r->reaped += reaped;
+}
+
+void gg_registry_end(struct gg_registry *r, struct gg_session *s, int64_t now_ms)
+{
+	for (size_t i = 0; i < r->n; i++) {
+		if (r->v[i] != s)
+			continue;
+		remember(r, s, now_ms);
+		r->v[i] = r->v[--r->n];
+		session_free(s);
+		return;
+	}
+}
+
+size_t gg_registry_serving(const struct gg_registry *r)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < r->n; i++)
+		n += !r->v[i]->root_gone;
+	return n;
+}
+
+const struct gg_ended *gg_registry_history(const struct gg_registry *r, size_t i)
+{
+	if (i >= r->ended_at || i >= GG_HISTORY)
+		return NULL;
+	return &r->ended[(r->ended_at - 1 - i) % GG_HISTORY];
+}

@@ -1,0 +1,378 @@
+/* scan - one session's processes and its client's socket. See scan.h. */
+#include "reaper/scan.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/sockios.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <linux/tcp.h>
+
+#include "base/cleanup.h"
+#include "base/pstat.h"
+#include "reaper/classify.h"
+#include "reaper/procfs.h"
+#include "reaper/proctable.h"
+
+#define THREADS_MAX 64          /* of one process that are looked at; git's unpackers use as many as there are CPUs */
+#define ARGV_MAX 1024           /* bytes of a command line that are read: enough for argv[0..3] */
+
+uint64_t gg_scan_reads(void)
+{
+	return gg_procfs_reads();
+}
+
+/* Processes still to be looked at, and the parent's place in the snapshot (-1: the gate). */
+struct queue {
+	pid_t *pid;
+	ssize_t *parent;
+	size_t n, size;
+};
+
+static void queue_free(struct queue *q)
+{
+	free(q->pid);
+	free(q->parent);
+}
+
+static int queue_add(struct queue *q, pid_t pid, ssize_t parent)
+{
+	if (q->n == q->size) {
+		size_t want = q->size ? q->size * 2 : 32;
+		pid_t *pids = realloc(q->pid, want * sizeof(*pids));
+		ssize_t *parents;
+
+		if (!pids)
+			return -ENOMEM;
+		q->pid = pids;
+		parents = realloc(q->parent, want * sizeof(*parents));
+		if (!parents)
+			return -ENOMEM;
+		q->parent = parents;
+		q->size = want;
+	}
+	q->pid[q->n] = pid;
+	q->parent[q->n++] = parent;
+	return 0;
+}
+
+static bool gone(int r)
+{
+	return r == -ENOENT || r == -ESRCH;
+}
+
+/* Which way, if any, a system call on the client's socket goes. */
+static bool is_read(long nr)
+{
+	return nr == SYS_read || nr == SYS_recvfrom || nr == SYS_recvmsg || nr == SYS_readv;
+}
+
+static bool is_write(long nr)
+{
+	return nr == SYS_write || nr == SYS_sendto || nr == SYS_sendmsg || nr == SYS_writev;
+}
+
+static bool is_poll(long nr)
+{
+#ifdef SYS_poll
+	if (nr == SYS_poll)
+		return true;
+#endif
+	return nr == SYS_ppoll;
+}
+
+/* Add one thread's evidence. 0, or -errno when the evidence cannot be had though the process is there. */
+static int look_at_thread(struct gg_proc *p, pid_t tid, uint64_t sock_ino)
+{
+	struct gg_syscall sc;
+	uint64_t ino;
+	int r = gg_procfs_syscall(p->pid, tid, &sc);
+
+	if (gone(r))
+		return 0;
+	if (r < 0)
+		return r;
+	p->running |= sc.running;
+	if (p->role == GG_ROLE_SESSION && is_poll(sc.nr))
+		p->reads_client = true;         /* it polls nothing but the client's socket */
+	if (sc.running || (!is_read(sc.nr) && !is_write(sc.nr)))
+		return 0;
+	r = gg_procfs_socket(p->pid, (int)sc.arg0, &ino);
+	if (gone(r) || r == -ENOTSOCK || (r == 0 && ino != sock_ino))
+		return 0;
+	if (r < 0)
+		return r;
+	p->reads_client |= is_read(sc.nr);
+	p->writes_client |= is_write(sc.nr);
+	return 0;
+}
+
+static int look_at_threads(struct gg_proc *p, uint64_t sock_ino)
+{
+	char path[64];
+	AUTO_DIR DIR *dir = NULL;
+	struct dirent *e;
+	int r = 0, seen = 0;
+
+	if (p->nlwp <= 1)
+		return look_at_thread(p, p->pid, sock_ino);
+	snprintf(path, sizeof(path), "/proc/%d/task", (int)p->pid);
+	dir = opendir(path);
+	if (!dir)
+		return errno == ENOENT ? 0 : -errno;
+	while (r == 0 && seen < THREADS_MAX && (e = readdir(dir)))
+		if (e->d_name[0] != '.' && ++seen)
+			r = look_at_thread(p, (pid_t)atoi(e->d_name), sock_ino);
+	return r;
+}
+
+/* Only those that may talk to the client are asked what they are blocked in. */
+static bool talks(enum gg_role role)
+{
+	return role == GG_ROLE_SESSION || role == GG_ROLE_DAEMON || role == GG_ROLE_RECEIVE_PACK ||
+	       role == GG_ROLE_UPLOAD_PACK || role == GG_ROLE_UNPACKER;
+}
+
+/* Fill *p. 1: seen; 0: it is gone, or not of this session; -errno. */
+static int look_at(pid_t pid, enum gg_role parent_role, uint64_t sock_ino, struct gg_proc *p)
+{
+	struct gg_pstat st;
+	char argv[ARGV_MAX];
+	size_t len = 0;
+	int r = gg_pstat_read(pid, &st);
+
+	if (gone(r))
+		return 0;
+	if (r < 0)
+		return r;
+	*p = (struct gg_proc){ .pid = pid, .ppid = st.ppid, .sid = st.sid, .start_tick = st.start_tick,
+			       .cpu_ticks = st.cpu_ticks, .state = st.state, .nlwp = st.nlwp };
+	r = gg_procfs_read(pid, "cmdline", argv, sizeof(argv), &len);
+	if (r < 0 && !gone(r))
+		return r;
+	p->role = gg_role_of(argv, len, parent_role, &p->hook);
+	if (!gg_proc_alive(p))
+		return 1;
+	if (gg_procfs_io(pid, &p->io_chars) == -EMFILE)
+		return -EMFILE;
+	if (talks(p->role)) {
+		r = look_at_threads(p, sock_ino);
+		if (r == -EMFILE || r == -ENFILE || r == -ENOMEM)
+			return r;
+		p->opaque = r < 0;
+	}
+	return 1;
+}
+
+static bool is_known(const struct gg_scan_target *t, const struct gg_ident *who)
+{
+	for (size_t i = 0; i < t->nknown; i++)
+		if (t->known[i].pid == who->pid && t->known[i].start_tick == who->start_tick)
+			return true;
+	return false;
+}
+
+static int add_start(struct queue *q, const struct gg_scan_target *t, const struct gg_orphans *orphans)
+{
+	struct gg_pstat st;
+	int r = gg_pstat_read(t->root, &st);
+
+	if (r == 0 && st.start_tick == t->root_tick)
+		r = queue_add(q, t->root, -1);
+	else if (gone(r))
+		r = 0;
+	for (size_t i = 0; r == 0 && orphans && i < orphans->n; i++) {
+		const struct gg_orphan *o = &orphans->v[i];
+
+		if (!o->gc && (o->sid == t->root || !strcmp(o->session, t->id) || is_known(t, &o->who)))
+			r = queue_add(q, o->who.pid, -1);
+	}
+	return r;
+}
+
+static int add_children(struct queue *q, pid_t pid, size_t at)
+{
+	AUTO_FREE pid_t *child = NULL;
+	size_t n = 0, size = 0;
+	int r = gg_procfs_children(pid, &child, &n, &size);
+
+	if (r == -EOPNOTSUPP) {
+		n = 0;
+		r = gg_proctable_children(pid, &child, &n, &size);
+	}
+	for (size_t i = 0; r == 0 && i < n; i++)
+		r = queue_add(q, child[i], (ssize_t)at);
+	return gone(r) ? 0 : r;
+}
+
+static int grow(struct gg_snap *snap, size_t *size)
+{
+	size_t want = *size ? *size * 2 : 8;
+	struct gg_proc *v;
+
+	if (snap->n < *size)
+		return 0;
+	v = realloc(snap->v, want * sizeof(*v));
+	if (!v)
+		return -ENOMEM;
+	snap->v = v;
+	*size = want;
+	return 0;
+}
+
+int gg_scan_procs(const struct gg_scan_target *t, const struct gg_orphans *orphans, struct gg_snap *snap)
+{
+	__attribute__((cleanup(queue_free))) struct queue q = { 0 };
+	size_t size = 0;
+	int r = add_start(&q, t, orphans);
+
+	snap->v = NULL;
+	snap->n = 0;
+	snap->cut = false;
+	for (size_t i = 0; r == 0 && i < q.n; i++) {
+		enum gg_role parent = q.parent[i] < 0 ? GG_ROLE_SESSION : snap->v[q.parent[i]].role;
+		struct gg_proc *p;
+
+		if (snap->n == GG_SCAN_MAX) {
+			snap->cut = true;
+			break;
+		}
+		r = grow(snap, &size);
+		if (r < 0)
+			break;
+		p = &snap->v[snap->n];
+		r = look_at(q.pid[i], parent, t->sock_ino, p);
+		if (r <= 0)
+			continue;
+		p->orphan = q.parent[i] < 0 && q.pid[i] != t->root;
+		r = add_children(&q, p->pid, snap->n++);
+	}
+	if (r < 0) {
+		free(snap->v);
+		snap->v = NULL;
+		snap->n = 0;
+	}
+	return r;
+}
+
+static const struct gg_orphan *find_orphan(const struct gg_orphans *o, size_t n, pid_t pid, uint64_t tick)
+{
+	for (size_t i = 0; i < n; i++)
+		if (o->v[i].who.pid == pid && o->v[i].who.start_tick == tick)
+			return &o->v[i];
+	return NULL;
+}
+
+/* 1: filled; 0: gone; -errno. A zombie is no orphan: the loop reaps it. */
+static int look_at_orphan(const struct gg_orphans *old, pid_t pid, struct gg_orphan *ret)
+{
+	const struct gg_orphan *known;
+	struct gg_pstat st;
+	char argv[ARGV_MAX];
+	size_t len = 0;
+	int r = gg_pstat_read(pid, &st);
+
+	if (gone(r) || (r == 0 && st.state == 'Z' && st.nlwp <= 1))
+		return 0;
+	if (r < 0)
+		return r;
+	known = find_orphan(old, old->n, pid, st.start_tick);
+	if (known) {
+		*ret = *known;
+		ret->sid = st.sid;
+		return 1;
+	}
+	*ret = (struct gg_orphan){ .who = { pid, st.start_tick }, .sid = st.sid };
+	if (gg_procfs_getenv(pid, "GIT_GATE_SESSION", ret->session, sizeof(ret->session)) < 0)
+		ret->session[0] = 0;
+	if (gg_procfs_read(pid, "cmdline", argv, sizeof(argv), &len) == 0)
+		ret->gc = st.sid == pid && gg_is_detached_gc(argv, len);
+	return 1;
+}
+
+static bool is_root(pid_t pid, const pid_t *roots, size_t n)
+{
+	size_t lo = 0, hi = n;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (roots[mid] == pid)
+			return true;
+		if (roots[mid] < pid)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return false;
+}
+
+int gg_scan_orphans(struct gg_orphans *o, const pid_t *roots, size_t nroots)
+{
+	AUTO_FREE pid_t *child = NULL;
+	AUTO_FREE struct gg_orphan *v = NULL;
+	size_t n = 0, size = 0, found = 0;
+	int r = gg_procfs_children(getpid(), &child, &n, &size);
+
+	if (r == -EOPNOTSUPP) {
+		n = 0;
+		r = gg_proctable_children(getpid(), &child, &n, &size);
+	}
+	if (r < 0)
+		return r;
+	v = calloc(n + 1, sizeof(*v));
+	if (!v)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++) {
+		if (is_root(child[i], roots, nroots))
+			continue;
+		r = look_at_orphan(o, child[i], &v[found]);
+		if (r < 0)
+			return r;
+		found += (size_t)r;
+	}
+	free(o->v);
+	o->v = gg_take_ptr(&v);
+	o->n = found;
+	o->size = n + 1;
+	o->fresh = true;
+	return 0;
+}
+
+void gg_orphans_free(struct gg_orphans *o)
+{
+	free(o->v);
+	*o = (struct gg_orphans){ 0 };
+}
+
+void gg_scan_tcp(int sock, struct gg_tcp *ret)
+{
+	struct tcp_info info;
+	socklen_t len = sizeof(info);
+	int n;
+
+	memset(ret, 0, sizeof(*ret));
+	memset(&info, 0, sizeof(info));
+	if (sock < 0)
+		return;
+	if (ioctl(sock, SIOCINQ, &n) == 0 && n > 0)
+		ret->queued_in = (uint32_t)n;
+	if (ioctl(sock, SIOCOUTQ, &n) == 0 && n > 0)
+		ret->queued_out = (uint32_t)n;
+	/* the fields up to bytes_received came with Linux 4.1 */
+	if (getsockopt(sock, IPPROTO_TCP, TCP_INFO, &info, &len) < 0 || len < offsetof(struct tcp_info, tcpi_segs_out))
+		return;
+	ret->valid = true;
+	ret->received = info.tcpi_bytes_received;
+	ret->acked = info.tcpi_bytes_acked;
+	ret->recv_age_ms = info.tcpi_last_data_recv;
+	ret->sent_age_ms = info.tcpi_last_data_sent;
+	ret->retransmits = info.tcpi_retransmits;
+	ret->unacked = info.tcpi_unacked;
+	/* TCP_ESTABLISHED is 1, TCP_SYN_RECV 3, TCP_FIN_WAIT1 and 2 are ours; the rest means that the client closed */
+	ret->peer_closed = info.tcpi_state == 7 || info.tcpi_state == 8 || info.tcpi_state == 9 || info.tcpi_state == 11;
+}

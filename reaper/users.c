@@ -1,0 +1,137 @@
+/* users - which processes use a repository, or may. See users.h. */
+#include "reaper/users.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "reaper/procfs.h"
+#include "reaper/proctable.h"
+
+#define FDS_MAX 1024            /* of one process that are looked at */
+
+struct gg_users {
+	struct gg_proctable_row *v;
+	size_t n;
+	int64_t boot_real_ms;   /* when the machine started, by the wall clock of now */
+};
+
+int gg_users_read(struct gg_users **ret)
+{
+	struct gg_users *u = calloc(1, sizeof(*u));
+	int r;
+
+	if (!u)
+		return -ENOMEM;
+	r = gg_proctable_read(&u->v, &u->n);
+	if (r < 0) {
+		free(u);
+		return r;
+	}
+	u->boot_real_ms = gg_clock_ms(CLOCK_REALTIME) - gg_clock_ms(CLOCK_BOOTTIME);
+	*ret = u;
+	return 0;
+}
+
+void gg_users_free(struct gg_users *u)
+{
+	if (!u)
+		return;
+	free(u->v);
+	free(u);
+}
+
+static int64_t start_of(const struct gg_users *u, const struct gg_proctable_row *p)
+{
+	return u->boot_real_ms + (int64_t)p->start_tick * 1000 / sysconf(_SC_CLK_TCK);
+}
+
+int64_t gg_users_start(const struct gg_users *u, pid_t pid)
+{
+	for (size_t i = 0; i < u->n; i++)
+		if (u->v[i].pid == pid)
+			return start_of(u, &u->v[i]);
+	return -1;
+}
+
+static bool inside(const char *path, const char *dir)
+{
+	size_t n = strlen(dir);
+
+	return !strncmp(path, dir, n) && (path[n] == 0 || path[n] == '/' || path[n] == ' ');
+}
+
+/* argv[0] is git, git-something, or a program that speaks git's formats itself; an unreadable one counts as git. */
+static bool is_git(pid_t pid, const char *dir, bool *ret_named)
+{
+	char argv[4096];
+	const char *name;
+	size_t len = 0;
+
+	*ret_named = false;
+	if (gg_procfs_read(pid, "cmdline", argv, sizeof(argv), &len) < 0 || !len)
+		return false;
+	*ret_named = memmem(argv, len, dir, strlen(dir)) != NULL;
+	name = strrchr(argv, '/');
+	name = name ? name + 1 : argv;
+	if (!strncmp(name, "git-gate", 8))
+		return false;           /* ours: what we run as git shows as git */
+	return !strncmp(name, "git", 3) || !strncmp(name, "jgit", 4);
+}
+
+static bool has_open_file(pid_t pid, const char *dir)
+{
+	char path[64], name[32], link[4096];
+	AUTO_DIR DIR *d = NULL;
+	struct dirent *e;
+	int seen = 0;
+
+	snprintf(path, sizeof(path), "/proc/%d/fd", (int)pid);
+	d = opendir(path);
+	while (d && seen++ < FDS_MAX && (e = readdir(d))) {
+		if (e->d_name[0] == '.')
+			continue;
+		snprintf(name, sizeof(name), "fd/%.16s", e->d_name);
+		if (gg_procfs_link(pid, name, link, sizeof(link)) == 0 && inside(link, dir))
+			return true;
+	}
+	return false;
+}
+
+static bool uses(pid_t pid, const char *dir)
+{
+	char link[4096];
+	bool named, git;
+	int r = gg_procfs_link(pid, "cwd", link, sizeof(link));
+
+	if (r == -ENOENT || r == -ESRCH)
+		return false;           /* gone, a zombie, or a kernel thread */
+	if (r == 0 && inside(link, dir))
+		return true;
+	git = is_git(pid, dir, &named);
+	if (r < 0)
+		return git || named;    /* somebody else's: all that is known is its command line */
+	if (git && !named && gg_procfs_getenv(pid, "GIT_DIR", link, sizeof(link)) == 0)
+		named = inside(link, dir);
+	return (git && named) || has_open_file(pid, dir);
+}
+
+int gg_users_of(const struct gg_users *u, const char *dir, int64_t **ret, size_t *ret_n)
+{
+	int64_t *v = calloc(u->n + 1, sizeof(*v));
+	size_t n = 0;
+
+	if (!v)
+		return -ENOMEM;
+	for (size_t i = 0; i < u->n; i++)
+		if (u->v[i].pid != getpid() && uses(u->v[i].pid, dir))
+			v[n++] = start_of(u, &u->v[i]);
+	*ret = v;
+	*ret_n = n;
+	return 0;
+}

@@ -1,0 +1,165 @@
+/* Tests of reaper/escalate.h: the steps, in their order and time. */
+#include <criterion/criterion.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "reaper/escalate.h"
+
+static const struct gg_limits lim = { .grace = 500 };
+
+enum { DAEMON, RECEIVE, UNPACKER, HOOK, CHILD, NPROCS };
+
+/* which: letters d r u h c. */
+static struct gg_snap make(const char *which, int64_t now, struct gg_proc *v)
+{
+	static const enum gg_role roles[NPROCS] = { GG_ROLE_DAEMON, GG_ROLE_RECEIVE_PACK, GG_ROLE_UNPACKER, GG_ROLE_HOOK,
+						    GG_ROLE_OTHER };
+	static const int parents[NPROCS] = { -1, DAEMON, RECEIVE, RECEIVE, HOOK };
+	struct gg_snap s = { .now_ms = now, .v = v };
+
+	for (int i = 0; i < NPROCS; i++)
+		if (strchr(which, "druhc"[i]))
+			v[s.n++] = (struct gg_proc){ .pid = 100 + i, .ppid = 100 + parents[i], .role = roles[i], .state = 'S',
+						     .nlwp = 1, .start_tick = 7, .hook = i == HOOK ? GG_HOOK_PRE_RECEIVE : 0 };
+	return s;
+}
+
+struct step {
+	int64_t at;             /* ms */
+	const char *which;      /* what is alive */
+	enum gg_phase phase;
+	enum gg_step want;
+};
+
+static void run(const char *name, enum gg_reason reason, const struct step *steps, size_t n)
+{
+	struct gg_ending e = { .reason = reason, .hook_pid = reason == GG_REASON_HOOK ? 103 : 0,
+			       .hook_tick = reason == GG_REASON_HOOK ? 7 : 0 };
+
+	for (size_t i = 0; i < n; i++) {
+		struct gg_proc v[NPROCS];
+		struct gg_snap s = make(steps[i].which, steps[i].at, v);
+		struct gg_view view;
+		int64_t next = -1;
+		enum gg_step got;
+
+		gg_classify(&s, &view);
+		view.phase = steps[i].phase;
+		got = gg_escalate(&e, &s, &view, &lim, &next);
+		cr_expect_eq(got, steps[i].want, "%s, at %d: %s", name, (int)steps[i].at, gg_step_name(got));
+		cr_expect_gt(next, steps[i].at, "%s, at %d: asks for a next look", name, (int)steps[i].at);
+	}
+}
+
+#define RUN(name, reason, ...) \
+	do { \
+		static const struct step steps[] = { __VA_ARGS__ }; \
+		run(name, reason, steps, GG_LEN(steps)); \
+	} while (0)
+
+Test(escalate, steps)
+{
+	RUN("before the pack", GG_REASON_COMMANDS,
+	    { 0, "dr", GG_PHASE_COMMANDS, GG_STEP_HANGUP }, { 10, "dr", GG_PHASE_COMMANDS, GG_STEP_NONE },
+	    { 499, "dr", GG_PHASE_COMMANDS, GG_STEP_NONE }, { 500, "dr", GG_PHASE_COMMANDS, GG_STEP_HANGUP_GIT },
+	    { 999, "dr", GG_PHASE_COMMANDS, GG_STEP_NONE }, { 1000, "dr", GG_PHASE_COMMANDS, GG_STEP_KILL_GIT },
+	    { 1500, "dr", GG_PHASE_COMMANDS, GG_STEP_STRAY }, { 2000, "dr", GG_PHASE_COMMANDS, GG_STEP_KILL_GIT });
+	RUN("mid-pack, obeys", GG_REASON_IDLE, { 0, "dru", GG_PHASE_PACK, GG_STEP_HALF_CLOSE }, { 20, "", GG_PHASE_CLOSING, GG_STEP_NONE });
+	RUN("mid-pack, does not", GG_REASON_IDLE, { 0, "dru", GG_PHASE_PACK, GG_STEP_HALF_CLOSE },
+	    { 500, "dru", GG_PHASE_WORK, GG_STEP_KILL_LEAF }, { 600, "dr", GG_PHASE_WORK, GG_STEP_NONE },
+	    { 1000, "dr", GG_PHASE_WORK, GG_STEP_HANGUP_GIT }, { 1500, "d", GG_PHASE_WORK, GG_STEP_KILL_GIT });
+	RUN("not reading", GG_REASON_NOT_READING, { 0, "dr", GG_PHASE_SENDING, GG_STEP_SHUTDOWN },
+	    { 500, "dr", GG_PHASE_SENDING, GG_STEP_HANGUP_GIT });
+	RUN("at work", GG_REASON_SESSION, { 0, "dru", GG_PHASE_WORK, GG_STEP_KILL_LEAF }, { 500, "dr", GG_PHASE_WORK, GG_STEP_HANGUP_GIT });
+	RUN("at work, no leaf", GG_REASON_SESSION, { 0, "dr", GG_PHASE_WORK, GG_STEP_HANGUP_GIT }, { 500, "dr", GG_PHASE_WORK, GG_STEP_KILL_GIT });
+}
+
+Test(escalate, hook)
+{
+	RUN("a hook: killed until two looks find nothing, then the session goes on", GG_REASON_HOOK,
+	    { 0, "drhc", GG_PHASE_HOOK, GG_STEP_KILL_HOOK }, { 50, "drhc", GG_PHASE_HOOK, GG_STEP_KILL_HOOK },
+	    { 100, "dr", GG_PHASE_WORK, GG_STEP_NONE }, { 150, "dr", GG_PHASE_WORK, GG_STEP_NONE },
+	    { 200, "dr", GG_PHASE_WORK, GG_STEP_RESUME });
+	RUN("the operator ends a session in a hook: first the hook, then the session", GG_REASON_OPERATOR,
+	    { 0, "drhc", GG_PHASE_HOOK, GG_STEP_KILL_HOOK }, { 50, "dr", GG_PHASE_WORK, GG_STEP_NONE },
+	    { 100, "dr", GG_PHASE_WORK, GG_STEP_NONE }, { 150, "dr", GG_PHASE_WORK, GG_STEP_HANGUP_GIT });
+	RUN("it ended by itself meanwhile", GG_REASON_HOOK, { 0, "dr", GG_PHASE_WORK, GG_STEP_RESUME });
+}
+
+Test(escalate, another_hook_has_its_own_deadline)
+{
+	struct gg_ending e = { .reason = GG_REASON_HOOK, .hook_pid = 999, .hook_tick = 1 };
+	struct gg_proc v[NPROCS];
+	struct gg_snap s = make("drh", 0, v);
+	struct gg_view view;
+	int64_t next;
+
+	gg_classify(&s, &view);
+	cr_expect_eq(gg_escalate(&e, &s, &view, &lim, &next), GG_STEP_RESUME);
+}
+
+Test(escalate, a_subtree_that_forks_faster_is_given_up_once)
+{
+	struct gg_ending e = { .reason = GG_REASON_HOOK, .hook_pid = 103, .hook_tick = 7 };
+	struct gg_proc v[NPROCS];
+	struct gg_view view;
+	int64_t now = 0, next;
+	int kills = 0, strays = 0;
+
+	for (int i = 0; i < 200; i++, now = next) {
+		struct gg_snap s = make("drhc", now, v);
+		enum gg_step step;
+
+		gg_classify(&s, &view);
+		step = gg_escalate(&e, &s, &view, &lim, &next);
+		kills += step == GG_STEP_KILL_HOOK;
+		strays += step == GG_STEP_STRAY;
+	}
+	cr_expect_eq(kills, GG_KILL_ROUNDS);
+	cr_expect_eq(strays, 1);
+}
+
+Test(escalate, never_git_itself_while_a_hook_runs)
+{
+	/* in a ref transaction a signal to receive-pack leaves locks behind: whatever the reason, however long it takes */
+	for (enum gg_reason r = GG_REASON_INIT; r < GG_NREASONS; r++) {
+		struct gg_ending e = { .reason = r, .hook_pid = 103, .hook_tick = 7 };
+		struct gg_proc v[NPROCS];
+		int64_t now = 0, next;
+
+		for (int i = 0; i < 100; i++, now = next) {
+			struct gg_snap s = make("drhc", now, v);
+			struct gg_view view;
+			enum gg_step step;
+
+			gg_classify(&s, &view);
+			step = gg_escalate(&e, &s, &view, &lim, &next);
+			for (size_t k = 0; k < s.n; k++)
+				cr_expect(!gg_step_target(step, &s, k) || v[k].role == GG_ROLE_HOOK || v[k].role == GG_ROLE_OTHER,
+					  "%s: %s", gg_reason_name(r), gg_step_name(step));
+		}
+	}
+}
+
+Test(escalate, targets)
+{
+	static const struct {
+		enum gg_step step;
+		const char *want;       /* of "druhc" */
+	} rows[] = {
+		{ GG_STEP_HANGUP, "dr" },     { GG_STEP_KILL_HOOK, "hc" },     { GG_STEP_KILL_LEAF, "uhc" },
+		{ GG_STEP_HANGUP_GIT, "dr" }, { GG_STEP_KILL_GIT, "druhc" },   { GG_STEP_HALF_CLOSE, "" },
+		{ GG_STEP_SHUTDOWN, "" },     { GG_STEP_NONE, "" },
+	};
+
+	for (size_t i = 0; i < GG_LEN(rows); i++) {
+		struct gg_proc v[NPROCS];
+		struct gg_snap s = make("druhc", 0, v);
+
+		for (size_t k = 0; k < s.n; k++)
+			cr_expect_eq(gg_step_target(rows[i].step, &s, k), strchr(rows[i].want, "druhc"[k]) != NULL, "%s, %zu",
+				     gg_step_name(rows[i].step), k);
+		v[RECEIVE].state = 'Z';
+		cr_expect(!gg_step_target(rows[i].step, &s, RECEIVE), "a zombie needs no signal");
+	}
+}

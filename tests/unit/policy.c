@@ -1,0 +1,288 @@
+/*
+ * Tests of reaper/policy.h. A small world plays a session from its start: what the client does when, and what git's processes
+ * show meanwhile. The policy is driven as the reaper drives it. Each row says when a verdict must come, or that none may.
+ */
+#include <criterion/criterion.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/text.h"
+#include "reaper/policy.h"
+
+/* The deadlines of the tests. */
+static struct gg_limits scaled(void)
+{
+	struct gg_limits lim = { .init = 2000, .commands = 3000, .pack_start = 3000, .idle = 2000, .hook = 5000,
+				 .work = GG_NEVER, .session = GG_NEVER, .grace = 500, .rate_min = 1024, .rate_window = 8000 };
+
+	lim.period = gg_policy_period(&lim);
+	return lim;
+}
+
+/* One stretch of a session's life. */
+struct stretch {
+	int64_t ms;             /* how long */
+	enum gg_phase phase;
+	bool client;            /* whose turn */
+	int every_ms;           /* the client sends (or, in sending, takes) bytes this often; 0: never */
+	int bytes;              /* each time */
+	bool busy;              /* git's processes use CPU */
+};
+
+struct result {
+	enum gg_reason reason;
+	int64_t at_ms, quiet_ms, limit_ms;
+	int looks;
+};
+
+/* Play for at most total ms; stops at the first verdict. */
+static struct result play(const struct stretch *s, size_t n, const struct gg_limits *lim, int64_t total, bool opaque)
+{
+	struct result r = { 0 };
+	struct gg_track t;
+	int64_t now = 100000, start = now, next = now, last = now, begun = now;
+	uint64_t received = 0, acked = 0, cpu = 0;
+	size_t at = 0;
+	pid_t hook = 1000;
+
+	gg_track_init(&t, now);
+	for (; now - start < total; now++) {
+		struct gg_snap snap = { .now_ms = now };
+		struct gg_view view;
+		struct gg_verdict v;
+
+		while (at + 1 < n && now - begun >= s[at].ms) {
+			begun += s[at].ms;
+			hook += s[at].phase == GG_PHASE_HOOK;
+			at++;
+		}
+		if (s[at].every_ms && (now - begun) % s[at].every_ms == 0) {
+			if (s[at].phase == GG_PHASE_SENDING)
+				acked += (uint64_t)s[at].bytes;
+			else
+				received += (uint64_t)s[at].bytes;
+			last = now;
+			t.request_bytes = s[at].phase == GG_PHASE_REQUEST ? 0 : 50;
+		}
+		cpu += s[at].busy;
+		if (s[at].phase != GG_PHASE_REQUEST && !t.request_bytes)
+			t.request_bytes = 50;
+		if (now < next)
+			continue;
+		snap.tcp = (struct gg_tcp){ .valid = true, .received = received, .acked = acked, .recv_age_ms = now - last,
+					    .sent_age_ms = now - last };
+		if (!gg_policy_sample(&t, &snap, lim, &next))
+			continue;
+		view = (struct gg_view){ .phase = s[at].phase, .client_turn = s[at].client, .certain = !opaque, .push = true,
+					 .cpu_ticks = cpu, .alive = 2, .hook_pid = s[at].phase == GG_PHASE_HOOK ? hook : 0 };
+		v = gg_policy_look(&t, &snap, &view, lim);
+		r.looks++;
+		next = t.look_ms < gg_policy_next_sample(lim, now) ? t.look_ms : gg_policy_next_sample(lim, now);
+		if (next <= now)
+			next = now + 1;
+		if (v.reason) {
+			r.reason = v.reason;
+			r.at_ms = now - start;
+			r.quiet_ms = v.quiet_ms;
+			r.limit_ms = v.limit_ms;
+			return r;
+		}
+	}
+	return r;
+}
+
+#define REQUEST(ms) { ms, GG_PHASE_REQUEST, true, 0, 0, false }
+#define COMMANDS(ms) { ms, GG_PHASE_COMMANDS, true, 0, 0, false }
+#define PACK(ms, every, bytes) { ms, GG_PHASE_PACK, true, every, bytes, false }
+#define WORK(ms, busy) { ms, GG_PHASE_WORK, false, 0, 0, busy }
+#define HOOK(ms) { ms, GG_PHASE_HOOK, false, 0, 0, false }
+#define LONG 1000000
+
+Test(policy, verdicts)
+{
+	/* due: when the deadline passes, ms from accept; the verdict may come up to two samples later, never before */
+	static const struct {
+		const char *name;
+		struct stretch s[4];
+		size_t n;
+		enum gg_reason want;
+		int64_t due;
+	} rows[] = {
+		{ "says nothing", { REQUEST(LONG) }, 1, GG_REASON_INIT, 2000 },
+		{ "trickled request is not excused", { { LONG, GG_PHASE_REQUEST, true, 200, 1, false } }, 1, GG_REASON_INIT, 2000 },
+		{ "request in time", { REQUEST(1900), COMMANDS(LONG) }, 2, GG_REASON_COMMANDS, 4900 },
+		{ "no command", { COMMANDS(LONG) }, 1, GG_REASON_COMMANDS, 3000 },
+		{ "no pack", { COMMANDS(450), { 50, GG_PHASE_COMMANDS, true, 50, 200, false }, { LONG, GG_PHASE_PACK_START, true, 0, 0, false } }, 3, GG_REASON_PACK_START, 3450 },
+		{ "stops mid-pack", { PACK(1000, 20, 1000), PACK(LONG, 0, 0) }, 2, GG_REASON_IDLE, 2980 },
+		{ "stops mid-pack while git still unpacks", { PACK(1000, 20, 1000), WORK(5000, true), PACK(LONG, 0, 0) }, 3, GG_REASON_IDLE, 8000 },
+		{ "does not read", { { LONG, GG_PHASE_SENDING, true, 0, 0, false } }, 1, GG_REASON_NOT_READING, 2000 },
+		{ "does not read, but sends", { { 100, GG_PHASE_SENDING, true, 0, 0, false }, { LONG, GG_PHASE_PACK, true, 0, 0, false } }, 2, GG_REASON_IDLE, 2100 },
+		{ "a hook hangs", { HOOK(LONG) }, 1, GG_REASON_HOOK, 5000 },
+		{ "a busy hook has the same limit", { { LONG, GG_PHASE_HOOK, false, 0, 0, true } }, 1, GG_REASON_HOOK, 5000 },
+		{ "the second hook hangs", { HOOK(4500), HOOK(LONG) }, 2, GG_REASON_HOOK, 9500 },
+		{ "trickles", { PACK(LONG, 300, 1) }, 1, GG_REASON_TRICKLE, 8000 },
+		{ "trickles commands", { { LONG, GG_PHASE_COMMANDS, true, 300, 1, false } }, 1, GG_REASON_TRICKLE, 8000 },
+		{ "trickles in bursts below the rate", { PACK(LONG, 1500, 1000) }, 1, GG_REASON_TRICKLE, 8000 },
+	};
+	struct gg_limits lim = scaled();
+
+	for (size_t i = 0; i < GG_LEN(rows); i++) {
+		struct result r = play(rows[i].s, rows[i].n, &lim, 60000, false);
+		/* a trickle is noticed at the end of a slice, and its first slice begins anywhere */
+		int64_t late = rows[i].want == GG_REASON_TRICKLE ? lim.rate_window / GG_SLICES + 2 * lim.period : 2 * lim.period;
+
+		cr_expect_eq(r.reason, rows[i].want, "%s: %s", rows[i].name, gg_reason_name(r.reason));
+		cr_expect_geq(r.at_ms, rows[i].due, "%s: too early, at %d", rows[i].name, (int)r.at_ms);
+		cr_expect_leq(r.at_ms, rows[i].due + late, "%s: too late, at %d", rows[i].name, (int)r.at_ms);
+	}
+}
+
+Test(policy, healthy)
+{
+	static const struct {
+		const char *name;
+		struct stretch s[4];
+		size_t n;
+	} rows[] = {
+		{ "pre-push hook of 0.9 x commands, then a push", { COMMANDS(2700), PACK(5000, 20, 1000), WORK(LONG, true) }, 3 },
+		{ "counts for 0.9 x packStart", { { 2700, GG_PHASE_PACK_START, true, 0, 0, false }, PACK(5000, 20, 1000), WORK(LONG, true) }, 3 },
+		{ "stopped and resumed in time, again and again", { PACK(LONG, 1900, 4000) }, 1 },
+		{ "delta resolution for 5 x idle", { PACK(1000, 20, 1000), WORK(10000, true), HOOK(100), WORK(LONG, false) }, 4 },
+		{ "a few commands, then counts for longer than rate.window", { { 100, GG_PHASE_COMMANDS, true, 50, 100, false }, { 2900, GG_PHASE_PACK_START, true, 0, 0, false }, PACK(LONG, 20, 1000) }, 3 },
+		{ "silent work without CPU (deadline.work is never)", { WORK(LONG, false) }, 1 },
+		{ "hook silent for 2 x idle", { HOOK(4900), WORK(LONG, false) }, 2 },
+		{ "slow, above the rate", { PACK(LONG, 500, 600) }, 1 },
+		{ "slow link, below the rate only while git is busy", { { LONG, GG_PHASE_PACK, false, 1000, 10, true } }, 1 },
+		{ "the queue is full: git's turn", { { LONG, GG_PHASE_PACK, false, 0, 0, false } }, 1 },
+		{ "reads slowly", { { LONG, GG_PHASE_SENDING, true, 1500, 3000, false } }, 1 },
+		{ "client's turn, but a process uses CPU", { { LONG, GG_PHASE_PACK, true, 0, 0, true } }, 1 },
+	};
+	struct gg_limits lim = scaled();
+
+	for (size_t i = 0; i < GG_LEN(rows); i++) {
+		struct result r = play(rows[i].s, rows[i].n, &lim, 60000, false);
+
+		cr_expect_eq(r.reason, GG_REASON_NONE, "%s: %s at %d", rows[i].name, gg_reason_name(r.reason), (int)r.at_ms);
+	}
+}
+
+/* The bounds above are worth something only if a hasty policy breaks them. */
+Test(policy, a_policy_that_acts_at_half_the_deadline_is_caught)
+{
+	static const struct stretch silent[] = { COMMANDS(LONG) };
+	static const struct stretch healthy[] = { COMMANDS(2700), PACK(5000, 20, 1000), WORK(LONG, true) };
+	struct gg_limits lim = scaled(), half = lim;
+	struct result r;
+
+	half.init /= 2, half.commands /= 2, half.pack_start /= 2, half.idle /= 2, half.hook /= 2;
+	r = play(silent, 1, &half, 60000, false);
+	cr_expect_lt(r.at_ms, lim.commands);
+	r = play(healthy, 3, &half, 60000, false);
+	cr_expect_neq(r.reason, GG_REASON_NONE);
+}
+
+Test(policy, every_deadline_can_be_never)
+{
+	static const enum gg_phase phases[] = { GG_PHASE_REQUEST, GG_PHASE_COMMANDS, GG_PHASE_PACK_START, GG_PHASE_PACK,
+						GG_PHASE_WORK,	  GG_PHASE_HOOK,     GG_PHASE_SENDING };
+	struct gg_limits lim = { .init = GG_NEVER, .commands = GG_NEVER, .pack_start = GG_NEVER, .idle = GG_NEVER, .hook = GG_NEVER,
+				 .work = GG_NEVER, .session = GG_NEVER, .grace = 500 };
+
+	lim.period = gg_policy_period(&lim);
+	cr_expect_eq(lim.period, 1000);
+	for (size_t i = 0; i < GG_LEN(phases); i++) {
+		struct stretch s = { LONG, phases[i], phases[i] != GG_PHASE_WORK && phases[i] != GG_PHASE_HOOK, 0, 0, false };
+
+		cr_expect_eq(play(&s, 1, &lim, 600000, false).reason, GG_REASON_NONE, "%s", gg_phase_name(phases[i]));
+	}
+}
+
+Test(policy, session_and_work_deadlines)
+{
+	static const struct stretch push[] = { PACK(LONG, 20, 1000) };
+	static const struct stretch dead[] = { WORK(LONG, false) }, alive[] = { WORK(LONG, true) };
+	struct gg_limits lim = scaled();
+
+	lim.session = 10000;
+	lim.work = 4000;
+	cr_expect_eq(play(push, 1, &lim, 60000, false).reason, GG_REASON_SESSION);
+	cr_expect_eq(play(dead, 1, &lim, 9000, false).reason, GG_REASON_WORK);
+	cr_expect_eq(play(alive, 1, &lim, 9000, false).reason, GG_REASON_NONE);
+}
+
+Test(policy, a_silent_session_costs_two_looks_a_deadline)
+{
+	static const struct stretch silent[] = { COMMANDS(LONG) };
+	struct gg_limits lim = scaled();
+	struct result r = play(silent, 1, &lim, 60000, false);
+
+	cr_expect_eq(r.looks, 2, "%d looks", r.looks);
+}
+
+Test(policy, reduced_evidence)
+{
+	static const struct stretch mid_pack[] = { PACK(1000, 20, 1000), PACK(LONG, 0, 0) };
+	struct gg_limits lim = scaled();
+	struct gg_track t;
+	struct gg_snap snap = { .now_ms = 1000, .tcp = { .valid = true } };
+	struct gg_view view = { .phase = GG_PHASE_PACK, .client_turn = true, .push = true, .alive = 2 };
+	struct gg_verdict v;
+	int64_t next;
+
+	/* nothing moves, nothing is queued, no CPU: enough */
+	cr_expect_eq(play(mid_pack, 2, &lim, 60000, true).reason, GG_REASON_IDLE);
+	/* something is queued: whoever should read it does not, and that is not the client's fault */
+	gg_track_init(&t, 0);
+	gg_policy_sample(&t, &snap, &lim, &next);
+	gg_policy_look(&t, &snap, &view, &lim);
+	snap.now_ms += 2000;
+	snap.tcp.queued_in = 10;
+	v = gg_policy_look(&t, &snap, &view, &lim);
+	cr_expect_eq(v.reason, GG_REASON_NONE);
+	cr_expect(v.doubted);
+}
+
+/* On a host the client may count for ten minutes, and rate.window is one: silence before the pack must not pass for a trickle. */
+Test(policy, counting_is_no_trickle)
+{
+	static const struct stretch counts[] = { { 100, GG_PHASE_COMMANDS, true, 50, 100, false },
+						 { LONG, GG_PHASE_PACK_START, true, 0, 0, false } };
+	struct gg_limits lim = scaled();
+	struct result r;
+
+	lim.pack_start = 50000;
+	r = play(counts, 2, &lim, 49000, false);
+	cr_expect_eq(r.reason, GG_REASON_NONE, "%s at %d", gg_reason_name(r.reason), (int)r.at_ms);
+}
+
+Test(policy, the_longer_limit_after_the_first_commands)
+{
+	static const struct stretch plain[] = { { 100, GG_PHASE_COMMANDS, true, 50, 200, false }, COMMANDS(LONG) };
+	struct gg_limits lim = scaled();
+	struct result r;
+
+	/* a client without side-band that counts objects looks as if it still owed commands */
+	lim.pack_start = 9000;
+	r = play(plain, 2, &lim, 60000, false);
+	cr_expect_eq(r.reason, GG_REASON_PACK_START);
+	cr_expect_geq(r.at_ms, 9000);
+}
+
+Test(policy, period)
+{
+	static const struct {
+		int64_t init, commands, pack_start, idle, want;
+	} rows[] = {
+		{ 15000, 30000, 30000, 15000, 1000 },
+		{ 2000, 3000, 3000, 2000, 250 },
+		{ 100, 3000, 3000, 2000, 50 },
+		{ GG_NEVER, GG_NEVER, GG_NEVER, 4000, 500 },
+	};
+
+	for (size_t i = 0; i < GG_LEN(rows); i++) {
+		struct gg_limits lim = { .init = rows[i].init, .commands = rows[i].commands, .pack_start = rows[i].pack_start,
+					 .idle = rows[i].idle, .hook = GG_NEVER };
+
+		cr_expect_eq(gg_policy_period(&lim), rows[i].want);
+	}
+}
