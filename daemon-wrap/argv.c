@@ -1,0 +1,108 @@
+/* argv - the command line and the environment of a git:// session. See argv.h. */
+#include "daemon-wrap/argv.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+int gg_strv_add(struct gg_strv *s, const char *fmt, ...)
+{
+	va_list ap;
+	int r;
+
+	if (s->n + 1 >= s->size) {
+		size_t want = s->size ? s->size * 2 : 16;
+		char **v = realloc(s->v, want * sizeof(*v));
+
+		if (!v)
+			return -ENOMEM;
+		s->v = v;
+		s->size = want;
+	}
+	va_start(ap, fmt);
+	r = vasprintf(&s->v[s->n], fmt, ap);
+	va_end(ap);
+	if (r < 0) {
+		s->v[s->n] = NULL;
+		return -ENOMEM;
+	}
+	s->v[++s->n] = NULL;
+	return 0;
+}
+
+void gg_strv_free(struct gg_strv *s)
+{
+	for (size_t i = 0; i < s->n; i++)
+		free(s->v[i]);
+	free(s->v);
+	*s = (struct gg_strv){ 0 };
+}
+
+int64_t gg_argv_init_timeout(const struct gg_conf *c)
+{
+	if (c->mode == GG_MODE_OBSERVE || c->init_ms == GG_NEVER)
+		return 0;
+	return (c->init_ms + 4 * c->grace_ms + 999) / 1000;
+}
+
+/* On: offered. Off: refused, and no repository's daemon.* setting can turn it on. */
+static int add_service(struct gg_strv *s, const char *name, bool on)
+{
+	int r = gg_strv_add(s, "--%s=%s", on ? "enable" : "disable", name);
+
+	return r == 0 && !on ? gg_strv_add(s, "--forbid-override=%s", name) : r;
+}
+
+int gg_argv_git(struct gg_strv *ret, const struct gg_conf *c, const char *session, const char *daemon, uint64_t nofile)
+{
+	int r = gg_strv_add(ret, "%s", session);
+
+	r = r ? r : gg_strv_add(ret, "--status-fd=3");
+	r = r ? r : gg_strv_add(ret, "--base-path=%s", c->base_path);
+	r = r ? r : gg_strv_add(ret, "--hook-path=%s", c->hook_path);
+	r = r ? r : gg_strv_add(ret, "--nofile=%llu", (unsigned long long)nofile);
+	for (size_t i = 0; r == 0 && i < c->safe_directory.n; i++)
+		r = gg_strv_add(ret, "--safe-directory=%s", c->safe_directory.v[i]);
+	r = r ? r : gg_strv_add(ret, "--");
+	r = r ? r : gg_strv_add(ret, "%s", daemon);
+	r = r ? r : gg_strv_add(ret, "--inetd");
+	r = r ? r : gg_strv_add(ret, "--log-destination=stderr");
+	r = r ? r : gg_strv_add(ret, "--informative-errors");
+	r = r ? r : gg_strv_add(ret, "--base-path=%s", c->base_path);
+	r = r ? r : gg_strv_add(ret, "--timeout=0");
+	r = r ? r : gg_strv_add(ret, "--init-timeout=%lld", (long long)gg_argv_init_timeout(c));
+	if (r == 0 && c->export_all)
+		r = gg_strv_add(ret, "--export-all");
+	r = r ? r : add_service(ret, "receive-pack", c->receive_pack);
+	r = r ? r : add_service(ret, "upload-pack", c->upload_pack);
+	return r ? r : add_service(ret, "upload-archive", c->upload_archive);
+}
+
+/* git reads settings from GIT_CONFIG_COUNT, _KEY_n and _VALUE_n: they come after every file, so no repository overrides them. */
+static int add_config(struct gg_strv *s, int *n, const char *key, const char *value)
+{
+	int r = gg_strv_add(s, "GIT_CONFIG_KEY_%d=%s", *n, key);
+
+	r = r ? r : gg_strv_add(s, "GIT_CONFIG_VALUE_%d=%s", *n, value);
+	++*n;
+	return r;
+}
+
+int gg_env_git(struct gg_strv *ret, const struct gg_conf *c, const struct gg_env *e)
+{
+	int n = 0, r = gg_strv_add(ret, "PATH=%s", e->path);
+
+	r = r ? r : gg_strv_add(ret, "LC_ALL=C.UTF-8");
+	r = r ? r : gg_strv_add(ret, "GIT_GATE_SESSION=%s", e->id);
+	r = r ? r : gg_strv_add(ret, "GIT_GATE_INSTANCE=%s", e->instance);
+	if (r == 0 && c->scanner == GG_SCANNER_NONE)
+		r = gg_strv_add(ret, "GIT_GATE_SCANNER=none");
+	r = r ? r : gg_strv_add(ret, "REMOTE_ADDR=%s", e->host);
+	r = r ? r : gg_strv_add(ret, "REMOTE_PORT=%u", (unsigned)e->port);
+	r = r ? r : add_config(ret, &n, "core.hooksPath", c->hook_path);
+	r = r ? r : add_config(ret, &n, "receive.fsckObjects", "true");
+	for (size_t i = 0; r == 0 && i < c->safe_directory.n; i++)
+		r = add_config(ret, &n, "safe.directory", c->safe_directory.v[i]);
+	return r ? r : gg_strv_add(ret, "GIT_CONFIG_COUNT=%d", n);
+}

@@ -1,0 +1,41 @@
+/* status - what git-gate-session tells the gate. See status.h. */
+#include "daemon-wrap/status.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* "BYTES\0SERVICE\0REPO\0REFUSED\0" */
+size_t gg_status_pack(const struct gg_status *s, char *buf)
+{
+	int n = snprintf(buf, GG_STATUS_MAX, "%u%c%s%c%s%c%s", s->request_bytes, 0, s->service, 0, s->repo, 0, s->refused);
+
+	return n < 0 ? 0 : (size_t)n + 1;
+}
+
+static int field(const char **p, const char *end, char *to, size_t size)
+{
+	size_t n = strnlen(*p, (size_t)(end - *p));
+
+	if (*p + n == end || n >= size)
+		return -EINVAL;
+	memcpy(to, *p, n + 1);
+	*p += n + 1;
+	return 0;
+}
+
+int gg_status_unpack(const char *buf, size_t n, struct gg_status *ret)
+{
+	const char *p = buf, *end = buf + n;
+	char bytes[12];
+	int r = field(&p, end, bytes, sizeof(bytes));
+
+	r = r ? r : field(&p, end, ret->service, sizeof(ret->service));
+	r = r ? r : field(&p, end, ret->repo, sizeof(ret->repo));
+	r = r ? r : field(&p, end, ret->refused, sizeof(ret->refused));
+	if (r < 0 || p != end)
+		return -EINVAL;
+	ret->request_bytes = (uint32_t)strtoul(bytes, NULL, 10);
+	return 0;
+}
