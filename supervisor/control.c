@@ -1,0 +1,405 @@
+/* control - the control socket. See control.h. */
+#include "supervisor/control.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/event.h"
+#include "supervisor/report.h"
+
+#define CLIENTS_MAX 16
+#define REQUEST_MAX 4096
+#define CLIENT_S 5.0            /* from accept to the last byte of the answer */
+
+struct client {
+	ev_io io;
+	ev_timer timer;
+	struct gg_gate *gate;
+	char request[REQUEST_MAX];
+	size_t len;
+	char *answer;           /* being written; owned */
+	size_t size, sent;
+};
+
+struct gg_control {
+	ev_io io;
+	int lock;
+	struct client *client[CLIENTS_MAX];
+	int64_t denied_ms;      /* when control.denied was last logged */
+};
+
+static void drop(struct client *c)
+{
+	struct gg_control *ctl = c->gate->control;
+	struct ev_loop *loop = c->gate->loop;
+
+	for (size_t i = 0; i < CLIENTS_MAX; i++)
+		if (ctl->client[i] == c)
+			ctl->client[i] = NULL;
+	ev_io_stop(c->gate->loop, &c->io);
+	ev_timer_stop(c->gate->loop, &c->timer);
+	close(c->io.fd);
+	free(c->answer);
+	free(c);
+	ev_io_start(loop, &ctl->io);
+}
+
+static json_t *error_answer(const char *text)
+{
+	return json_pack("{s:b, s:s}", "ok", 0, "error", text);
+}
+
+static json_t *data_answer(json_t *data)
+{
+	return data ? json_pack("{s:b, s:o}", "ok", 1, "data", data) : error_answer("out of memory");
+}
+
+static json_t *do_health(struct gg_gate *g, const json_t *req)
+{
+	(void)g;
+	(void)req;
+	return data_answer(json_object());
+}
+
+static json_t *do_status(struct gg_gate *g, const json_t *req)
+{
+	(void)req;
+	return data_answer(gg_report_status(g));
+}
+
+static json_t *do_sessions(struct gg_gate *g, const json_t *req)
+{
+	(void)req;
+	return data_answer(gg_report_sessions(g));
+}
+
+static json_t *do_reaped(struct gg_gate *g, const json_t *req)
+{
+	return data_answer(gg_report_history(g, json_is_true(json_object_get(req, "all"))));
+}
+
+static json_t *no_session(const char *id)
+{
+	char mem[120];
+	struct gg_buf b = GG_BUF(mem);
+
+	gg_buf_add(&b, "no session ");
+	gg_quote(&b, id, strlen(id), 32);
+	gg_buf_add(&b, " is known: see git-gate sessions, and git-gate reaped --all");
+	return error_answer(b.s);
+}
+
+static json_t *do_show(struct gg_gate *g, const json_t *req)
+{
+	const char *id = json_string_value(json_object_get(req, "id"));
+	struct gg_session *s = id ? gg_registry_find(&g->reg, id) : NULL;
+	const struct gg_ended *e;
+
+	if (!id)
+		return error_answer("show needs an id");
+	if (s)
+		return data_answer(gg_report_show(g, s));
+	for (size_t i = 0; (e = gg_registry_history(&g->reg, i)); i++)
+		if (!strcmp(e->id, id))
+			return data_answer(gg_report_ended(e));
+	return no_session(id);
+}
+
+static json_t *do_kill(struct gg_gate *g, const json_t *req)
+{
+	const char *id = json_string_value(json_object_get(req, "id"));
+	const char *why = json_string_value(json_object_get(req, "reason"));
+	struct gg_session *s = id ? gg_registry_find(&g->reg, id) : NULL;
+	struct gg_fields f;
+
+	if (!id)
+		return error_answer("kill needs an id");
+	if (!s)
+		return no_session(id);
+	gg_reaper_end(s, GG_REASON_OPERATOR, -1, gg_now_ms());
+	gg_session_fields(s, gg_now_ms(), &f);
+	gg_event(GG_EV_SESSION_KILLED, &f, "%s", why ? why : "no reason given");
+	gg_gate_wake(g);
+	return data_answer(json_object());
+}
+
+static const struct {
+	const char *name;
+	json_t *(*run)(struct gg_gate *g, const json_t *req);
+} commands[] = {
+	{ "health", do_health },     { "status", do_status }, { "sessions", do_sessions },
+	{ "reaped", do_reaped },     { "show", do_show },     { "kill", do_kill },
+};
+
+static json_t *answer(struct gg_gate *g, const char *line, size_t n)
+{
+	json_t *req = json_loadb(line, n, JSON_REJECT_DUPLICATES, NULL), *ret = NULL;
+	const char *cmd = json_string_value(json_object_get(req, "cmd"));
+
+	for (size_t i = 0; cmd && i < GG_LEN(commands); i++)
+		if (!strcmp(cmd, commands[i].name))
+			ret = commands[i].run(g, req);
+	if (!ret)
+		ret = error_answer(cmd ? "unknown command: the git-gate that asks is newer or older than the gate" :
+					 "the request is not a JSON object with a cmd");
+	json_decref(req);
+	return ret;
+}
+
+static void on_writable(struct client *c)
+{
+	while (c->sent < c->size) {
+		ssize_t n = send(c->io.fd, c->answer + c->sent, c->size - c->sent, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+		if (n < 0 && (errno == EAGAIN || errno == EINTR))
+			return;
+		if (n < 0)
+			break;
+		c->sent += (size_t)n;
+	}
+	drop(c);
+}
+
+static void on_request(struct client *c, size_t line)
+{
+	json_t *j = answer(c->gate, c->request, line);
+
+	c->answer = j ? json_dumps(j, JSON_COMPACT | JSON_PRESERVE_ORDER) : NULL;
+	json_decref(j);
+	if (!c->answer)
+		return drop(c);
+	c->size = strlen(c->answer);
+	c->answer[c->size++] = '\n';    /* in the place of the NUL: it is bytes from here on */
+	ev_io_stop(c->gate->loop, &c->io);
+	ev_io_set(&c->io, c->io.fd, EV_WRITE);
+	ev_io_start(c->gate->loop, &c->io);
+	on_writable(c);
+}
+
+static void on_client(EV_P_ ev_io *w, int revents)
+{
+	struct client *c = w->data;
+	char *eol;
+	ssize_t n;
+
+	(void)loop;
+	(void)revents;
+	if (c->answer)
+		return on_writable(c);
+	n = recv(w->fd, c->request + c->len, sizeof(c->request) - c->len, MSG_DONTWAIT);
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n <= 0)
+		return drop(c);
+	c->len += (size_t)n;
+	eol = memchr(c->request, '\n', c->len);
+	if (eol)
+		on_request(c, (size_t)(eol - c->request));
+	else if (c->len == sizeof(c->request))
+		drop(c);
+}
+
+static void on_timeout(EV_P_ ev_timer *w, int revents)
+{
+	(void)loop;
+	(void)revents;
+	drop(w->data);
+}
+
+/* The gate's own user, root, or the socket's group as the peer's group or one of its further ones. */
+static bool may_ask(int fd, const char *path)
+{
+	struct ucred cred;
+	socklen_t len = sizeof(cred);
+	gid_t groups[1024];
+	struct stat st;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) < 0)
+		return false;
+	if (cred.uid == 0 || cred.uid == geteuid())
+		return true;
+	if (stat(path, &st) < 0)
+		return false;
+	if (cred.gid == st.st_gid)
+		return true;
+	len = sizeof(groups);
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups, &len) < 0)
+		return false;
+	for (size_t i = 0; i < len / sizeof(gid_t); i++)
+		if (groups[i] == st.st_gid)
+			return true;
+	return false;
+}
+
+static void deny(struct gg_control *ctl, int fd)
+{
+	static const char text[] = "{\"ok\":false,\"error\":\"only the gate's user, root and the socket's group may ask\"}\n";
+	struct ucred cred = { 0 };
+	socklen_t len = sizeof(cred);
+	int64_t now = gg_now_ms();
+
+	getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len);
+	(void)!send(fd, text, sizeof(text) - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+	close(fd);
+	if (ctl->denied_ms && now - ctl->denied_ms < 60000)
+		return;
+	ctl->denied_ms = now;
+	gg_event(GG_EV_CONTROL_DENIED, NULL, "uid %u, pid %d", (unsigned)cred.uid, (int)cred.pid);
+}
+
+static void on_connect(EV_P_ ev_io *w, int revents)
+{
+	struct gg_gate *g = w->data;
+	struct gg_control *ctl = g->control;
+	struct client *c;
+	size_t slot = 0;
+	int fd;
+
+	(void)revents;
+	while (slot < CLIENTS_MAX && ctl->client[slot])
+		slot++;
+	if (slot == CLIENTS_MAX)
+		return ev_io_stop(EV_A_ w);     /* further ones wait in the queue; drop() starts it again */
+	fd = accept4(w->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	if (fd < 0)
+		return;
+	if (!may_ask(fd, g->conf->control))
+		return deny(ctl, fd);
+	c = calloc(1, sizeof(*c));
+	if (!c) {
+		close(fd);
+		return;
+	}
+	ctl->client[slot] = c;
+	c->gate = g;
+	ev_io_init(&c->io, on_client, fd, EV_READ);
+	ev_timer_init(&c->timer, on_timeout, CLIENT_S, 0.);
+	c->io.data = c->timer.data = c;
+	ev_io_start(EV_A_ &c->io);
+	ev_timer_start(EV_A_ &c->timer);
+}
+
+static int make_parent(const char *path, struct gg_buf *err)
+{
+	char dir[PATH_MAX];
+	char *slash;
+
+	snprintf(dir, sizeof(dir), "%s", path);
+	slash = strrchr(dir, '/');
+	if (!slash || slash == dir)
+		return 0;
+	*slash = 0;
+	if (mkdir(dir, 0755) < 0 && errno != EEXIST) {
+		int e = errno;
+
+		gg_buf_add(err, "gate.control: cannot make %s: %s", dir, strerror(e));
+		return -e;
+	}
+	return 0;
+}
+
+/* Held as long as we live: whoever gets it knows that no other gate uses this socket. */
+static int take_lock(struct gg_gate *g, int *ret_fd, struct gg_buf *err)
+{
+	char path[PATH_MAX], text[64];
+	AUTO_CLOSE int fd = -1;
+	int e, n;
+
+	snprintf(path, sizeof(path), "%s.lock", g->conf->control);
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
+	if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0) {
+		e = errno;
+		if (fd >= 0 && e == EWOULDBLOCK) {
+			ssize_t k = read(fd, text, sizeof(text) - 1);
+
+			text[k > 0 ? k : 0] = 0;
+			text[strcspn(text, " \n")] = 0;
+			gg_buf_add(err, "another git-gate (pid %s) uses %s: stop it, or set gate.control", text, g->conf->control);
+		} else {
+			gg_buf_add(err, "gate.control: %s: %s", path, strerror(e));
+		}
+		return -e;
+	}
+	n = snprintf(text, sizeof(text), "%d %s\n", (int)getpid(), g->instance);
+	if (ftruncate(fd, 0) < 0 || write(fd, text, (size_t)n) != n) {
+		gg_buf_add(err, "gate.control: cannot write %s: %s", path, strerror(errno));
+		return -EIO;
+	}
+	*ret_fd = gg_take_fd(&fd);
+	return 0;
+}
+
+static int make_socket(const char *path, int *ret_fd, struct gg_buf *err)
+{
+	AUTO_CLOSE int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	mode_t mask;
+	int r;
+
+	if (strlen(path) >= sizeof(a.sun_path)) {
+		gg_buf_add(err, "gate.control: %s is longer than the %zu bytes a socket's name can have", path, sizeof(a.sun_path) - 1);
+		return -ENAMETOOLONG;
+	}
+	strcpy(a.sun_path, path);
+	unlink(path);                   /* a dead predecessor's: we hold the lock */
+	mask = umask(0117);
+	r = fd < 0 || bind(fd, (struct sockaddr *)&a, sizeof(a)) < 0 || listen(fd, 64) < 0 ? -errno : 0;
+	umask(mask);
+	if (r < 0) {
+		gg_buf_add(err, "gate.control: %s: %s", path, strerror(-r));
+		return r;
+	}
+	*ret_fd = gg_take_fd(&fd);
+	return 0;
+}
+
+int gg_control_open(struct gg_gate *g, struct gg_buf *err)
+{
+	struct gg_control *ctl = calloc(1, sizeof(*ctl));
+	int fd = -1, r;
+
+	if (!ctl)
+		return -ENOMEM;
+	g->control = ctl;
+	ctl->lock = -1;
+	ctl->io.fd = -1;
+	r = make_parent(g->conf->control, err);
+	r = r ? r : take_lock(g, &ctl->lock, err);
+	r = r ? r : make_socket(g->conf->control, &fd, err);
+	if (r < 0)
+		return r;
+	ev_io_init(&ctl->io, on_connect, fd, EV_READ);
+	ctl->io.data = g;
+	ev_io_start(g->loop, &ctl->io);
+	return 0;
+}
+
+void gg_control_close(struct gg_gate *g)
+{
+	struct gg_control *ctl = g->control;
+
+	if (!ctl)
+		return;
+	for (size_t i = 0; i < CLIENTS_MAX; i++)
+		if (ctl->client[i])
+			drop(ctl->client[i]);
+	if (ctl->io.fd >= 0) {
+		ev_io_stop(g->loop, &ctl->io);
+		close(ctl->io.fd);
+		unlink(g->conf->control);
+	}
+	gg_close_fd(&ctl->lock);
+	free(ctl);
+	g->control = NULL;
+}

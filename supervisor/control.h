@@ -1,0 +1,15 @@
+/*
+ * control - the control socket: who may ask, and what is answered. The protocol is in supervisor/protocol.md.
+ * Clients cannot hold up the loop: requests are bounded in size and time, answers are written as they are taken.
+ */
+#ifndef GG_SUPERVISOR_CONTROL_H
+#define GG_SUPERVISOR_CONTROL_H
+
+#include "base/text.h"
+#include "supervisor/state.h"
+
+/* Take the lock beside the socket, then make it. 0 or -errno with a text in err. */
+int gg_control_open(struct gg_gate *g, struct gg_buf *err);
+void gg_control_close(struct gg_gate *g);
+
+#endif

@@ -1,0 +1,277 @@
+/* gate - the running gate: start, loop, drain, end. See gate.h. Glue. */
+#include "supervisor/gate.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/random.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/event.h"
+#include "supervisor/control.h"
+#include "supervisor/janitor.h"
+#include "supervisor/linger.h"
+#include "supervisor/listen.h"
+#include "supervisor/session.h"
+#include "supervisor/setup.h"
+#include "supervisor/state.h"
+
+#define STATUS_EVERY_MS 5000    /* STATUS= for systemctl status, when something changed */
+#define HURRY_GRACE_MS 100      /* between steps once "at once" was asked for */
+#define PATIENCE_GRACES 6       /* after this many graces whatever is left is left */
+
+static void set_limits(struct gg_gate *g)
+{
+	const struct gg_conf *c = g->conf;
+
+	g->reaper.lim = (struct gg_limits){
+		.init = c->init_ms,
+		.commands = c->commands_ms,
+		.pack_start = c->pack_start_ms,
+		.idle = c->idle_ms,
+		.hook = c->hook_ms,
+		.work = c->work_ms,
+		.session = c->session_ms,
+		.grace = c->grace_ms,
+		.rate_min = c->rate_min,
+		.rate_window = c->rate_window_ms,
+	};
+	g->reaper.lim.period = gg_policy_period(&g->reaper.lim);
+	g->reaper.reg = &g->reg;
+	g->reaper.observe = c->mode == GG_MODE_OBSERVE;
+	g->reaper.scan_failed_ms = -1;
+	g->reaper.finish = gg_session_finish;
+	g->reaper.arg = g;
+}
+
+static void tell_systemd(struct gg_gate *g, int64_t now)
+{
+	if (now - g->told_ms < STATUS_EVERY_MS)
+		return;
+	g->told_ms = now;
+	sd_notifyf(0, "STATUS=%s: %zu sessions of %lld; %llu ended, %llu of them by the gate",
+		   g->stage == GG_SERVING ? "serving" : "stopping", gg_registry_serving(&g->reg), (long long)g->conf->sessions,
+		   (unsigned long long)g->reg.ended_at, (unsigned long long)g->reg.reaped);
+}
+
+static void arm_tick(struct gg_gate *g, int64_t delay_ms)
+{
+	ev_timer_stop(g->loop, &g->tick);
+	ev_now_update(g->loop);
+	ev_timer_set(&g->tick, (double)(delay_ms > 0 ? delay_ms : 0) / 1000., 0.);
+	ev_timer_start(g->loop, &g->tick);
+}
+
+static void on_tick(EV_P_ ev_timer *w, int revents)
+{
+	struct gg_gate *g = w->data;
+	int64_t now = gg_now_ms(), next = gg_reaper_pass(&g->reaper, now);
+
+	(void)loop;
+	(void)revents;
+	tell_systemd(g, now);
+	if (next != GG_NEVER)
+		arm_tick(g, next - gg_now_ms());
+}
+
+void gg_gate_wake(struct gg_gate *g)
+{
+	arm_tick(g, 0);
+}
+
+static void finish_if_empty(struct gg_gate *g)
+{
+	if (g->stage >= GG_DRAINING && g->reg.n == 0 && !gg_janitor_busy(g->janitor))
+		ev_break(g->loop, EVBREAK_ALL);
+}
+
+void gg_gate_session_gone(struct gg_gate *g)
+{
+	gg_listen_resume(g);
+	finish_if_empty(g);
+}
+
+static void end_everything(struct gg_gate *g)
+{
+	int64_t now = gg_now_ms();
+
+	for (size_t i = 0; i < g->reg.n; i++)
+		gg_reaper_end(g->reg.v[i], GG_REASON_DRAIN, g->conf->drain_ms, now);
+	gg_gate_wake(g);
+	ev_timer_stop(g->loop, &g->drain);
+	ev_timer_set(&g->drain, (double)(g->reaper.lim.grace * PATIENCE_GRACES + 1000) / 1000., 0.);
+	ev_timer_start(g->loop, &g->drain);
+	g->stage = GG_ENDING;
+	finish_if_empty(g);
+}
+
+static void on_drain_over(EV_P_ ev_timer *w, int revents)
+{
+	struct gg_gate *g = w->data;
+
+	(void)revents;
+	if (g->stage == GG_DRAINING)
+		return end_everything(g);
+	gg_event(GG_EV_GATE_ERROR, NULL, "%zu sessions could not be ended; stopping without them", g->reg.n);
+	ev_break(EV_A_ EVBREAK_ALL);
+}
+
+void gg_gate_stop(struct gg_gate *g)
+{
+	char mem[32];
+	struct gg_buf limit = GG_BUF(mem);
+
+	if (g->stage >= GG_DRAINING) {
+		/* asked again: at once */
+		if (g->reaper.lim.grace > HURRY_GRACE_MS)
+			g->reaper.lim.grace = HURRY_GRACE_MS;
+		return end_everything(g);
+	}
+	g->stage = GG_DRAINING;
+	sd_notify(0, "STOPPING=1");
+	gg_duration_add(&limit, g->conf->drain_ms);
+	gg_event(GG_EV_GATE_STOPPING, NULL, "%zu sessions may finish (deadline.drain %s)", g->reg.n, limit.s);
+	gg_listen_close(g);
+	if (g->conf->drain_ms != GG_NEVER) {
+		ev_timer_set(&g->drain, (double)g->conf->drain_ms / 1000., 0.);
+		ev_timer_start(g->loop, &g->drain);
+	}
+	finish_if_empty(g);
+}
+
+static void on_stop_signal(EV_P_ ev_signal *w, int revents)
+{
+	(void)loop;
+	(void)revents;
+	gg_gate_stop(w->data);
+}
+
+static void on_other_signal(EV_P_ ev_signal *w, int revents)
+{
+	(void)loop;
+	(void)revents;
+	gg_event(GG_EV_GATE_SIGNAL, NULL, "%s ignored", strsignal(w->signum));
+}
+
+/*
+ * First thing of all, so that a signal that arrives during the start is kept and not fatal; PID 1 would not even see it without a
+ * handler.
+ */
+static void catch_signals(struct gg_gate *g)
+{
+	static const int signals[] = { SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2, SIGALRM, SIGTSTP, SIGQUIT };
+
+	_Static_assert(sizeof(signals) / sizeof(signals[0]) == sizeof(g->sig) / sizeof(g->sig[0]), "one watcher a signal");
+	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
+		bool stops = signals[i] == SIGTERM || signals[i] == SIGINT;
+
+		ev_signal_init(&g->sig[i], stops ? on_stop_signal : on_other_signal, signals[i]);
+		g->sig[i].data = g;
+		ev_signal_start(g->loop, &g->sig[i]);
+	}
+	signal(SIGPIPE, SIG_IGN);
+}
+
+static int make_instance_id(struct gg_gate *g)
+{
+	unsigned char raw[16];
+
+	if (getrandom(raw, sizeof(raw), 0) != (ssize_t)sizeof(raw))
+		return -EIO;
+	for (size_t i = 0; i < sizeof(raw); i++)
+		snprintf(g->instance + 2 * i, 3, "%02x", raw[i]);
+	return 0;
+}
+
+static int set_up(struct gg_gate *g, struct gg_buf *err)
+{
+	char warn_mem[300];
+	struct gg_buf warn = GG_BUF(warn_mem);
+	uint64_t nofile = 0;
+	int r = make_instance_id(g);
+
+	r = r ? r : gg_setup_git(g, err);
+	r = r ? r : gg_setup_session_prog(g, err);
+	r = r ? r : gg_setup_base_path(g->conf, err);
+	r = r ? r : gg_setup_nofile(g->conf, &nofile, &warn);
+	r = r ? r : gg_argv_git(&g->session_argv, g->conf, g->session_prog, g->git_daemon, nofile);
+	r = r ? r : gg_registry_init(&g->reg);
+	r = r ? r : gg_control_open(g, err);
+	r = r ? r : gg_listen_open(g, err);
+	if (r < 0)
+		return r;
+	gg_event_setup(g->conf->log, g->conf->log_level, g->instance);
+	if (warn.len)
+		gg_event(GG_EV_GATE_LIMITED, NULL, "%s", warn.s);
+	/* what a session leaves behind becomes our child; as PID 1 it does anyway */
+	if (getpid() != 1 && prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
+		gg_event(GG_EV_GATE_ERROR, NULL, "cannot become a subreaper: %s; processes that leave their session cannot be found",
+			 strerror(errno));
+	return gg_janitor_start(g);
+}
+
+static void serve(struct gg_gate *g)
+{
+	char mem[512];
+	struct gg_buf where = GG_BUF(mem);
+
+	if (g->stage == GG_STARTING)
+		g->stage = GG_SERVING;
+	for (size_t i = 0; i < gg_listen_count(g); i++) {
+		gg_buf_add(&where, "%s", i ? ", " : "");
+		gg_listen_address(g, i, &where);
+	}
+	gg_listen_resume(g);
+	gg_event(GG_EV_GATE_READY, NULL, "serving %s on %s, mode %s", g->conf->base_path, where.s,
+		 g->reaper.observe ? "observe" : "enforce");
+	sd_notifyf(0, "READY=1\nSTATUS=serving on %s", where.s);
+	ev_run(g->loop, 0);
+	gg_event(GG_EV_GATE_STOPPED, NULL, "stopped");
+}
+
+static void tear_down(struct gg_gate *g)
+{
+	gg_listen_close(g);
+	gg_control_close(g);
+	gg_janitor_free(g);
+	gg_linger_stop(g);
+	gg_orphans_free(&g->reaper.orphans);
+	gg_registry_free(&g->reg);
+	gg_strv_free(&g->session_argv);
+	for (size_t i = 0; i < sizeof(g->sig) / sizeof(g->sig[0]); i++)
+		ev_signal_stop(g->loop, &g->sig[i]);
+	ev_timer_stop(g->loop, &g->tick);
+	ev_timer_stop(g->loop, &g->drain);
+	ev_loop_destroy(g->loop);
+}
+
+int gg_gate_run(const struct gg_conf *conf)
+{
+	char err_mem[1024];
+	struct gg_buf err = GG_BUF(err_mem);
+	struct gg_gate g = { .conf = conf, .started_ms = gg_now_ms() };
+	int r;
+
+	g.loop = ev_default_loop(EVFLAG_AUTO);
+	if (!g.loop) {
+		fprintf(stderr, "git-gate: cannot make an event loop: %s\n", strerror(errno));
+		return 1;
+	}
+	ev_timer_init(&g.tick, on_tick, 0., 0.);
+	ev_timer_init(&g.drain, on_drain_over, 0., 0.);
+	g.tick.data = g.drain.data = &g;
+	catch_signals(&g);
+	set_limits(&g);
+	r = set_up(&g, &err);
+	if (r < 0)
+		fprintf(stderr, "git-gate: %s\n", err.len ? err.s : strerror(-r));
+	else
+		serve(&g);
+	tear_down(&g);
+	return r < 0 ? 2 : 0;
+}

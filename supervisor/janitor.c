@@ -1,0 +1,297 @@
+/* janitor - have repositories cleaned of what dead pushes left. See janitor.h. */
+#include "supervisor/janitor.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/event.h"
+#include "base/pidfd.h"
+#include "base/spawn.h"
+#include "supervisor/loglines.h"
+
+#define RETRY_MS 60000          /* while something is in use; doubled each time … */
+#define RETRY_MAX_MS 3600000    /* … up to an hour */
+#define CLOCK_STEP_MS 500       /* the wall clock moved against the monotonic one by more: birth times mean nothing */
+
+struct job {
+	char *repo;                     /* "": all of them */
+	int64_t since_ms;               /* CLOCK_REALTIME, ms; 0: anything */
+	int64_t offset_ms;              /* real time minus monotonic time when the job was made */
+	int64_t due_ms, wait_ms;
+	struct job *next;
+};
+
+struct gg_janitor {
+	struct gg_gate *gate;
+	struct job *queue;
+	struct job *current;            /* being done; not in the queue */
+	ev_child child;
+	int pidfd;                      /* of the child, while current */
+	ev_io out;
+	ev_timer timer;
+	struct gg_loglines lines;
+};
+
+static void job_free(struct job *j)
+{
+	if (j)
+		free(j->repo);
+	free(j);
+}
+
+static int64_t clock_offset(void)
+{
+	return gg_clock_ms(CLOCK_REALTIME) - gg_now_ms();
+}
+
+static void schedule(struct gg_janitor *j);
+
+/* A line of cleanup's answer: "removed\tPATH", "kept\tPATH\twhy", … */
+static void on_line(const char *line, void *arg)
+{
+	struct gg_janitor *j = arg;
+	struct gg_fields f = { GG_NO_FIELDS, .repo = j->current && j->current->repo[0] ? j->current->repo : NULL };
+	const char *tab = strchr(line, '\t');
+
+	if (!tab)
+		gg_event(GG_EV_CLEANUP_FAILED, &f, "%s", line);
+	else if (!strncmp(line, "removed\t", 8))
+		gg_event(GG_EV_CLEANUP_REMOVED, &f, "removed %s", tab + 1);
+	else if (!strncmp(line, "failed\t", 7))
+		gg_event(GG_EV_CLEANUP_FAILED, &f, "cannot remove %s", tab + 1);
+}
+
+static void on_output(EV_P_ ev_io *w, int revents)
+{
+	struct gg_janitor *j = w->data;
+
+	(void)loop;
+	(void)revents;
+	j->lines.tokens = GG_LOGLINE_BURST;        /* ours: no flood to be feared */
+	if (gg_loglines_read(&j->lines, w->fd, gg_now_ms()) == 0)
+		ev_io_stop(j->gate->loop, w);
+}
+
+static void close_out(struct gg_janitor *j)
+{
+	if (j->out.fd < 0)
+		return;
+	j->lines.tokens = GG_LOGLINE_BURST;
+	do
+		errno = 0;
+	while (gg_loglines_read(&j->lines, j->out.fd, gg_now_ms()) && errno != EAGAIN);
+	gg_loglines_end(&j->lines);
+	ev_io_stop(j->gate->loop, &j->out);
+	close(j->out.fd);
+	j->out.fd = -1;
+}
+
+static void again_later(struct gg_janitor *j, struct job *job)
+{
+	job->wait_ms = job->wait_ms ? job->wait_ms * 2 : RETRY_MS;
+	if (job->wait_ms > RETRY_MAX_MS)
+		job->wait_ms = RETRY_MAX_MS;
+	job->due_ms = gg_now_ms() + job->wait_ms;
+	job->next = j->queue;
+	j->queue = job;
+}
+
+static void on_done(EV_P_ ev_child *w, int revents)
+{
+	struct gg_janitor *j = w->data;
+	struct job *job = j->current;
+
+	(void)revents;
+	ev_child_stop(EV_A_ w);
+	close_out(j);
+	gg_close_fd(&j->pidfd);
+	j->current = NULL;
+	if (WIFEXITED(w->rstatus) && WEXITSTATUS(w->rstatus) == 0)
+		job_free(job);
+	else
+		again_later(j, job);
+	schedule(j);
+	gg_gate_session_gone(j->gate);
+}
+
+static int run(struct gg_janitor *j, struct job *job)
+{
+	AUTO_CLOSE int r_fd = -1, w_fd = -1;
+	struct gg_strv argv = { 0 };
+	char *env[] = { (char *)"LC_ALL=C.UTF-8", NULL };
+	struct gg_spawn sp = { .path = "/proc/self/exe", .envp = env, .in = -1, .err = -1, .extra = -1 };
+	int64_t moved = clock_offset() - job->offset_ms;
+	int p[2], r;
+	pid_t pid;
+
+	if (pipe2(p, O_CLOEXEC) < 0)
+		return -errno;
+	r_fd = p[0], w_fd = p[1];
+	if (fcntl(r_fd, F_SETFL, O_NONBLOCK) < 0)
+		return -errno;
+	r = gg_strv_add(&argv, "git-gate");
+	r = r ? r : gg_strv_add(&argv, "cleanup");
+	r = r ? r : gg_strv_add(&argv, "--base=%s", j->gate->conf->base_path);
+	r = r ? r : gg_strv_add(&argv, "--since=%lld", (long long)job->since_ms);
+	if (r == 0 && (moved > CLOCK_STEP_MS || moved < -CLOCK_STEP_MS))
+		r = gg_strv_add(&argv, "--strict");
+	if (r == 0 && job->repo[0]) {
+		r = gg_strv_add(&argv, "--");
+		r = r ? r : gg_strv_add(&argv, "%s", job->repo);
+	}
+	sp.argv = argv.v;
+	sp.out = w_fd;
+	r = r ? r : gg_spawn(&sp, &pid, &j->pidfd);
+	gg_strv_free(&argv);
+	if (r < 0)
+		return r;
+	j->current = job;
+	gg_loglines_init(&j->lines, on_line, j);
+	ev_io_init(&j->out, on_output, gg_take_fd(&r_fd), EV_READ);
+	ev_child_init(&j->child, on_done, pid, 0);
+	j->out.data = j->child.data = j;
+	ev_io_start(j->gate->loop, &j->out);
+	ev_child_start(j->gate->loop, &j->child);
+	return 0;
+}
+
+/* Start the first job that is due, or wait for it. */
+static void schedule(struct gg_janitor *j)
+{
+	struct job **best = NULL;
+	int64_t now = gg_now_ms();
+
+	if (j->current)
+		return;
+	for (struct job **at = &j->queue; *at; at = &(*at)->next)
+		if (!best || (*at)->due_ms < (*best)->due_ms)
+			best = at;
+	ev_timer_stop(j->gate->loop, &j->timer);
+	if (!best)
+		return;
+	if ((*best)->due_ms <= now) {
+		struct job *job = *best;
+		int r;
+
+		*best = job->next;
+		r = run(j, job);
+		if (r == 0)
+			return;
+		gg_event(GG_EV_CLEANUP_FAILED, NULL, "cannot start the cleanup: %s; tried again later", strerror(-r));
+		again_later(j, job);
+		return schedule(j);
+	}
+	ev_timer_set(&j->timer, (double)((*best)->due_ms - now) / 1000., 0.);
+	ev_timer_start(j->gate->loop, &j->timer);
+}
+
+static void on_timer(EV_P_ ev_timer *w, int revents)
+{
+	(void)loop;
+	(void)revents;
+	schedule(w->data);
+}
+
+static struct job *find(struct gg_janitor *j, const char *repo)
+{
+	for (struct job *job = j->queue; job; job = job->next)
+		if (!strcmp(job->repo, repo))
+			return job;
+	return NULL;
+}
+
+static void add(struct gg_janitor *j, const char *repo, int64_t since_ms)
+{
+	struct job *job = find(j, repo);
+
+	if (job) {
+		job->since_ms = job->since_ms < since_ms ? job->since_ms : since_ms;
+	} else {
+		job = calloc(1, sizeof(*job));
+		if (!job || !(job->repo = strdup(repo))) {
+			job_free(job);
+			gg_event(GG_EV_CLEANUP_FAILED, NULL, "cannot note a repository to be cleaned: out of memory");
+			return;
+		}
+		job->since_ms = since_ms;
+		job->offset_ms = clock_offset();
+		job->next = j->queue;
+		j->queue = job;
+	}
+	job->due_ms = gg_now_ms();
+	job->wait_ms = 0;
+	schedule(j);
+}
+
+void gg_janitor_add(struct gg_janitor *j, const char *repo, int64_t accepted_ms)
+{
+	add(j, repo, accepted_ms + clock_offset());
+}
+
+void gg_janitor_retry(struct gg_janitor *j, const char *repo)
+{
+	struct job *job = repo[0] ? find(j, repo) : NULL;
+
+	if (!job)
+		return;
+	job->due_ms = gg_now_ms();
+	schedule(j);
+}
+
+bool gg_janitor_busy(const struct gg_janitor *j)
+{
+	int64_t now = gg_now_ms();
+
+	if (j->current)
+		return true;
+	for (const struct job *job = j->queue; job; job = job->next)
+		if (job->due_ms <= now)
+			return true;
+	return false;
+}
+
+int gg_janitor_start(struct gg_gate *g)
+{
+	struct gg_janitor *j = calloc(1, sizeof(*j));
+
+	if (!j)
+		return -ENOMEM;
+	j->gate = g;
+	j->out.fd = j->pidfd = -1;
+	ev_timer_init(&j->timer, on_timer, 0., 0.);
+	j->timer.data = j;
+	g->janitor = j;
+	add(j, "", 0);
+	return 0;
+}
+
+void gg_janitor_free(struct gg_gate *g)
+{
+	struct gg_janitor *j = g->janitor;
+
+	if (!j)
+		return;
+	ev_timer_stop(g->loop, &j->timer);
+	if (j->current) {
+		gg_pidfd_signal(j->pidfd, SIGKILL);
+		ev_child_stop(g->loop, &j->child);
+		close_out(j);
+		gg_close_fd(&j->pidfd);
+		job_free(j->current);
+	}
+	while (j->queue) {
+		struct job *next = j->queue->next;
+
+		job_free(j->queue);
+		j->queue = next;
+	}
+	free(j);
+	g->janitor = NULL;
+}

@@ -1,0 +1,257 @@
+/* listen - the sockets clients connect to. See listen.h. */
+#include "supervisor/listen.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#include "base/addr.h"
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/event.h"
+#include "supervisor/session.h"
+
+#define BACKLOG 4096            /* the kernel caps it at net.core.somaxconn; git daemon's own 5 stalls bursts for a second */
+#define ACCEPT_BATCH 64         /* connections taken at one wake-up, so that signals and the reaper get their turn */
+#define PAUSE_S 1.0             /* when the machine lacks something */
+#define SAY_EVERY_MS 60000      /* gate.limited is said at most this often for the same cause */
+
+struct gg_listen {
+	struct one {
+		ev_io io;
+		struct gg_addr addr;
+		struct gg_gate *gate;
+	} *v;
+	size_t n;
+	ev_timer pause;
+	bool paused;
+	bool full;                      /* at limit.sessions */
+	int64_t said_full_ms, said_pause_ms;
+};
+
+static bool time_to_say(int64_t *said_ms)
+{
+	int64_t now = gg_now_ms();
+
+	if (*said_ms && now - *said_ms < SAY_EVERY_MS)
+		return false;
+	*said_ms = now;
+	return true;
+}
+
+static void stop_accepting(struct gg_gate *g)
+{
+	for (size_t i = 0; i < g->listen->n; i++)
+		ev_io_stop(g->loop, &g->listen->v[i].io);
+}
+
+static bool at_limit(struct gg_gate *g)
+{
+	size_t serving = gg_registry_serving(&g->reg);
+
+	if (serving < (size_t)g->conf->sessions)
+		return false;
+	if (!g->listen->full && time_to_say(&g->listen->said_full_ms))
+		gg_event(GG_EV_GATE_LIMITED, NULL, "limit.sessions (%lld) is reached: further clients wait in the listen queue",
+			 (long long)g->conf->sessions);
+	g->listen->full = true;
+	stop_accepting(g);
+	return true;
+}
+
+void gg_listen_resume(struct gg_gate *g)
+{
+	struct gg_listen *l = g->listen;
+
+	if (!l || l->paused || g->stage != GG_SERVING || gg_registry_serving(&g->reg) >= (size_t)g->conf->sessions)
+		return;
+	l->full = false;
+	for (size_t i = 0; i < l->n; i++)
+		ev_io_start(g->loop, &l->v[i].io);
+}
+
+static void on_pause_over(EV_P_ ev_timer *w, int revents)
+{
+	struct gg_gate *g = w->data;
+
+	(void)loop;
+	(void)revents;
+	g->listen->paused = false;
+	gg_listen_resume(g);
+}
+
+void gg_listen_pause(struct gg_gate *g, const char *what, int err)
+{
+	struct gg_listen *l = g->listen;
+
+	if (time_to_say(&l->said_pause_ms))
+		gg_event(GG_EV_GATE_LIMITED, NULL, "%s: %s; accepting pauses and is tried again every second", what, strerror(err));
+	l->paused = true;
+	stop_accepting(g);
+	ev_timer_stop(g->loop, &l->pause);
+	ev_timer_set(&l->pause, PAUSE_S, 0.);
+	ev_timer_start(g->loop, &l->pause);
+}
+
+/* Errors of one connection that died in the queue, or of the network: the next one may be well. */
+static bool passing(int err)
+{
+	return err == ECONNABORTED || err == EINTR || err == EPROTO || err == ENETDOWN || err == ENOPROTOOPT || err == EHOSTDOWN ||
+	       err == ENONET || err == EHOSTUNREACH || err == EOPNOTSUPP || err == ENETUNREACH || err == EPERM;
+}
+
+static void on_client(EV_P_ ev_io *w, int revents)
+{
+	struct one *o = w->data;
+	struct gg_gate *g = o->gate;
+
+	(void)loop;
+	(void)revents;
+	for (int i = 0; i < ACCEPT_BATCH && !at_limit(g); i++) {
+		struct gg_addr peer = { .len = sizeof(peer.ss) };
+		int fd = accept4(w->fd, (struct sockaddr *)&peer.ss, &peer.len, SOCK_CLOEXEC);
+
+		if (fd >= 0) {
+			gg_session_start(g, fd, &peer);
+			if (g->listen->paused)
+				return;
+		} else if (errno == EAGAIN || errno == EWOULDBLOCK) {
+			return;
+		} else if (!passing(errno)) {
+			gg_listen_pause(g, "cannot accept", errno);
+			return;
+		}
+	}
+}
+
+static int add(struct gg_gate *g, int fd)
+{
+	struct one *v = realloc(g->listen->v, (g->listen->n + 1) * sizeof(*v)), *o;
+
+	if (!v)
+		return -ENOMEM;
+	g->listen->v = v;
+	o = &v[g->listen->n];
+	memset(o, 0, sizeof(*o));
+	o->gate = g;
+	o->addr.len = sizeof(o->addr.ss);
+	if (getsockname(fd, (struct sockaddr *)&o->addr.ss, &o->addr.len) < 0)
+		return -errno;
+	if (fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) < 0)
+		return -errno;
+	ev_io_init(&o->io, on_client, fd, EV_READ);
+	g->listen->n++;
+	return 0;
+}
+
+static int bind_one(struct gg_gate *g, const char *text, struct gg_buf *err)
+{
+	AUTO_CLOSE int fd = -1;
+	struct gg_addr a;
+	const char *why;
+	int one = 1, r;
+
+	r = gg_addr_parse(text, &a, &why);
+	if (r < 0) {
+		gg_buf_add(err, "listen.git: '%s': %s", text, why);
+		return r;
+	}
+	fd = socket(a.ss.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	/* REUSEADDR: connections of a gate that died may linger in TIME_WAIT; V6ONLY: [::] and 0.0.0.0 can both be listed */
+	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) < 0 ||
+	    (a.ss.ss_family == AF_INET6 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one)) < 0) ||
+	    bind(fd, (struct sockaddr *)&a.ss, a.len) < 0 || listen(fd, BACKLOG) < 0) {
+		r = -errno;
+		gg_buf_add(err, "cannot listen on %s: %s%s", text, strerror(-r),
+			   r == -EADDRINUSE ? "; stop what uses the port (ss -ltnp shows it), or change listen.git" : "");
+		return r;
+	}
+	r = add(g, fd);
+	if (r == 0)
+		gg_take_fd(&fd);
+	return r;
+}
+
+/* 1: taken over; 0: there are none; -errno. */
+static int inherit(struct gg_gate *g, struct gg_buf *err)
+{
+	char **names = NULL;
+	int n = sd_listen_fds_with_names(1, &names), r = 1;
+
+	if (n <= 0)
+		return n;
+	for (int i = 0; i < n; i++) {
+		int fd = SD_LISTEN_FDS_START + i;
+
+		if (r < 0) {
+			/* the error is reported for the first */
+		} else if (strcmp(names[i], "git")) {
+			gg_buf_add(err, "LISTEN_FDS: descriptor %d is named '%s'; the socket unit needs FileDescriptorName=git", fd,
+				   names[i]);
+			r = -EINVAL;
+		} else if (sd_is_socket(fd, AF_UNSPEC, SOCK_STREAM, 1) <= 0) {
+			gg_buf_add(err, "LISTEN_FDS: descriptor %d is not a listening stream socket", fd);
+			r = -EINVAL;
+		} else if (add(g, fd) < 0) {
+			gg_buf_add(err, "LISTEN_FDS: descriptor %d cannot be used: %s", fd, strerror(errno));
+			r = -EINVAL;
+		}
+		free(names[i]);
+	}
+	free(names);
+	return r;
+}
+
+int gg_listen_open(struct gg_gate *g, struct gg_buf *err)
+{
+	int r;
+
+	g->listen = calloc(1, sizeof(*g->listen));
+	if (!g->listen)
+		return -ENOMEM;
+	ev_timer_init(&g->listen->pause, on_pause_over, PAUSE_S, 0.);
+	g->listen->pause.data = g;
+	r = inherit(g, err);
+	for (size_t i = 0; r == 0 && i < g->conf->listen_git.n; i++)
+		if (strcmp(g->conf->listen_git.v[i], "off"))
+			r = bind_one(g, g->conf->listen_git.v[i], err);
+	/* watchers hold pointers into the array: it has its final place now */
+	for (size_t i = 0; i < g->listen->n; i++)
+		g->listen->v[i].io.data = &g->listen->v[i];
+	return r < 0 ? r : 0;
+}
+
+void gg_listen_close(struct gg_gate *g)
+{
+	struct gg_listen *l = g->listen;
+
+	if (!l)
+		return;
+	stop_accepting(g);
+	ev_timer_stop(g->loop, &l->pause);
+	for (size_t i = 0; i < l->n; i++)
+		close(l->v[i].io.fd);
+	free(l->v);
+	free(l);
+	g->listen = NULL;
+}
+
+bool gg_listen_paused(const struct gg_gate *g)
+{
+	return g->listen && (g->listen->paused || g->listen->full);
+}
+
+size_t gg_listen_count(const struct gg_gate *g)
+{
+	return g->listen ? g->listen->n : 0;
+}
+
+void gg_listen_address(const struct gg_gate *g, size_t i, struct gg_buf *b)
+{
+	gg_addr_add(b, &g->listen->v[i].addr);
+}

@@ -1,0 +1,27 @@
+/*
+ * listen - the sockets clients connect to: our own or systemd's, and when to accept from them.
+ */
+#ifndef GG_SUPERVISOR_LISTEN_H
+#define GG_SUPERVISOR_LISTEN_H
+
+#include "base/text.h"
+#include "supervisor/state.h"
+
+/*
+ * Bind every address of listen.git, or take over what LISTEN_FDS offers. All of them, or it fails and err says which
+ * one and why. 0 or -errno.
+ */
+int gg_listen_open(struct gg_gate *g, struct gg_buf *err);
+/* Start accepting, as far as limit.sessions allows. Safe to call at any time while serving. */
+void gg_listen_resume(struct gg_gate *g);
+/* For good: close our own sockets; systemd keeps its own and queues clients for the next start. */
+void gg_listen_close(struct gg_gate *g);
+/* Pause for a second: the machine lacks what. */
+void gg_listen_pause(struct gg_gate *g, const char *what, int err);
+
+bool gg_listen_paused(const struct gg_gate *g);
+size_t gg_listen_count(const struct gg_gate *g);
+/* The i-th address as text, appended to b. */
+void gg_listen_address(const struct gg_gate *g, size_t i, struct gg_buf *b);
+
+#endif

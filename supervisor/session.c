@@ -1,0 +1,305 @@
+/* session - one client's connection and the processes that serve it. See session.h. */
+#include "supervisor/session.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/event.h"
+#include "base/pstat.h"
+#include "base/spawn.h"
+#include "daemon-wrap/status.h"
+#include "supervisor/janitor.h"
+#include "supervisor/linger.h"
+#include "supervisor/listen.h"
+#include "supervisor/loglines.h"
+
+struct gg_io {
+	ev_child child;
+	ev_io err, status;
+	struct gg_loglines lines;
+	struct gg_gate *gate;
+	struct gg_session *session;
+};
+
+static void close_watcher(struct gg_gate *g, ev_io *w)
+{
+	if (w->fd < 0)
+		return;
+	ev_io_stop(g->loop, w);
+	close(w->fd);
+	w->fd = -1;
+}
+
+/* One line of what git or a hook wrote to stderr. */
+static void on_line(const char *line, void *arg)
+{
+	struct gg_session *s = arg;
+	struct gg_fields f;
+
+	gg_session_fields(s, gg_now_ms(), &f);
+	f.reason = f.key = f.phase = NULL;
+	f.limit_ms = f.quiet_ms = f.age_ms = f.bytes_in = f.bytes_out = -1;
+	gg_event(GG_EV_SESSION_LOG, &f, "%s", line);
+}
+
+static void on_stderr(EV_P_ ev_io *w, int revents)
+{
+	struct gg_io *io = w->data;
+
+	(void)loop;
+	(void)revents;
+	if (gg_loglines_read(&io->lines, w->fd, gg_now_ms()) == 0)
+		close_watcher(io->gate, w);
+}
+
+static void opened(struct gg_session *s, const struct gg_status *st)
+{
+	struct gg_fields f;
+
+	gg_session_fields(s, gg_now_ms(), &f);
+	f.phase = NULL;
+	if (st->refused[0]) {
+		s->refused = true;
+		gg_event(GG_EV_SESSION_REFUSED, &f, "%s", st->refused);
+	} else {
+		gg_event(GG_EV_SESSION_OPENED, &f, "%s of %s", s->service, s->repo);
+	}
+}
+
+/* git-gate-session has read the request: one atomic write, then it closes the pipe. */
+static void on_status(EV_P_ ev_io *w, int revents)
+{
+	struct gg_io *io = w->data;
+	struct gg_session *s = io->session;
+	char buf[GG_STATUS_MAX];
+	struct gg_status st;
+	ssize_t n = read(w->fd, buf, sizeof(buf));
+
+	(void)loop;
+	(void)revents;
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	close_watcher(io->gate, w);
+	if (n <= 0 || gg_status_unpack(buf, (size_t)n, &st) < 0 || !st.service[0])
+		return;
+	snprintf(s->service, sizeof(s->service), "%s", st.service);
+	snprintf(s->repo, sizeof(s->repo), "%.*s", (int)sizeof(s->repo) - 1, st.repo);
+	s->track.request_bytes = st.request_bytes;
+	s->due_ms = gg_now_ms();
+	opened(s, &st);
+	gg_gate_wake(io->gate);
+}
+
+/*
+ * The end of the connection: everybody else's descriptor of the socket may be open still (a receive-pack whose parent was killed, a
+ * stray of a hook), so the client would wait for an end that nobody sends.
+ */
+static void end_connection(struct gg_gate *g, struct gg_session *s)
+{
+	if (s->sock < 0)
+		return;
+	gg_scan_tcp(s->sock, &s->tcp);
+	gg_linger(g, gg_take_fd(&s->sock), s->half_closed, s->verdict.reason != GG_REASON_NONE);
+}
+
+static void on_root_exit(EV_P_ ev_child *w, int revents)
+{
+	struct gg_io *io = w->data;
+	struct gg_session *s = io->session;
+
+	(void)revents;
+	ev_child_stop(EV_A_ w);
+	s->root_gone = true;
+	s->root_status = w->rstatus;
+	s->ended_ms = s->due_ms = gg_now_ms();
+	end_connection(io->gate, s);
+	gg_gate_session_gone(io->gate);
+	gg_gate_wake(io->gate);
+}
+
+static void set_keepalive(const struct gg_conf *c, int fd)
+{
+	int on = 1, idle = (int)(c->keep_idle_ms / 1000), interval = (int)(c->keep_interval_ms / 1000), count = (int)c->keep_count;
+
+	/* on a Unix socket these fail, and nothing is lost */
+	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+	setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof(idle));
+	setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof(interval));
+	setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &count, sizeof(count));
+}
+
+static int spawn(struct gg_gate *g, struct gg_session *s, const struct gg_addr *peer, int err_fd, int status_fd)
+{
+	struct gg_env e = { .path = g->path, .id = s->id, .instance = g->instance, .port = gg_addr_port(peer) };
+	struct gg_strv env = { 0 };
+	char mem[64];
+	struct gg_buf host = GG_BUF(mem);
+	struct gg_spawn sp = { .path = g->session_prog, .argv = g->session_argv.v, .in = s->sock, .out = s->sock, .err = err_fd,
+			       .extra = status_fd, .new_session = true };
+	struct gg_pstat st;
+	int r;
+
+	gg_addr_host(&host, peer);
+	e.host = host.s;
+	r = gg_env_git(&env, g->conf, &e);
+	sp.envp = env.v;
+	r = r ? r : gg_spawn(&sp, &s->root, &s->pidfd);
+	gg_strv_free(&env);
+	if (r < 0)
+		return r;
+	/* it cannot have been reaped yet: its exit is seen by the loop, later */
+	if (gg_pstat_read(s->root, &st) == 0)
+		s->root_tick = st.start_tick;
+	return 0;
+}
+
+static int start(struct gg_gate *g, struct gg_session *s, const struct gg_addr *peer)
+{
+	AUTO_CLOSE int err_r = -1, err_w = -1, st_r = -1, st_w = -1;
+	struct gg_io *io;
+	struct stat sb;
+	int p[2], r;
+
+	if (pipe2(p, O_CLOEXEC) < 0)
+		return -errno;
+	err_r = p[0], err_w = p[1];
+	if (pipe2(p, O_CLOEXEC) < 0)
+		return -errno;
+	st_r = p[0], st_w = p[1];
+	if (fcntl(err_r, F_SETFL, O_NONBLOCK) < 0 || fcntl(st_r, F_SETFL, O_NONBLOCK) < 0 || fstat(s->sock, &sb) < 0)
+		return -errno;
+	s->sock_ino = sb.st_ino;
+	io = calloc(1, sizeof(*io));
+	if (!io)
+		return -ENOMEM;
+	r = spawn(g, s, peer, err_w, st_w);
+	if (r < 0) {
+		free(io);
+		return r;
+	}
+	s->io = io;
+	io->gate = g;
+	io->session = s;
+	gg_loglines_init(&io->lines, on_line, s);
+	ev_child_init(&io->child, on_root_exit, s->root, 0);
+	ev_io_init(&io->err, on_stderr, gg_take_fd(&err_r), EV_READ);
+	ev_io_init(&io->status, on_status, gg_take_fd(&st_r), EV_READ);
+	io->child.data = io->err.data = io->status.data = io;
+	ev_child_start(g->loop, &io->child);
+	ev_io_start(g->loop, &io->err);
+	ev_io_start(g->loop, &io->status);
+	return 0;
+}
+
+/* The client has sent its request or is about to; it is told once, without waiting for it. */
+static void turn_away(int fd, const char *why)
+{
+	char mem[200];
+	struct gg_buf b = GG_BUF(mem);
+
+	gg_buf_add(&b, "%04xERR git-gate: %s", (unsigned)strlen(why) + 18, why);
+	(void)!send(fd, b.s, b.len, MSG_DONTWAIT | MSG_NOSIGNAL);
+	shutdown(fd, SHUT_WR);
+}
+
+void gg_session_start(struct gg_gate *g, int fd, const struct gg_addr *peer)
+{
+	struct gg_session *s = gg_registry_add(&g->reg, gg_now_ms());
+	struct gg_buf peer_text;
+	struct gg_fields f;
+	int r;
+
+	if (!s) {
+		turn_away(fd, "out of memory, try again");
+		close(fd);
+		return gg_listen_pause(g, "cannot start a session", ENOMEM);
+	}
+	s->sock = fd;
+	peer_text = GG_BUF(s->peer);
+	gg_addr_add(&peer_text, peer);
+	set_keepalive(g->conf, fd);
+	r = start(g, s, peer);
+	gg_session_fields(s, s->accepted_ms, &f);
+	if (r == 0) {
+		s->due_ms = s->accepted_ms;
+		gg_event(GG_EV_SESSION_ACCEPTED, &f, "client connected");
+		return gg_gate_wake(g);
+	}
+	turn_away(fd, "the gate cannot start a session now, try again");
+	gg_linger(g, gg_take_fd(&s->sock), false, false);
+	gg_event(GG_EV_SESSION_REFUSED, &f, "cannot start %s: %s", g->session_prog, strerror(-r));
+	s->refused = true;
+	gg_registry_end(&g->reg, s, gg_now_ms());
+	gg_listen_pause(g, "cannot start a session", -r);
+}
+
+static void add_status(struct gg_buf *b, int status)
+{
+	if (WIFSIGNALED(status))
+		gg_buf_add(b, "ended by signal %d", WTERMSIG(status));
+	else
+		gg_buf_add(b, "exit status %d", WEXITSTATUS(status));
+}
+
+static void log_end(struct gg_session *s, int64_t now)
+{
+	char mem[160], text_mem[200];
+	struct gg_buf b = GG_BUF(mem), text = GG_BUF(text_mem);
+	struct gg_fields f;
+
+	gg_session_fields(s, now, &f);
+	f.age_ms = s->ended_ms - s->accepted_ms;
+	if (s->verdict.reason != GG_REASON_NONE) {
+		f.steps = s->steps;
+		f.key = gg_reason_key(s->verdict.reason);
+		gg_buf_add(&text, "%s in phase %s", gg_reason_name(s->verdict.reason), gg_phase_name(s->verdict_phase));
+		if (f.key) {
+			gg_buf_add(&text, ": quiet for ");
+			gg_human_ms(&text, s->verdict.quiet_ms);
+			gg_buf_add(&text, "; if it was healthy, raise %s", f.key);
+		}
+		gg_event(GG_EV_SESSION_REAPED, &f, "%s", text.s);
+	}
+	f.steps = NULL;
+	add_status(&b, s->root_status);
+	if (s->log_dropped)
+		gg_buf_add(&b, "; %llu lines of its log were over the rate", (unsigned long long)s->log_dropped);
+	/* a stranger that asked for nothing (a health check, a port scan) is not worth a line */
+	if (s->service[0] || s->verdict.reason != GG_REASON_NONE)
+		gg_event(GG_EV_SESSION_CLOSED, &f, "%s", b.s);
+}
+
+void gg_session_finish(struct gg_session *s, void *gate)
+{
+	struct gg_gate *g = gate;
+	struct gg_io *io = s->io;
+	int64_t now = gg_now_ms();
+
+	if (io->err.fd >= 0)
+		gg_loglines_read(&io->lines, io->err.fd, now);
+	gg_loglines_end(&io->lines);
+	s->log_dropped = io->lines.dropped;
+	close_watcher(g, &io->err);
+	close_watcher(g, &io->status);
+	log_end(s, now);
+	/* a push that did not end by itself, and well, may have left something */
+	if (!strcmp(s->service, "receive-pack") && !s->refused && (s->root_status || s->verdict.reason != GG_REASON_NONE))
+		gg_janitor_add(g->janitor, s->repo, s->accepted_ms);
+	else
+		gg_janitor_retry(g->janitor, s->repo);
+	close(s->pidfd);
+	free(io);
+	s->io = NULL;
+	gg_registry_end(&g->reg, s, now);
+	gg_gate_session_gone(g);
+}

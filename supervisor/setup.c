@@ -1,0 +1,154 @@
+/* setup - what must be right before a gate can serve. See setup.h. */
+#include "supervisor/setup.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/spawn.h"
+
+#define GIT_MAJOR 2             /* safe.directory and GIT_CONFIG_COUNT work together from here on */
+#define GIT_MINOR 36
+#define GIT_ANSWERS_MS 10000
+#define FDS_PER_SESSION 4       /* socket, stderr pipe, pidfd, and one while it starts */
+#define FDS_OTHER 512           /* listeners, control clients, lingering connections, files of /proc */
+
+#ifndef GG_LIBEXEC
+#define GG_LIBEXEC "/usr/local/libexec/git-gate"
+#endif
+
+int gg_setup_parse_version(const char *text, int *ret_major, int *ret_minor)
+{
+	return sscanf(text, "git version %d.%d", ret_major, ret_minor) == 2 ? 0 : -EINVAL;
+}
+
+/* Run `git ARG` and keep its first line. */
+static int ask_git(const char *git, const char *path, const char *arg, char *out, size_t size, struct gg_buf *err)
+{
+	char path_var[PATH_MAX + 8];
+	char *argv[] = { (char *)"git", (char *)arg, NULL }, *envp[] = { path_var, (char *)"LC_ALL=C", NULL };
+	struct gg_spawn sp = { .path = git, .argv = argv, .envp = envp, .in = -1, .out = -1, .err = -1, .extra = -1 };
+	size_t len;
+	int status, r;
+
+	snprintf(path_var, sizeof(path_var), "PATH=%s", path);
+	r = gg_spawn_capture(&sp, GIT_ANSWERS_MS, out, size, &len, &status);
+	if (r < 0) {
+		gg_buf_add(err, "cannot run %s: %s", git, r == -ETIMEDOUT ? "it does not answer" : strerror(-r));
+		return r;
+	}
+	out[strcspn(out, "\n")] = 0;
+	if (!WIFEXITED(status) || WEXITSTATUS(status)) {
+		gg_buf_add(err, "%s %s failed: ", git, arg);
+		gg_escape(err, out, strlen(out), 200);
+		return -EIO;
+	}
+	return 0;
+}
+
+int gg_setup_git(struct gg_gate *g, struct gg_buf *err)
+{
+	char git[PATH_MAX], out[PATH_MAX];
+	int major, minor, r;
+
+	g->path = getenv("PATH");
+	if (!g->path || !*g->path)
+		g->path = "/usr/local/bin:/usr/bin:/bin";
+	r = gg_path_search("git", g->path, git, sizeof(git));
+	if (r < 0) {
+		gg_buf_add(err, "git is not in PATH (%s): install it", g->path);
+		return r;
+	}
+	r = ask_git(git, g->path, "version", out, sizeof(out), err);
+	if (r < 0)
+		return r;
+	if (gg_setup_parse_version(out, &major, &minor) < 0) {
+		gg_buf_add(err, "%s version said '", git);
+		gg_escape(err, out, strlen(out), 200);
+		gg_buf_add(err, "', which is no version");
+		return -EINVAL;
+	}
+	if (major < GIT_MAJOR || (major == GIT_MAJOR && minor < GIT_MINOR)) {
+		gg_buf_add(err, "%s is version %d.%d: git %d.%d or newer is needed", git, major, minor, GIT_MAJOR, GIT_MINOR);
+		return -EINVAL;
+	}
+	r = ask_git(git, g->path, "--exec-path", out, sizeof(out), err);
+	if (r < 0)
+		return r;
+	if (snprintf(g->git_daemon, sizeof(g->git_daemon), "%.*s/git-daemon", PATH_MAX - 16, out) < 0 ||
+	    access(g->git_daemon, X_OK) < 0) {
+		gg_buf_add(err, "%s: %s (on some systems git-daemon is a package of its own)", g->git_daemon, strerror(errno));
+		return -ENOENT;
+	}
+	return 0;
+}
+
+int gg_setup_session_prog(struct gg_gate *g, struct gg_buf *err)
+{
+	char self[PATH_MAX];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	char *slash;
+
+	if (n > 0) {
+		self[n] = 0;
+		slash = strrchr(self, '/');
+		if (slash)
+			*slash = 0;
+		snprintf(g->session_prog, sizeof(g->session_prog), "%.*s/git-gate-session", PATH_MAX - 32, self);
+		if (access(g->session_prog, X_OK) == 0)
+			return 0;
+	}
+	snprintf(g->session_prog, sizeof(g->session_prog), "%s/git-gate-session", GG_LIBEXEC);
+	if (access(g->session_prog, X_OK) == 0)
+		return 0;
+	gg_buf_add(err, "git-gate-session is neither beside git-gate nor in %s: install it again", GG_LIBEXEC);
+	return -ENOENT;
+}
+
+int gg_setup_base_path(const struct gg_conf *c, struct gg_buf *err)
+{
+	struct stat st;
+
+	if (stat(c->base_path, &st) < 0) {
+		int e = errno;
+
+		gg_buf_add(err, "gate.basePath: %s: %s%s", c->base_path, strerror(e),
+			   e == ENOENT ? "; create it, or set gate.basePath" : "");
+		return -e;
+	}
+	if (!S_ISDIR(st.st_mode)) {
+		gg_buf_add(err, "gate.basePath: %s is not a directory", c->base_path);
+		return -ENOTDIR;
+	}
+	if (faccessat(AT_FDCWD, c->base_path, R_OK | X_OK, AT_EACCESS) < 0) {
+		int e = errno;
+
+		gg_buf_add(err, "gate.basePath: %s cannot be read by uid %u: %s", c->base_path, (unsigned)geteuid(), strerror(e));
+		return -e;
+	}
+	return 0;
+}
+
+int gg_setup_nofile(const struct gg_conf *c, uint64_t *ret_soft, struct gg_buf *err)
+{
+	rlim_t want = (rlim_t)c->sessions * FDS_PER_SESSION + FDS_OTHER;
+	struct rlimit lim;
+
+	if (getrlimit(RLIMIT_NOFILE, &lim) < 0)
+		return -errno;
+	*ret_soft = lim.rlim_cur;
+	if (lim.rlim_cur >= want)
+		return 0;
+	if (lim.rlim_max < want)
+		gg_buf_add(err, "limit.sessions=%lld wants %llu descriptors, but no more than %llu are allowed (RLIMIT_NOFILE); accepting "
+				"pauses when they run out", (long long)c->sessions, (unsigned long long)want,
+			   (unsigned long long)lim.rlim_max);
+	lim.rlim_cur = lim.rlim_max < want ? lim.rlim_max : want;
+	return setrlimit(RLIMIT_NOFILE, &lim) < 0 ? -errno : 0;
+}

@@ -1,0 +1,23 @@
+/*
+ * setup - what must be right before a gate can serve: git, its version, the base path, our own programs, the lock.
+ * Effect; blocks; only before the loop runs. Every function returns 0 or -errno, with a text in err that names the culprit and
+ * the cure.
+ */
+#ifndef GG_SUPERVISOR_SETUP_H
+#define GG_SUPERVISOR_SETUP_H
+
+#include "base/text.h"
+#include "supervisor/state.h"
+
+/* Find git and git-daemon through $PATH; git must be 2.36 or newer. Fills g->path, g->git_daemon. */
+int gg_setup_git(struct gg_gate *g, struct gg_buf *err);
+/* git-gate-session beside our own program, or in PREFIX/libexec/git-gate. Fills g->session_prog. */
+int gg_setup_session_prog(struct gg_gate *g, struct gg_buf *err);
+int gg_setup_base_path(const struct gg_conf *c, struct gg_buf *err);
+/* Raise RLIMIT_NOFILE to what limit.sessions needs. ret_soft: the limit as it was, for git. */
+int gg_setup_nofile(const struct gg_conf *c, uint64_t *ret_soft, struct gg_buf *err);
+
+/* "git version 2.39.5" → 2, 39. 0 or -EINVAL. Pure. */
+int gg_setup_parse_version(const char *text, int *ret_major, int *ret_minor);
+
+#endif
