@@ -1,0 +1,17 @@
+/* checkconfig - git-gate check-config: what is wrong, or every value and its origin. */
+#include <stdio.h>
+
+#include "base/conf.h"
+#include "cli/command.h"
+#include "cli/config.h"
+
+int gg_cmd_check_config(const struct gg_args *a)
+{
+	struct gg_reader r;
+	int code = gg_config_load(a, &r);
+
+	if (code == 0)
+		gg_conf_print(stdout, &r);
+	gg_reader_free(&r);
+	return code;
+}

@@ -1,0 +1,19 @@
+/* client - ask a running gate over its control socket (supervisor/protocol.md). Bounded in time and size. */
+#ifndef GG_CLI_CLIENT_H
+#define GG_CLI_CLIENT_H
+
+#include <jansson.h>
+
+#include "cli/command.h"
+
+/*
+ * One request, one answer.
+ *   a         where the gate is: --control, else the configuration
+ *   request   stolen; NULL (json_pack failed) is an argument that is no UTF-8
+ *   type      what the data must be
+ *   ret_data  owned by the caller; NULL on failure
+ * Says what is wrong on stderr. Returns an exit code.
+ */
+int gg_client_ask(const struct gg_args *a, json_t *request, json_type type, json_t **ret_data);
+
+#endif

@@ -1,0 +1,61 @@
+/* command - what main() hands to a sub-command, and the sub-commands. */
+#ifndef GG_CLI_COMMAND_H
+#define GG_CLI_COMMAND_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum gg_exit {
+	GG_EXIT_DONE,
+	GG_EXIT_FAILED,
+	GG_EXIT_USAGE,          /* or configuration */
+	GG_EXIT_NOT_RUNNING,    /* nothing listens on the control socket */
+};
+
+/* The command line after parsing. Texts are borrowed from argv; NULL: not given. */
+struct gg_args {
+	const char *config, *control, *reason, *base, *since;
+	bool json, all, strict, help;
+	char **set;             /* key=value of each -c; the array is owned */
+	size_t nset;
+	char **operand;         /* borrowed */
+	size_t noperand;
+};
+
+/* Options a command may take, as bits of its mask: 1u << GG_OPT_…; the table is in options.c. */
+enum gg_opt {
+	GG_OPT_JSON,
+	GG_OPT_ALL,
+	GG_OPT_REASON,
+	GG_OPT_BASE,
+	GG_OPT_SINCE,
+	GG_OPT_STRICT,
+	GG_OPT_CONTROL,
+	GG_OPT_CONFIG,
+	GG_OPT_SET,
+	GG_OPT_HELP,            /* every command has it */
+	GG_NOPTS
+};
+
+struct gg_command {
+	const char *name;
+	const char *operands;   /* for the synopsis: "ID", "[REPO]..." */
+	size_t least, most;     /* operands */
+	const char *help;       /* one line */
+	unsigned options;       /* mask */
+	bool settings;          /* its help lists the settings of a gate */
+	int (*run)(const struct gg_args *a);    /* returns an exit code */
+};
+
+int gg_cmd_run(const struct gg_args *a);
+int gg_cmd_check_config(const struct gg_args *a);
+int gg_cmd_sessions(const struct gg_args *a);
+int gg_cmd_reaped(const struct gg_args *a);
+int gg_cmd_show(const struct gg_args *a);
+int gg_cmd_kill(const struct gg_args *a);
+int gg_cmd_status(const struct gg_args *a);
+int gg_cmd_health(const struct gg_args *a);
+int gg_cmd_cleanup(const struct gg_args *a);
+int gg_cmd_version(const struct gg_args *a);
+
+#endif

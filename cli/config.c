@@ -1,0 +1,21 @@
+/* config - see config.h. */
+#include "cli/config.h"
+
+#include <string.h>
+
+#include "cli/say.h"
+
+int gg_config_load(const struct gg_args *a, struct gg_reader *r)
+{
+	int e = gg_reader_init(r);
+
+	if (e == 0)
+		e = gg_conf_load(r, a->config, a->set, a->nset);
+	for (size_t i = 0; i < r->nerror; i++)
+		gg_say("%s", r->error[i]);
+	if (r->nerror)
+		return GG_EXIT_USAGE;
+	if (e < 0)
+		gg_say("cannot read the configuration: %s", strerror(-e));
+	return e < 0 ? GG_EXIT_FAILED : 0;
+}

@@ -1,0 +1,153 @@
+/* main - git-gate: one table of commands; help, dispatch and the hint for a misspelt one come from it. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/conf.h"
+#include "base/event.h"
+#include "base/text.h"
+#include "cli/command.h"
+#include "cli/options.h"
+#include "cli/say.h"
+
+static int cmd_help(const struct gg_args *a);
+
+#define BIT(opt) (1u << GG_OPT_##opt)
+#define CONF (BIT(CONFIG) | BIT(SET))
+#define ASK (BIT(JSON) | BIT(CONTROL) | CONF)
+
+static const struct gg_command commands[] = {
+	{ "run", "", 0, 0, "Serve until told to stop", CONF, true, gg_cmd_run },
+	{ "check-config", "", 0, 0, "Print every setting and its origin, or what is wrong", CONF, true,
+	  gg_cmd_check_config },
+	{ "sessions", "", 0, 0, "List the sessions being served", ASK, false, gg_cmd_sessions },
+	{ "reaped", "", 0, 0, "List sessions that the gate ended, newest first", ASK | BIT(ALL), false,
+	  gg_cmd_reaped },
+	{ "show", "ID", 1, 1, "Show one session and its processes", ASK, false, gg_cmd_show },
+	{ "kill", "ID", 1, 1, "End a session", ASK | BIT(REASON), false, gg_cmd_kill },
+	{ "status", "", 0, 0, "Show what the gate does and has done", ASK, false, gg_cmd_status },
+	{ "health", "", 0, 0, "Tell whether the gate answers", ASK, false, gg_cmd_health },
+	{ "cleanup", "[REPO]...", 0, SIZE_MAX, "Remove what dead pushes left in repositories",
+	  BIT(BASE) | BIT(SINCE) | BIT(STRICT), false, gg_cmd_cleanup },
+	{ "version", "", 0, 0, "Print the version", BIT(JSON), false, gg_cmd_version },
+	{ "help", "[COMMAND]", 0, 1, "Explain a command", 0, false, cmd_help },
+};
+
+static const struct gg_command *find(const char *name)
+{
+	for (size_t i = 0; i < GG_LEN(commands); i++)
+		if (strcmp(commands[i].name, name) == 0)
+			return &commands[i];
+	return NULL;
+}
+
+static int unknown(const char *name)
+{
+	size_t best = 0;
+
+	for (size_t i = 1; i < GG_LEN(commands); i++)
+		if (gg_distance(name, commands[i].name) < gg_distance(name, commands[best].name))
+			best = i;
+	if (gg_distance(name, commands[best].name) <= (int)strnlen(name, 6) / 2)
+		gg_say("unknown command '%s'; did you mean '%s'?", name, commands[best].name);
+	else
+		gg_say("unknown command '%s'; 'git-gate --help' lists them", name);
+	return GG_EXIT_USAGE;
+}
+
+static void help(FILE *to)
+{
+	fputs("Usage: git-gate COMMAND [OPTION]...\n\n"
+	      "A git server that ends half-open sessions and leaves the repository clean.\n\n", to);
+	for (size_t i = 0; i < GG_LEN(commands); i++) {
+		char mem[64];
+		struct gg_buf b = GG_BUF(mem);
+
+		gg_buf_add(&b, "%s %s", commands[i].name, commands[i].operands);
+		fprintf(to, "  %-18s  %s\n", mem, commands[i].help);
+	}
+	fputs("\n'git-gate COMMAND --help' lists its options.\n"
+	      "Exit status: 0 done, 1 failed, 2 usage or configuration, 3 no gate is running.\n", to);
+}
+
+static int help_on(const struct gg_command *c)
+{
+	gg_options_help(c);
+	if (c->settings) {
+		puts("\nSettings, in the configuration or after -c:\n");
+		gg_conf_help(stdout);
+	}
+	return GG_EXIT_DONE;
+}
+
+static int cmd_help(const struct gg_args *a)
+{
+	const struct gg_command *c;
+
+	if (!a->noperand) {
+		help(stdout);
+		return GG_EXIT_DONE;
+	}
+	c = find(a->operand[0]);
+	return c ? help_on(c) : unknown(a->operand[0]);
+}
+
+static int dump_catalog(void)
+{
+	gg_event_catalog(stdout);
+	return GG_EXIT_DONE;
+}
+
+static int dispatch(int argc, char **argv)
+{
+	const struct gg_command *c = find(argv[0]);
+	struct gg_args a;
+	int code;
+
+	if (strcmp(argv[0], "--dump-catalog") == 0)
+		return dump_catalog();
+	if (strcmp(argv[0], "--version") == 0)
+		c = find("version");
+	if (strcmp(argv[0], "--help") == 0 || strcmp(argv[0], "-h") == 0)
+		c = find("help");
+	if (!c)
+		return unknown(argv[0]);
+	code = gg_options_parse(c, argc, argv, &a);
+	if (code == 0)
+		code = a.help ? help_on(c) : c->run(&a);
+	gg_options_free(&a);
+	return code;
+}
+
+/* A closed descriptor 0 to 2 would become the number of some socket, and what is printed would go there. */
+static bool fill_standard_fds(void)
+{
+	for (int fd = 0; fd <= 2; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd)
+			return false;
+	return true;
+}
+
+int main(int argc, char **argv)
+{
+	int code = GG_EXIT_USAGE;
+
+	if (!fill_standard_fds())
+		return GG_EXIT_FAILED;
+	signal(SIGPIPE, SIG_IGN);
+	if (argc < 2)
+		help(stderr);
+	else
+		code = dispatch(argc - 1, argv + 1);
+	errno = 0;
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return code;
+	if (errno != EPIPE) /* who closed the pipe knows */
+		gg_say("cannot write: %s", errno ? strerror(errno) : "an earlier write failed");
+	return code ? code : GG_EXIT_FAILED;
+}

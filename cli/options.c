@@ -1,0 +1,210 @@
+/* options - see options.h. */
+#include "cli/options.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/conf.h"
+#include "base/text.h"
+#include "cli/say.h"
+
+enum opt_kind { FLAG, VALUE, REPEAT };
+
+struct opt {
+	const char *name;       /* long form; NULL: none */
+	char letter;            /* short form; 0: none */
+	enum opt_kind kind;
+	const char *value;      /* what it takes, for people */
+	const char *help;
+	size_t at;              /* where it goes in struct gg_args; not for REPEAT */
+};
+
+#define AT(field) offsetof(struct gg_args, field)
+
+static const struct opt opts[GG_NOPTS] = {
+	[GG_OPT_JSON] = { "json", 0, FLAG, NULL, "print the data as JSON", AT(json) },
+	[GG_OPT_ALL] = { "all", 0, FLAG, NULL, "also sessions that ended by themselves", AT(all) },
+	[GG_OPT_REASON] = { "reason", 0, VALUE, "TEXT", "why, for the log", AT(reason) },
+	[GG_OPT_BASE] = { "base", 0, VALUE, "DIR", "where the repositories live; required", AT(base) },
+	[GG_OPT_SINCE] = { "since", 0, VALUE, "MS", "only what was made since (ms of the epoch)", AT(since) },
+	[GG_OPT_STRICT] = { "strict", 0, FLAG, NULL, "touch nothing in a repository in use", AT(strict) },
+	[GG_OPT_CONTROL] = { "control", 0, VALUE, "PATH", "the gate's control socket; reads no configuration",
+			     AT(control) },
+	[GG_OPT_CONFIG] = { "config", 0, VALUE, "FILE", "the configuration (default: " GG_CONF_FILE ")",
+			    AT(config) },
+	[GG_OPT_SET] = { NULL, 'c', REPEAT, "KEY=VALUE", "one setting, on top of the file; repeatable", 0 },
+	[GG_OPT_HELP] = { "help", 'h', FLAG, NULL, "print this", AT(help) },
+};
+
+enum { LONG_BASE = 256 }; /* what getopt_long returns for opts[i]: LONG_BASE + i, or its letter */
+
+static bool takes(const struct gg_command *c, size_t i)
+{
+	return i == GG_OPT_HELP || (c->options >> i & 1);
+}
+
+static size_t opt_index(const struct gg_command *c, int val)
+{
+	if (val >= LONG_BASE)
+		return (size_t)(val - LONG_BASE);
+	for (size_t i = 0; i < GG_NOPTS; i++)
+		if (takes(c, i) && opts[i].letter && opts[i].letter == val)
+			return i;
+	return GG_NOPTS;
+}
+
+static void build(const struct gg_command *c, struct option *longs, struct gg_buf *shorts)
+{
+	gg_buf_add(shorts, ":"); /* a missing value is told from an unknown option */
+	for (size_t i = 0; i < GG_NOPTS; i++) {
+		if (!takes(c, i))
+			continue;
+		if (opts[i].letter)
+			gg_buf_add(shorts, "%c%s", opts[i].letter, opts[i].kind == FLAG ? "" : ":");
+		if (opts[i].name)
+			*longs++ = (struct option){
+				.name = opts[i].name,
+				.has_arg = opts[i].kind != FLAG,
+				.val = LONG_BASE + (int)i,
+			};
+	}
+	*longs = (struct option){ 0 };
+}
+
+static void store(struct gg_args *a, size_t i, char *value)
+{
+	void *to = (char *)a + opts[i].at;
+
+	if (opts[i].kind == FLAG)
+		*(bool *)to = true;
+	else if (opts[i].kind == VALUE)
+		*(const char **)to = value;
+	else
+		a->set[a->nset++] = value;
+}
+
+static int hint(const struct gg_command *c)
+{
+	gg_say("try 'git-gate %s --help'", c->name);
+	return GG_EXIT_USAGE;
+}
+
+static void say_unknown(const struct gg_command *c, const char *word)
+{
+	const char *best = NULL;
+	int best_d = 4; /* further is no likeness */
+
+	for (size_t i = 0; i < GG_NOPTS; i++) {
+		int d;
+
+		if (!takes(c, i) || !opts[i].name)
+			continue;
+		d = gg_distance(word + strspn(word, "-"), opts[i].name);
+		if (d < best_d) {
+			best = opts[i].name;
+			best_d = d;
+		}
+	}
+	if (best)
+		gg_say("%s: unknown option '%s'; did you mean '--%s'?", c->name, word, best);
+	else
+		gg_say("%s: unknown option '%s'", c->name, word);
+}
+
+/* getopt_long returned ':' or '?'. */
+static int say_bad(const struct gg_command *c, int got, char **argv)
+{
+	size_t i = optopt ? opt_index(c, optopt) : GG_NOPTS;
+	char letter[] = { '-', (char)optopt, '\0' };
+	const char *word = optopt && optopt < LONG_BASE ? letter : argv[optind - 1];
+
+	if (got == ':')
+		gg_say("%s: '%s' needs a value (%s)", c->name, word, i < GG_NOPTS ? opts[i].value : "");
+	else if (i < GG_NOPTS)
+		gg_say("%s: '--%s' takes no value", c->name, opts[i].name);
+	else
+		say_unknown(c, word);
+	return hint(c);
+}
+
+static int check_operands(const struct gg_command *c, const struct gg_args *a)
+{
+	if (a->help)
+		return 0;
+	if (a->noperand > c->most)
+		gg_say("%s: unexpected argument '%s'", c->name, a->operand[c->most]);
+	else if (a->noperand < c->least)
+		gg_say("%s: %s is missing", c->name, c->operands);
+	else
+		return 0;
+	return hint(c);
+}
+
+int gg_options_parse(const struct gg_command *c, int argc, char **argv, struct gg_args *ret)
+{
+	struct option longs[GG_NOPTS + 1];
+	char mem[2 * GG_NOPTS + 2];
+	struct gg_buf shorts = GG_BUF(mem);
+	int got;
+
+	*ret = (struct gg_args){ .set = calloc((size_t)argc + 1, sizeof(*ret->set)) };
+	if (!ret->set) {
+		gg_say("out of memory");
+		return GG_EXIT_FAILED;
+	}
+	build(c, longs, &shorts);
+	opterr = 0;
+	optind = 1;
+	while ((got = getopt_long(argc, argv, mem, longs, NULL)) != -1) {
+		if (got == ':' || got == '?')
+			return say_bad(c, got, argv);
+		store(ret, opt_index(c, got), optarg);
+	}
+	ret->operand = argv + optind;
+	ret->noperand = (size_t)(argc - optind);
+	return check_operands(c, ret);
+}
+
+void gg_options_free(struct gg_args *a)
+{
+	free(a->set);
+	a->set = NULL;
+}
+
+/* "--json", "-c KEY=VALUE", "-h, --help" */
+static void add_form(struct gg_buf *b, const struct opt *o, bool both)
+{
+	if (o->letter && (both || !o->name))
+		gg_buf_add(b, "-%c%s", o->letter, o->name ? ", " : "");
+	if (o->name)
+		gg_buf_add(b, "--%s", o->name);
+	if (o->value)
+		gg_buf_add(b, " %s", o->value);
+}
+
+void gg_options_help(const struct gg_command *c)
+{
+	char mem[128];
+
+	printf("Usage: git-gate %s", c->name);
+	for (size_t i = 0; i < GG_OPT_HELP; i++) {
+		struct gg_buf b = GG_BUF(mem);
+
+		if (!takes(c, i))
+			continue;
+		add_form(&b, &opts[i], false);
+		printf(i == GG_OPT_BASE ? " %s" : " [%s]", mem);
+		printf("%s", opts[i].kind == REPEAT ? "..." : "");
+	}
+	printf("%s%s\n\n%s.\n\n", *c->operands ? " " : "", c->operands, c->help);
+	for (size_t i = 0; i < GG_NOPTS; i++) {
+		struct gg_buf b = GG_BUF(mem);
+
+		if (!takes(c, i))
+			continue;
+		add_form(&b, &opts[i], true);
+		printf("  %-16s  %s\n", mem, opts[i].help);
+	}
+}

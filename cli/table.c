@@ -1,0 +1,167 @@
+/* table - see table.h. */
+#include "cli/table.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "cli/format.h"
+#include "cli/value.h"
+
+enum {
+	GAP = 2,
+	MIN_TEXT = 8,   /* columns that a text keeps, if it has them */
+	MAX_INDENT = 40,
+};
+
+static size_t terminal_width(void)
+{
+	struct winsize w;
+
+	return isatty(STDOUT_FILENO) && ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) == 0 ? w.ws_col : 0;
+}
+
+static int grow(struct gg_table *t)
+{
+	size_t room = t->room ? 2 * t->room : 64;
+	char **cell;
+
+	if (t->nrow < t->room)
+		return 0;
+	cell = reallocarray(t->cell, room * t->ncol, sizeof(*cell));
+	if (!cell)
+		return -ENOMEM;
+	t->cell = cell;
+	t->room = room;
+	return 0;
+}
+
+int gg_table_add(struct gg_table *t, const json_t *row, size_t indent)
+{
+	char mem[GG_VALUE_MAX];
+
+	if (grow(t) < 0)
+		return -ENOMEM;
+	if (indent > MAX_INDENT)
+		indent = MAX_INDENT;
+	for (size_t i = 0; i < t->ncol; i++) {
+		struct gg_buf b = GG_BUF(mem);
+
+		for (size_t j = 0; i + 1 == t->ncol && j < indent; j++)
+			gg_buf_add(&b, "  ");
+		gg_value_add(&b, t->col[i].key, json_object_get(row, t->col[i].key));
+		t->cell[t->nrow * t->ncol + i] = strdup(mem);
+		if (!t->cell[t->nrow * t->ncol + i]) {
+			while (i--)
+				free(t->cell[t->nrow * t->ncol + i]);
+			return -ENOMEM;
+		}
+	}
+	t->nrow++;
+	return 0;
+}
+
+/* Row r, column i; the first row is the header. */
+static const char *cell(const struct gg_table *t, size_t r, size_t i)
+{
+	return r ? t->cell[(r - 1) * t->ncol + i] : t->col[i].title;
+}
+
+static void measure(const struct gg_table *t, size_t *width, size_t *least)
+{
+	for (size_t i = 0; i < t->ncol; i++) {
+		size_t title = strlen(t->col[i].title), min = title > MIN_TEXT ? title : MIN_TEXT;
+
+		width[i] = title;
+		for (size_t r = 1; r <= t->nrow; r++) {
+			size_t n = gg_columns(cell(t, r, i));
+
+			width[i] = n > width[i] ? n : width[i];
+		}
+		least[i] = t->col[i].number || width[i] < min ? width[i] : min;
+	}
+}
+
+/* mem: twice 'size' bytes, each half enough for a line. */
+static void print_row(const struct gg_table *t, size_t r, const size_t *width, size_t limit, char *mem,
+		      size_t size)
+{
+	struct gg_buf line = { .s = mem, .size = size }, cut = { .s = mem + size, .size = size };
+
+	for (size_t i = 0; i < t->ncol; i++) {
+		if (i)
+			gg_buf_add(&line, "%*s", GAP, "");
+		gg_fit(&line, cell(t, r, i), width[i], t->col[i].number);
+	}
+	while (line.len && line.s[line.len - 1] == ' ')
+		line.s[--line.len] = '\0';
+	if (limit && gg_columns(line.s) > limit)
+		gg_fit(&cut, line.s, limit, false);
+	puts(cut.len ? cut.s : line.s);
+}
+
+int gg_table_print(const struct gg_table *t)
+{
+	AUTO_FREE size_t *width = calloc(2 * t->ncol, sizeof(*width));
+	AUTO_FREE char *mem = NULL;
+	size_t limit = terminal_width(), size = 1;
+
+	if (!width)
+		return -ENOMEM;
+	measure(t, width, width + t->ncol);
+	gg_layout(width, width + t->ncol, t->ncol, GAP, limit);
+	for (size_t i = 0; i < t->ncol; i++)
+		size += 4 * width[i] + GAP; /* a character has 4 bytes at most */
+	mem = malloc(2 * size);
+	if (!mem)
+		return -ENOMEM;
+	for (size_t r = 0; r <= t->nrow; r++)
+		print_row(t, r, width, limit, mem, size);
+	return 0;
+}
+
+void gg_table_free(struct gg_table *t)
+{
+	for (size_t i = 0; i < t->nrow * t->ncol; i++)
+		free(t->cell[i]);
+	free(t->cell);
+	t->cell = NULL;
+	t->nrow = t->room = 0;
+}
+
+void gg_table_members(json_t *object, const char *skip)
+{
+	char mem[GG_VALUE_MAX];
+	const char *key;
+	json_t *member;
+	size_t widest = 0;
+
+	json_object_foreach(object, key, member) {
+		struct gg_buf b = GG_BUF(mem);
+
+		gg_value_label(&b, key);
+		widest = gg_columns(mem) > widest ? gg_columns(mem) : widest;
+	}
+	json_object_foreach(object, key, member) {
+		struct gg_buf b = GG_BUF(mem);
+		size_t n;
+
+		if (skip && strcmp(key, skip) == 0)
+			continue;
+		gg_value_label(&b, key);
+		n = gg_columns(mem);
+		gg_buf_add(&b, ":%*s", (int)(widest - n + 1), "");
+		gg_value_add(&b, key, member);
+		puts(mem);
+	}
+}
+
+void gg_table_json(const json_t *data)
+{
+	json_dumpf(data, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER | JSON_ENSURE_ASCII | JSON_ENCODE_ANY);
+	putchar('\n');
+}

@@ -1,0 +1,35 @@
+/*
+ * table - rows as aligned columns on stdout, cut to the terminal's width only when stdout is one; and JSON.
+ */
+#ifndef GG_CLI_TABLE_H
+#define GG_CLI_TABLE_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+struct gg_column {
+	const char *title, *key;        /* key: of the JSON objects that are the rows */
+	bool number;                    /* set to the right, never cut */
+};
+
+struct gg_table {
+	const struct gg_column *col;    /* borrowed */
+	size_t ncol;
+	char **cell;                    /* nrow * ncol texts, owned */
+	size_t nrow, room;              /* room: rows */
+};
+
+/* A row from an object; indent goes before the last cell, two columns a step. 0 or -ENOMEM. */
+int gg_table_add(struct gg_table *t, const json_t *row, size_t indent);
+/* Header and rows. 0 or -ENOMEM. */
+int gg_table_print(const struct gg_table *t);
+void gg_table_free(struct gg_table *t);
+
+/* "label: value" for each member of an object, in its order, but the one named skip (NULL: none). */
+void gg_table_members(json_t *object, const char *skip);
+
+/* The one JSON form of --json. Only ASCII, so that a terminal meets no control character. */
+void gg_table_json(const json_t *data);
+
+#endif
