@@ -1,0 +1,347 @@
+#include "tests/torture/raw.h"
+
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/text.h"
+#include "tests/torture/conn.h"
+#include "tests/torture/left.h"
+#include "tests/torture/scratch.h"
+#include "tests/torture/seen.h"
+#include "tests/torture/torture.h"
+#include "tests/torture/wire.h"
+
+enum {
+	CONNECT_MS = 10000,
+	REQUEST_MS = 200, PACK_MS = 300,        /* between two bytes of a trickle */
+	TRICKLE_REQUEST_BYTES = 1000,           /* 200 s */
+	PACK_HEADER = 12,
+	SEEN_MS = 500, QUARANTINE_MS = 2000,    /* to find the server's processes, with --repo */
+	UNREAD_WINDOW = 4096,                   /* SO_RCVBUF of a client that does not read */
+	UNREAD_POLL_MS = 50, UNREAD_DRAIN_MS = 2000,
+	/* the answer to these commands, about 12 MB, is more than the 4 MB that a send buffer may grow to */
+	MANY = 2500, MANY_NAME = 2500
+};
+
+/* Where no object is needed. */
+#define NO_OID "1111111111111111111111111111111111111111"
+#define BANDED " side-band-64k quiet"
+#define ZERO_OID "0000000000000000000000000000000000000000"
+
+struct talk {
+	struct gg_client *c;
+	struct gg_conn conn;
+	int64_t until_ms;       /* of the step at hand */
+};
+
+/* A step is done: if the client does nothing more, its silence starts here. */
+static bool step_done(struct talk *t)
+{
+	t->c->silent_ms = gg_now_ms();
+	return true;
+}
+
+static bool send_all(struct talk *t, const void *p, size_t n)
+{
+	return gg_conn_send(&t->conn, p, n, t->until_ms) && gg_conn_acked(&t->conn, t->until_ms) &&
+	       step_done(t);
+}
+
+/* Send one byte at a time until the end, the limit or the last byte but one; then stay silent. */
+static void trickle(struct talk *t, const char *p, size_t n, int every_ms)
+{
+	int64_t next = gg_now_ms();
+
+	for (size_t i = 0; i + 1 < n && next < t->until_ms; i++) {
+		if (!gg_conn_send(&t->conn, p + i, 1, t->until_ms))
+			return;
+		next += every_ms;
+		if (!gg_conn_wait(&t->conn, next < t->until_ms ? next : t->until_ms))
+			return;
+	}
+	gg_conn_wait(&t->conn, t->until_ms);
+}
+
+static const struct gg_packed *pack_of(const struct gg_client *c)
+{
+	return c->kind->pack == GG_PACK_SMALL ? &c->scratch->small :
+	       c->kind->pack == GG_PACK_LARGE ? &c->scratch->large : NULL;
+}
+
+static size_t build_request(const struct talk *t, char *buf, size_t size)
+{
+	const struct gg_target *to = t->c->target;
+	char line[sizeof(to->path) + sizeof(to->host) + TRICKLE_REQUEST_BYTES];
+	enum gg_request r = t->c->kind->request;
+	bool fetch = r == GG_REQ_FETCH || r == GG_REQ_FETCH_V2;
+	struct gg_buf b = GG_BUF(line);
+	size_t at = 0;
+
+	/* each parameter ends with a NUL */
+	gg_buf_add(&b, "%s %s", fetch ? "git-upload-pack" : "git-receive-pack", to->path);
+	gg_buf_put(&b, "", 1);
+	gg_buf_add(&b, "host=%s", to->host);
+	gg_buf_put(&b, "", 1);
+	if (r == GG_REQ_FETCH_V2)
+		gg_buf_put(&b, "\0version=2", sizeof("\0version=2"));
+	while (r == GG_REQ_TRICKLE && b.len < TRICKLE_REQUEST_BYTES)
+		gg_buf_put(&b, "x", 1);
+	gg_wire_put(buf, size, &at, line, b.len);
+	return at;
+}
+
+static bool do_request(struct talk *t)
+{
+	const struct gg_kind *k = t->c->kind;
+	char buf[4096];
+	size_t n = build_request(t, buf, sizeof(buf));
+
+	switch (k->request) {
+	case GG_REQ_NONE:
+		return false;
+	case GG_REQ_JUNK:
+		send_all(t, k->junk, k->njunk);
+		return false;
+	case GG_REQ_HALF:
+		send_all(t, buf, n / 2);
+		return false;
+	case GG_REQ_TRICKLE:
+		trickle(t, buf, n, REQUEST_MS);
+		return false;
+	default:
+		return send_all(t, buf, n) && gg_conn_advert(&t->conn, t->until_ms) && step_done(t);
+	}
+}
+
+static void build_ref(const struct gg_client *c, char *buf, size_t size)
+{
+	const struct gg_kind *k = c->kind;
+
+	snprintf(buf, size, "%s%s%s", k->before ? k->before : "refs/heads/", c->tag,
+		 k->after ? k->after : "");
+}
+
+/* One command packet; the first carries the capabilities. */
+static bool put_command(const struct talk *t, char *buf, size_t size, size_t *at, const char *ref, bool first)
+{
+	const struct gg_packed *pack = pack_of(t->c);
+	char line[MANY_NAME + 512];
+	struct gg_buf b = GG_BUF(line);
+
+	gg_buf_add(&b, "%s %s %s", ZERO_OID, pack ? pack->oid : NO_OID, ref);
+	if (first) {
+		gg_buf_put(&b, "", 1);
+		gg_buf_add(&b, " report-status%s agent=git-gate-torture", t->c->kind->plain ? "" : BANDED);
+	}
+	return gg_wire_put(buf, size, at, line, b.len);
+}
+
+/* References that no git creates (".." in them): each is answered twice, and none is left behind. */
+static bool send_many(struct talk *t, const char *ref)
+{
+	size_t size = (size_t)MANY * (MANY_NAME + 256), at = 0;
+	AUTO_FREE char *buf = malloc(size);
+	char name[MANY_NAME];
+
+	for (int i = 0; buf && i < MANY; i++) {
+		int n = snprintf(name, sizeof(name), "%s%05d", ref, i);
+
+		memset(name + n, 'x', sizeof(name) - (size_t)n - 1);
+		name[sizeof(name) - 1] = '\0';
+		put_command(t, buf, size, &at, name, i == 0);
+	}
+	return buf && send_all(t, buf, at) && send_all(t, "0000", 4);
+}
+
+static bool do_commands(struct talk *t)
+{
+	const struct gg_kind *k = t->c->kind;
+	char ref[256], buf[1024];
+	size_t n = 0;
+
+	build_ref(t->c, ref, sizeof(ref));
+	if (k->commands == GG_CMD_MANY)
+		return send_many(t, ref);
+	put_command(t, buf, sizeof(buf), &n, ref, true);
+	switch (k->commands) {
+	case GG_CMD_ALL:
+		memcpy(buf + n, "0000", 4);
+		return send_all(t, buf, n + 4);
+	case GG_CMD_HALF:
+		send_all(t, buf, n / 2);
+		return false;
+	case GG_CMD_JUNK:
+		send_all(t, k->junk, k->njunk);
+		return false;
+	default:
+		return false;
+	}
+}
+
+static void do_pack(struct talk *t)
+{
+	const struct gg_kind *k = t->c->kind;
+	const struct gg_packed *p = pack_of(t->c);
+
+	if (k->pack == GG_PACK_JUNK)
+		send_all(t, k->junk, k->njunk);
+	else if (p && k->part == GG_PART_HEADER)
+		send_all(t, p->data, PACK_HEADER);
+	else if (p)
+		send_all(t, p->data, k->part == GG_PART_HALF ? p->n / 2 : p->n);
+}
+
+static void close_by_us(struct talk *t, bool reset)
+{
+	struct linger at_once = { .l_onoff = 1 };
+
+	if (reset)
+		setsockopt(t->conn.fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+	else
+		gg_conn_pump(&t->conn);         /* a close with unread input would be a reset */
+	if (t->conn.ended != GG_BY_NONE)
+		return;
+	gg_conn_close(&t->conn);
+	t->conn.ended = GG_BY_CLIENT;
+	t->conn.end_ms = gg_now_ms();
+}
+
+/*
+ * Never read. The server's FIN waits behind what we do not read, so its end is seen from its side of the
+ * connection in /proc, if it is on this machine, else only as a reset.
+ */
+static void wait_unread(struct talk *t)
+{
+	struct pollfd p = { .fd = t->conn.fd, .events = POLLRDHUP };
+	uint16_t server = gg_addr_port(&t->c->target->addr);
+	struct gg_conn *conn = &t->conn;
+	bool known = false;
+
+	while (conn->ended == GG_BY_NONE && gg_now_ms() < t->until_ms) {
+		int n = poll(&p, 1, UNREAD_POLL_MS), state = gg_seen_tcp(server, conn->port);
+
+		known = known || state == TCP_ESTABLISHED;
+		if (n > 0 && (p.revents & POLLERR))
+			conn->ended = GG_BY_RESET;
+		else if (n > 0 || (known && state != TCP_ESTABLISHED && state != TCP_CLOSE_WAIT))
+			conn->ended = GG_BY_SERVER;
+		conn->end_ms = gg_now_ms();
+	}
+	if (conn->ended == GG_BY_RESET)
+		return;
+
+	/* now read what it said; without a view of the other side this alone tells whether it has gone */
+	enum gg_ended by = conn->ended;
+	int64_t end_ms = conn->end_ms;
+
+	conn->deaf = false;
+	conn->ended = GG_BY_NONE;
+	if (by == GG_BY_NONE && known)
+		return;
+	gg_conn_wait(conn, gg_now_ms() + UNREAD_DRAIN_MS);
+	if (by != GG_BY_NONE) {
+		conn->ended = by;
+		conn->end_ms = end_ms;
+	}
+}
+
+/* Everything is sent that will be. */
+static void do_then(struct talk *t)
+{
+	const struct gg_kind *k = t->c->kind;
+
+	switch (k->then) {
+	case GG_THEN_HALF_CLOSE:
+		shutdown(t->conn.fd, SHUT_WR);
+		step_done(t);
+		break;
+	case GG_THEN_FIN:
+	case GG_THEN_RST:
+		close_by_us(t, k->then == GG_THEN_RST);
+		return;
+	case GG_THEN_TRICKLE:
+		trickle(t, pack_of(t->c)->data + PACK_HEADER, pack_of(t->c)->n - PACK_HEADER, PACK_MS);
+		return;
+	case GG_THEN_UNREAD:
+		wait_unread(t);
+		return;
+	default:
+		break;
+	}
+	gg_conn_wait(&t->conn, t->until_ms);
+}
+
+static void talk(struct talk *t)
+{
+	const struct gg_kind *k = t->c->kind;
+	bool incomplete = k->part != GG_PART_ALL;
+
+	gg_left_learn_wait(t->c, false, t->conn.fd, SEEN_MS);
+	if (do_request(t) && do_commands(t))
+		do_pack(t);
+	t->until_ms = t->c->silent_ms + t->c->target->limit_ms;
+	if (t->conn.ended != GG_BY_NONE)
+		return;
+	/* while the pack is incomplete, its quarantine is there to be found */
+	if (incomplete)
+		gg_left_learn_wait(t->c, true, t->conn.fd, QUARANTINE_MS);
+	else if (!t->c->seen)
+		gg_left_learn(t->c, false);
+	if (k->then == GG_THEN_UNREAD)
+		t->conn.deaf = true;
+	do_then(t);
+}
+
+static void record(struct talk *t, const struct gg_tail *said, const struct gg_tail *report)
+{
+	struct gg_result *res = t->c->res;
+	struct gg_buf s = GG_BUF(res->said), r = GG_BUF(res->report);
+
+	gg_escape(&s, said->s, said->n, sizeof(said->s));
+	gg_escape(&r, report->s, report->n, sizeof(report->s));
+	res->ended = t->conn.ended == GG_BY_NONE ? GG_BY_NOBODY : t->conn.ended;
+	t->c->end_ms = t->conn.ended == GG_BY_NONE ? gg_now_ms() : t->conn.end_ms;
+}
+
+static void name_ref(struct gg_client *c)
+{
+	char ref[256];
+	struct gg_buf b = GG_BUF(c->res->ref);
+
+	if (c->kind->commands == GG_CMD_NONE || c->kind->commands == GG_CMD_JUNK)
+		return;
+	build_ref(c, ref, sizeof(ref));
+	gg_escape(&b, ref, strlen(ref), sizeof(ref));
+}
+
+void gg_raw_run(struct gg_client *c)
+{
+	bool unread = c->kind->then == GG_THEN_UNREAD;
+	struct gg_tail said = { 0 }, report = { 0 };
+	struct gg_wire wire, inner;
+	struct talk t = { .c = c, .conn = { .fd = -1, .wire = &wire } };
+	int r;
+
+	gg_wire_init(&wire, &inner, c->kind->commands != GG_CMD_NONE && !c->kind->plain, &said, &report);
+	name_ref(c);
+	r = gg_conn_open(&c->target->addr, unread ? UNREAD_WINDOW : 0, CONNECT_MS, &t.conn.fd, &t.conn.port);
+	if (r < 0) {
+		c->res->ended = GG_FAILED;
+		snprintf(c->res->error, sizeof(c->res->error), "cannot connect: %s", strerror(-r));
+		return;
+	}
+	c->connect_wall_ms = gg_clock_ms(CLOCK_REALTIME);
+	c->connect_ms = c->silent_ms = gg_now_ms();
+	c->res->port = t.conn.port;
+	t.until_ms = c->connect_ms + c->target->limit_ms;
+	talk(&t);
+	record(&t, &said, &report);
+	gg_conn_close(&t.conn);
+}
