@@ -246,6 +246,10 @@ void gg_classify(const struct gg_snap *snap, struct gg_view *ret)
 	struct gg_view v = { .phase = GG_PHASE_CLOSING, .certain = true };
 	struct found f = find(snap, &v);
 
+	if (f.push || f.fetch) {
+		v.server_pid = f.push ? f.push->pid : f.fetch->pid;
+		v.server_tick = f.push ? f.push->start_tick : f.fetch->start_tick;
+	}
 	if (f.push) {
 		classify_push(snap, &f, &v);
 	} else if (f.fetch) {
@@ -256,6 +260,9 @@ void gg_classify(const struct gg_snap *snap, struct gg_view *ret)
 			set(&v, GG_PHASE_COMMANDS, true, f.fetch);
 		else
 			set(&v, GG_PHASE_WORK, false, f.fetch);
+	} else if (f.root && (f.stray || snap->served) && !f.root->reads_client && f.root->role == GG_ROLE_DAEMON) {
+		/* git-daemon copies its receive-pack's stderr to the log until everybody has closed it */
+		set(&v, GG_PHASE_HOOK, false, NULL);
 	} else if (f.root) {
 		set(&v, GG_PHASE_REQUEST, waits_for_client(snap, f.root), f.root);
 	} else if (f.stray) {

@@ -31,6 +31,8 @@ struct gg_view {
 	bool ref_transaction;   /* inside the reference-transaction hook: ref locks are held */
 	bool fetch;             /* upload-pack or upload-archive */
 	bool push;              /* receive-pack runs */
+	pid_t server_pid;       /* the process that talks to the client for git: receive-pack, upload-pack; 0: not there */
+	uint64_t server_tick;
 	pid_t hook_pid;         /* the oldest live hook, 0: none, or only strays of one that has exited */
 	uint64_t hook_tick;
 	uint64_t cpu_ticks, io_chars;   /* sums over the session's live processes */

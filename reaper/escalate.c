@@ -123,14 +123,14 @@ enum gg_step gg_escalate(struct gg_ending *e, const struct gg_snap *snap, const 
 		return GG_STEP_NONE;
 	if (e->reason == GG_REASON_HOOK && (view->hook_pid != e->hook_pid || view->hook_tick != e->hook_tick) && view->hook_pid)
 		return GG_STEP_RESUME;          /* the next hook, with a deadline of its own */
-	if (view->phase == GG_PHASE_HOOK)
+	if (view->phase == GG_PHASE_HOOK && any_target(GG_STEP_KILL_HOOK, snap))
 		return kill_hook(e, now, round_ms, lim->grace, ret_next_ms);
 	if (e->rounds && e->quiet_rounds < 2) {
 		e->quiet_rounds++;
 		*ret_next_ms = now + round_ms;
 		return GG_STEP_NONE;
 	}
-	if (e->reason == GG_REASON_HOOK)
+	if (e->reason == GG_REASON_HOOK && view->server_pid)
 		return GG_STEP_RESUME;
 	if (e->level && now < e->acted_ms + lim->grace) {
 		*ret_next_ms = e->acted_ms + lim->grace;

@@ -12,6 +12,7 @@
 
 #define SCAN_FAILED_EVERY_MS 60000      /* one scan.failed a minute says as much as a thousand */
 #define KNOWN_MAX 1024                  /* processes of a session that are remembered */
+#define PEEKS_MAX 20                    /* looks for the process that serves the request, before it is left to the policy */
 #define AFTER_MS 20                     /* between looks while the rest of an ended session goes away */
 
 void gg_session_fields(const struct gg_session *s, int64_t now_ms, struct gg_fields *ret)
@@ -85,8 +86,25 @@ static void remember(struct gg_session *s, const struct gg_snap *snap)
 
 static bool may_have_orphans(const struct gg_session *s)
 {
-	return s->root_gone || s->ending.reason || s->view.phase == GG_PHASE_HOOK || s->view.phase == GG_PHASE_WORK ||
+	return s->root_gone || s->served || s->ending.reason || s->view.phase == GG_PHASE_HOOK || s->view.phase == GG_PHASE_WORK ||
 	       s->view.phase == GG_PHASE_CLOSING;
+}
+
+/* Its exit is the end of the connection, whoever holds git-daemon's pipe still: so it is looked for early. */
+static void note_server(struct gg_reaper *r, struct gg_session *s, int64_t now)
+{
+	if (s->view.phase == GG_PHASE_HOOK && !s->view.server_pid && !s->served && !s->root_gone) {
+		s->peek_ms = 0;         /* it was quicker than we, and git-daemon waits for what a hook left behind */
+		r->served(s, 0, 0, r->arg);
+	}
+	if (!s->peek_ms)
+		return;
+	if (s->view.server_pid) {
+		s->peek_ms = 0;
+		r->served(s, s->view.server_pid, s->view.server_tick, r->arg);
+	} else if (now >= s->peek_ms) {
+		s->peek_ms = s->peeks++ < PEEKS_MAX ? now + GG_PEEK_MS : 0;
+	}
 }
 
 static int scan(struct gg_reaper *r, struct gg_session *s, struct gg_snap *snap)
@@ -96,6 +114,7 @@ static int scan(struct gg_reaper *r, struct gg_session *s, struct gg_snap *snap)
 	bool orphans = may_have_orphans(s);
 	int err = orphans ? fresh_orphans(r) : 0;
 
+	snap->served = s->served;
 	if (err == 0)
 		err = gg_scan_procs(&t, orphans ? &r->orphans : NULL, snap);
 	if (err < 0)
@@ -111,6 +130,7 @@ static int scan(struct gg_reaper *r, struct gg_session *s, struct gg_snap *snap)
 		gg_classify(snap, &s->view);
 	}
 	remember(s, snap);
+	note_server(r, s, snap->now_ms);
 	return 0;
 }
 
@@ -198,16 +218,24 @@ static void kept(struct gg_session *s, int64_t now)
 	gg_event(GG_EV_SESSION_KEPT, &f, "a deadline passed, but /proc does not show who waits for whom; the session is kept");
 }
 
+static void peek_in_time(struct gg_session *s)
+{
+	if (s->peek_ms && s->peek_ms < s->due_ms)
+		s->due_ms = s->peek_ms;
+}
+
 static void judge(struct gg_reaper *r, struct gg_session *s, struct gg_snap *snap)
 {
 	struct gg_verdict v;
+	bool look;
 	int err;
 
 	gg_scan_tcp(s->sock, &snap->tcp);
 	if (s->sock >= 0)
 		s->tcp = snap->tcp;
-	if (!gg_policy_sample(&s->track, snap, &r->lim, &s->due_ms))
-		return;
+	look = gg_policy_sample(&s->track, snap, &r->lim, &s->due_ms);
+	if (!look && !(s->peek_ms && s->peek_ms <= snap->now_ms))
+		return peek_in_time(s);
 	err = scan(r, s, snap);
 	if (err < 0) {
 		snap->v = NULL;
@@ -224,6 +252,7 @@ static void judge(struct gg_reaper *r, struct gg_session *s, struct gg_snap *sna
 	s->due_ms = gg_policy_next_sample(&r->lim, snap->now_ms);
 	if (s->track.look_ms < s->due_ms)
 		s->due_ms = s->track.look_ms;
+	peek_in_time(s);
 	if (v.doubted)
 		kept(s, snap->now_ms);
 	else if (v.reason && r->observe)

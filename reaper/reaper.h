@@ -7,6 +7,8 @@
 
 #include "reaper/registry.h"
 
+#define GG_PEEK_MS 50           /* from the request to the first look for the process that serves it */
+
 struct gg_reaper {
 	struct gg_registry *reg;
 	struct gg_limits lim;
@@ -16,6 +18,11 @@ struct gg_reaper {
 	bool reduced;                   /* some process could not be looked into */
 	/* Nothing of the session is left and its root is gone: release it. Called from within gg_reaper_pass. */
 	void (*finish)(struct gg_session *s, void *arg);
+	/*
+	 * The process that talks to the client was found; pid 0: it was there, and is gone. Called from within gg_reaper_pass, and
+	 * from gg_reaper_look.
+	 */
+	void (*served)(struct gg_session *s, pid_t pid, uint64_t start_tick, void *arg);
 	void *arg;
 };
 

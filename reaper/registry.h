@@ -33,6 +33,9 @@ struct gg_session {
 	int pidfd;                      /* of the root */
 	int root_status;                /* wait status, once root_gone */
 	bool root_gone;
+	bool served;                    /* receive-pack or upload-pack was seen, and has exited */
+	int64_t peek_ms;                /* look for it then; 0: it was found, or there is no request yet */
+	int peeks;
 	bool refused;                   /* git-gate-session said no: session.refused was logged */
 	int sock;                       /* our dup of the client's socket; -1 once the connection was ended */
 	uint64_t sock_ino;

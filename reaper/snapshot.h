@@ -69,6 +69,7 @@ struct gg_snap {
 	struct gg_tcp tcp;
 	struct gg_proc *v;      /* in no particular order; NULL when /proc was not looked at */
 	size_t n;
+	bool served;            /* receive-pack or upload-pack was there and is gone: what is left of it waits for strays */
 	bool cut;               /* there were more processes than the bound, or one could not be read */
 };
 

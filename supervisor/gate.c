@@ -46,6 +46,7 @@ static void set_limits(struct gg_gate *g)
 	g->reaper.observe = c->mode == GG_MODE_OBSERVE;
 	g->reaper.scan_failed_ms = -1;
 	g->reaper.finish = gg_session_finish;
+	g->reaper.served = gg_session_served;
 	g->reaper.arg = g;
 }
 

@@ -15,6 +15,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/event.h"
+#include "base/pidfd.h"
 #include "base/pstat.h"
 #include "base/spawn.h"
 #include "daemon-wrap/status.h"
@@ -26,6 +27,7 @@
 struct gg_io {
 	ev_child child;
 	ev_io err, status;
+	ev_io server;                   /* pidfd of receive-pack or upload-pack */
 	struct gg_loglines lines;
 	struct gg_gate *gate;
 	struct gg_session *session;
@@ -96,6 +98,7 @@ static void on_status(EV_P_ ev_io *w, int revents)
 	snprintf(s->repo, sizeof(s->repo), "%.*s", (int)sizeof(s->repo) - 1, st.repo);
 	s->track.request_bytes = st.request_bytes;
 	s->due_ms = gg_now_ms();
+	s->peek_ms = st.refused[0] ? 0 : s->due_ms + GG_PEEK_MS;
 	opened(s, &st);
 	gg_gate_wake(io->gate);
 }
@@ -110,6 +113,38 @@ static void end_connection(struct gg_gate *g, struct gg_session *s)
 		return;
 	gg_scan_tcp(s->sock, &s->tcp);
 	gg_linger(g, gg_take_fd(&s->sock), s->half_closed, s->verdict.reason != GG_REASON_NONE);
+}
+
+static void server_gone(struct gg_io *io)
+{
+	io->session->served = true;
+	io->session->due_ms = gg_now_ms() + GG_PEEK_MS; /* git-daemon exits too by then, or waits for strays */
+	end_connection(io->gate, io->session);
+	gg_gate_wake(io->gate);
+}
+
+static void on_server_exit(EV_P_ ev_io *w, int revents)
+{
+	struct gg_io *io = w->data;
+
+	(void)loop;
+	(void)revents;
+	close_watcher(io->gate, w);
+	server_gone(io);
+}
+
+void gg_session_served(struct gg_session *s, pid_t pid, uint64_t start_tick, void *gate)
+{
+	struct gg_gate *g = gate;
+	int fd;
+
+	if (s->io->server.fd >= 0)
+		return;
+	if (!pid || gg_pidfd_open(pid, start_tick, &fd) < 0)
+		return server_gone(s->io);
+	ev_io_init(&s->io->server, on_server_exit, fd, EV_READ);
+	s->io->server.data = s->io;
+	ev_io_start(g->loop, &s->io->server);
 }
 
 static void on_root_exit(EV_P_ ev_child *w, int revents)
@@ -190,6 +225,7 @@ static int start(struct gg_gate *g, struct gg_session *s, const struct gg_addr *
 	s->io = io;
 	io->gate = g;
 	io->session = s;
+	io->server.fd = -1;
 	gg_loglines_init(&io->lines, on_line, s);
 	ev_child_init(&io->child, on_root_exit, s->root, 0);
 	ev_io_init(&io->err, on_stderr, gg_take_fd(&err_r), EV_READ);
@@ -291,6 +327,7 @@ void gg_session_finish(struct gg_session *s, void *gate)
 	s->log_dropped = io->lines.dropped;
 	close_watcher(g, &io->err);
 	close_watcher(g, &io->status);
+	close_watcher(g, &io->server);
 	log_end(s, now);
 	/* a push that did not end by itself, and well, may have left something */
 	if (!strcmp(s->service, "receive-pack") && !s->refused && (s->root_status || s->verdict.reason != GG_REASON_NONE))

@@ -11,6 +11,9 @@
 /* Takes fd, an accepted connection. When the session cannot be started the client is told so and accepting pauses. */
 void gg_session_start(struct gg_gate *g, int fd, const struct gg_addr *peer);
 
+/* For the reaper: the process that talks to the client. Its exit ends the connection; pid 0: it has exited. */
+void gg_session_served(struct gg_session *s, pid_t pid, uint64_t start_tick, void *gate);
+
 /* For the reaper: nothing of the session is left. Logs its end and forgets it. */
 void gg_session_finish(struct gg_session *s, void *gate);
 

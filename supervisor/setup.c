@@ -16,7 +16,7 @@
 #define GIT_MAJOR 2             /* safe.directory and GIT_CONFIG_COUNT work together from here on */
 #define GIT_MINOR 36
 #define GIT_ANSWERS_MS 10000
-#define FDS_PER_SESSION 4       /* socket, stderr pipe, pidfd, and one while it starts */
+#define FDS_PER_SESSION 5       /* socket, stderr pipe, two pidfds, and one while it starts */
 #define FDS_OTHER 512           /* listeners, control clients, lingering connections, files of /proc */
 
 #ifndef GG_LIBEXEC
