@@ -329,7 +329,7 @@ void gg_raw_run(struct gg_client *c)
 	struct talk t = { .c = c, .conn = { .fd = -1, .wire = &wire } };
 	int r;
 
-	gg_wire_init(&wire, &inner, c->kind->commands != GG_CMD_NONE && !c->kind->plain, &said, &report);
+	gg_wire_init(&wire, &inner, !c->kind->plain, &said, &report);
 	name_ref(c);
 	r = gg_conn_open(&c->target->addr, unread ? UNREAD_WINDOW : 0, CONNECT_MS, &t.conn.fd, &t.conn.port);
 	if (r < 0) {

@@ -1,0 +1,400 @@
+"""What the process tests share: a gate on a free port over repositories in a temporary directory, real git, TAP.
+
+Every test is a program: it prints TAP, waits for conditions (never for a time to pass), and leaves no process behind. BUILD
+in the environment says where the programs are; default is build/ beside tests/.
+"""
+import atexit
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+BUILD = os.path.abspath(os.environ.get("BUILD", os.path.join(ROOT, "build")))
+GATE = os.path.join(BUILD, "git-gate")
+TORTURE = os.path.join(BUILD, "git-gate-torture")
+
+# The deadlines under test, in seconds; the same as settings.
+INIT, COMMANDS, PACK_START, IDLE, GRACE = 2.0, 3.0, 3.0, 2.0, 0.5
+SCALED = {
+    "deadline.init": "2s", "deadline.commands": "3s", "deadline.packStart": "3s", "deadline.idle": "2s", "deadline.grace": "500ms",
+}
+SAMPLE = 0.25           # an eighth of the shortest deadline
+PATIENCE = 60           # seconds; a limit for what should happen at once, generous because machines are shared
+
+
+# --- TAP ---------------------------------------------------------------------------------------------------------------
+
+class Tap:
+    """Counts, prints, and remembers whether anything failed."""
+
+    def __init__(self):
+        self.n = self.failed = 0
+
+    def ok(self, passed, what, *details):
+        self.n += 1
+        self.failed += not passed
+        print(("ok" if passed else "not ok"), self.n, "-", what, flush=True)
+        if not passed:
+            for d in details:
+                note(d)
+        return passed
+
+    def eq(self, got, want, what, *details):
+        return self.ok(got == want, what, "got:  %r" % (got,), "want: %r" % (want,), *details)
+
+    def skip(self, what, why):
+        self.n += 1
+        print("ok %d - %s # SKIP %s" % (self.n, what, why), flush=True)
+
+    def done(self):
+        print("1..%d" % self.n, flush=True)
+        sys.exit(1 if self.failed else 0)
+
+
+def note(text):
+    for line in str(text).splitlines() or [""]:
+        print("#", line[:1000], flush=True)
+
+
+def skip_all(why):
+    print("1..0 # SKIP", why)
+    sys.exit(0)
+
+
+# --- waiting and processes ---------------------------------------------------------------------------------------------
+
+def wait_for(condition, what, patience=PATIENCE):
+    """Poll until condition() is true and return its value. The only waiting there is."""
+    end = time.monotonic() + patience
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > end:
+            raise TimeoutError("waited %gs for: %s" % (patience, what))
+        time.sleep(0.01)
+
+
+def read(path, mode="r"):
+    try:
+        with open(path, mode) as f:
+            return f.read()
+    except (FileNotFoundError, ProcessLookupError, PermissionError):
+        return b"" if "b" in mode else ""
+
+
+def proc_stat(pid):
+    """(state, ppid, sid) of a process, or None."""
+    text = read("/proc/%d/stat" % pid)
+    if not text:
+        return None
+    f = text[text.rindex(")") + 2:].split()
+    return f[0], int(f[1]), int(f[3])
+
+
+def alive(pid):
+    st = proc_stat(pid)
+    return st is not None and st[0] not in "ZX"
+
+
+def pids():
+    return [int(d) for d in os.listdir("/proc") if d.isdigit()]
+
+
+def with_environment(entry):
+    """Live processes whose environment has NAME=VALUE."""
+    want = entry.encode()
+    return [p for p in pids() if want in read("/proc/%d/environ" % p, "rb").split(b"\0") and alive(p)]
+
+
+def cmdline(pid):
+    return read("/proc/%d/cmdline" % pid, "rb").replace(b"\0", b" ").decode(errors="replace").strip()
+
+
+def tree(pid):
+    """A process and its descendants."""
+    kids = {}
+    for p in pids():
+        st = proc_stat(p)
+        if st:
+            kids.setdefault(st[1], []).append(p)
+    found, todo = [], [pid]
+    while todo:
+        p = todo.pop()
+        found.append(p)
+        todo += kids.get(p, [])
+    return found
+
+
+# --- the test's own directory ------------------------------------------------------------------------------------------
+
+TMP = tempfile.mkdtemp(prefix="git-gate-test.")
+started = []            # subprocesses that must not outlive the test
+
+
+def clean_up():
+    for p in started:
+        if p.poll() is None:
+            p.send_signal(signal.SIGCONT)
+            p.kill()
+            p.wait()
+    shutil.rmtree(TMP, ignore_errors=True)
+
+
+atexit.register(clean_up)
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+
+ENV = {
+    "PATH": os.environ.get("PATH", "/usr/bin:/bin"), "HOME": TMP, "LC_ALL": "C.UTF-8", "GIT_CONFIG_NOSYSTEM": "1",
+    "GIT_CONFIG_GLOBAL": os.path.join(TMP, "gitconfig"), "GIT_TERMINAL_PROMPT": "0", "GIT_AUTHOR_DATE": "1700000000 +0000",
+    "GIT_COMMITTER_DATE": "1700000000 +0000", "XDG_RUNTIME_DIR": TMP,
+}
+with open(ENV["GIT_CONFIG_GLOBAL"], "w") as config:
+    config.write("[user]\n\tname = Test\n\temail = test@example.invalid\n[init]\n\tdefaultBranch = main\n"
+                 "[safe]\n\tdirectory = *\n[gc]\n\tauto = 0\n[advice]\n\tdetachedHead = false\n")
+
+
+def path(*parts):
+    return os.path.join(TMP, *parts)
+
+
+def git(*args, cwd=None, check=True, env=None, stdin=None, timeout=PATIENCE * 2):
+    """Run git; the result has returncode, stdout, stderr (text)."""
+    r = subprocess.run(("git",) + args, cwd=cwd or TMP, env={**ENV, **(env or {})}, input=stdin, capture_output=True, text=True,
+                       errors="replace", timeout=timeout)
+    if check and r.returncode:
+        raise RuntimeError("git %s: exit %d\n%s" % (" ".join(args)[:200], r.returncode, r.stderr[-2000:]))
+    return r
+
+
+def popen(args, **kw):
+    """Start a process of the test's; it is ended when the test ends."""
+    kw.setdefault("env", ENV)
+    kw.setdefault("cwd", TMP)
+    p = subprocess.Popen(args, **kw)
+    started.append(p)
+    return p
+
+
+def commit(work, name, content="x"):
+    with open(os.path.join(work, name), "w" if isinstance(content, str) else "wb") as f:
+        f.write(content)
+    git("add", name, cwd=work)
+    git("commit", "-qm", name, cwd=work)
+
+
+# --- a gate ------------------------------------------------------------------------------------------------------------
+
+class Gate:
+    """A running git-gate, on a free loopback port, over repositories below a directory of its own."""
+
+    count = 0
+
+    def __init__(self, settings=None, hooks=None, prefix=(), base=None, start=True, env=None, control=None):
+        Gate.count += 1
+        self.dir = path("gate%d" % Gate.count)
+        self.base = base or os.path.join(self.dir, "git")
+        self.control = control or os.path.join(self.dir, "run", "control")
+        self.log = os.path.join(self.dir, "log")
+        os.makedirs(self.base, exist_ok=True)
+        self.settings = {
+            "listen.git": "127.0.0.1:0", "gate.basePath": self.base, "gate.control": self.control, "gate.exportAll": "true",
+            "gate.log": "json", "gate.logLevel": "debug", "hook.scanner": "none", "hook.path": hooks or os.path.join(BUILD, "hooks"),
+            **SCALED, **(settings or {}),
+        }
+        self.prefix, self.env, self.process, self.port = prefix, env or {}, None, None
+        if start:
+            self.start()
+
+    def args(self):
+        args = list(self.prefix) + [GATE, "run"]
+        for key, value in self.settings.items():
+            args += ["-c", "%s=%s" % (key, value)]
+        return args
+
+    def start(self, **kw):
+        with open(self.log, "ab") as log:
+            self.offset = log.tell()
+            self.process = popen(self.args(), stdin=subprocess.DEVNULL, stdout=log, stderr=log, env={**ENV, **self.env}, **kw)
+        wait_for(lambda: self.process.poll() is not None or self.events("gate.ready"), "the gate to be ready")
+        if self.process.poll() is not None:
+            raise RuntimeError("the gate did not start: " + self.text())
+        status = self.status()
+        self.pid, self.instance = status["pid"], status["instance"]
+        self.port = int(status["listening"][0].rsplit(":", 1)[1])
+        return self
+
+    def text(self):
+        with open(self.log, "rb") as f:
+            f.seek(self.offset)
+            return f.read().decode(errors="replace")
+
+    def events(self, name=None, **fields):
+        """Events of this run, as dictionaries; those with the name and fields asked for."""
+        found = []
+        for line in self.text().splitlines(keepends=True):
+            if not line.startswith("{") or not line.endswith("\n"):
+                continue
+            e = json.loads(line)
+            if (name is None or e["event"] == name) and all(e.get(k) == v for k, v in fields.items()):
+                found.append(e)
+        return found
+
+    def cli(self, *args):
+        return subprocess.run([GATE, *args, "--control", self.control], env=ENV, capture_output=True, text=True, timeout=PATIENCE)
+
+    def ask(self, *args):
+        r = self.cli(*args, "--json")
+        if r.returncode:
+            raise RuntimeError("git-gate %s: exit %d: %s" % (" ".join(args), r.returncode, r.stderr))
+        return json.loads(r.stdout)
+
+    def status(self):
+        return self.ask("status")
+
+    def sessions(self):
+        return self.ask("sessions")
+
+    def reaped(self, **fields):
+        return [e for e in self.ask("reaped") if all(e.get(k) == v for k, v in fields.items())]
+
+    def url(self, repo):
+        return "git://127.0.0.1:%d/%s" % (self.port, repo)
+
+    def repo(self, name="r.git", *config):
+        """Make a bare repository; returns its directory."""
+        d = os.path.join(self.base, name)
+        git("init", "-q", "--bare", d)
+        for c in config:
+            git("config", *c.split("=", 1), cwd=d)
+        return d
+
+    def work(self, name, repo="r.git"):
+        """A work tree with one commit and the gate's repository as origin."""
+        w = path(name)
+        git("init", "-q", w)
+        git("remote", "add", "origin", self.url(repo), cwd=w)
+        commit(w, "first", "first\n")
+        return w
+
+    def processes(self):
+        """Every live process of this gate's sessions, by environment and by ancestry; detached gc apart."""
+        own = set(tree(self.process.pid)) - {self.process.pid, self.pid}
+        return [p for p in own | set(with_environment("GIT_GATE_INSTANCE=" + self.instance)) if alive(p) and " gc" not in cmdline(p)]
+
+    def settle(self):
+        """Wait until no session is left."""
+        wait_for(lambda: not self.sessions() and not self.processes(), "all sessions to be gone")
+
+    def stop(self, sig=signal.SIGTERM):
+        if self.process and self.process.poll() is None:
+            self.process.send_signal(sig)
+            self.process.wait(PATIENCE)
+        return self.process.returncode if self.process else None
+
+
+def leftovers(repo):
+    """What a dead push may leave in a repository."""
+    found = []
+    for top, dirs, files in os.walk(repo):
+        for name in dirs + files:
+            if name.startswith(("tmp_", "incoming-")) or name.endswith((".lock", ".keep")):
+                found.append(os.path.relpath(os.path.join(top, name), repo))
+    return found
+
+
+def fsck(repo):
+    """'' when git finds nothing wrong."""
+    r = git("fsck", "--strict", "--no-dangling", "--no-progress", cwd=repo, check=False)
+    return "" if r.returncode == 0 else r.stdout + r.stderr
+
+
+def finish(tap, *gates):
+    """Stop the gates; none may leave a process, or have said that it failed."""
+    for g in gates:
+        code = g.stop()
+        tap.eq(code, 0, "the gate stops cleanly", g.text()[-2000:])
+        wait_for(lambda g=g: not with_environment("GIT_GATE_INSTANCE=" + g.instance), "processes of sessions to go")
+        tap.eq(g.events("gate.error") + g.events("scan.failed"), [], "the gate met no error")
+    tap.done()
+
+
+class Hooks:
+    """A directory of hooks for hook.path; pre-receive is there and accepts unless it is given."""
+
+    def __init__(self, **scripts):
+        self.dir = tempfile.mkdtemp(prefix="hooks.", dir=TMP)
+        self.set(**{"pre_receive": "cat >/dev/null", **scripts})
+
+    def set(self, **scripts):
+        """name with '_' for '-'; None removes it."""
+        for name, script in scripts.items():
+            file = os.path.join(self.dir, name.replace("_", "-"))
+            if os.path.exists(file):
+                os.unlink(file)
+            if script is not None:
+                with open(file, "w") as f:
+                    f.write("#!/bin/sh\n" + script + "\n")
+                os.chmod(file, 0o755)
+
+
+# --- a raw client ------------------------------------------------------------------------------------------------------
+
+class Raw:
+    """A connection that speaks pkt-lines."""
+
+    def __init__(self, gate, service="git-receive-pack", repo="r.git", request=True, extra=b"host=x\0"):
+        self.s = socket.create_connection(("127.0.0.1", gate.port), timeout=PATIENCE)
+        self.peer = "127.0.0.1:%d" % self.s.getsockname()[1]
+        if request:
+            self.packet(("%s /%s\0" % (service, repo)).encode() + extra)
+
+    def packet(self, data):
+        self.s.sendall(b"%04x" % (len(data) + 4) + data)
+
+    def exactly(self, n):
+        data = b""
+        while len(data) < n:
+            more = self.s.recv(n - len(data))
+            if not more:
+                return None
+            data += more
+        return data
+
+    def read_packet(self):
+        """Bytes of one packet, b'' for a flush, None at the end."""
+        head = self.exactly(4)
+        if head is None:
+            return None
+        n = int(head, 16)
+        return self.exactly(n - 4) if n > 4 else b""
+
+    def advertisement(self):
+        refs = {}
+        while True:
+            p = self.read_packet()
+            if not p:
+                return refs
+            oid, name = p.split(b"\0")[0].split()[:2]
+            refs[name.decode()] = oid.decode()
+
+    def rest(self):
+        """Everything up to the end of the connection."""
+        data = b""
+        while True:
+            try:
+                more = self.s.recv(65536)
+            except ConnectionResetError:
+                return data
+            if not more:
+                return data
+            data += more
+
+    def close(self):
+        self.s.close()
