@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -198,6 +199,8 @@ int main(int argc, char **argv)
 		return refuse(n, st.refused);
 	if (o.status_fd >= 0)
 		close(o.status_fd);
+	/* kept over exec: whatever a hook lets go of stays below git-daemon, where the reaper finds it */
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	execv(o.daemon[0], o.daemon);
 	fprintf(stderr, "git-gate-session: cannot run %s: %s\n", o.daemon[0], strerror(errno));
 	return 1;

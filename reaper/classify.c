@@ -84,7 +84,8 @@ static enum gg_role git_role(const char *cmd, enum gg_role parent)
 		return GG_ROLE_UPLOAD_PACK;
 	if ((of_session || parent == GG_ROLE_RECEIVE_PACK) && (!strcmp(cmd, "index-pack") || !strcmp(cmd, "unpack-objects")))
 		return GG_ROLE_UNPACKER;
-	return GG_ROLE_GIT;
+	/* git daemon runs nothing else: a hook left it behind, and the root, a subreaper, inherited it */
+	return of_session ? GG_ROLE_OTHER : GG_ROLE_GIT;
 }
 
 enum gg_role gg_role_of(const char *argv, size_t n, enum gg_role parent, enum gg_hook *ret_hook)

@@ -154,6 +154,8 @@ static int look_at(pid_t pid, enum gg_role parent_role, uint64_t sock_ino, struc
 	r = gg_procfs_read(pid, "cmdline", argv, sizeof(argv), &len);
 	if (r < 0 && !gone(r))
 		return r;
+	if (parent_role == GG_ROLE_DAEMON && st.sid == pid && gg_is_detached_gc(argv, len))
+		return 0;               /* it outlives the session on purpose */
 	p->role = gg_role_of(argv, len, parent_role, &p->hook);
 	if (!gg_proc_alive(p))
 		return 1;
@@ -248,7 +250,7 @@ int gg_scan_procs(const struct gg_scan_target *t, const struct gg_orphans *orpha
 		r = look_at(q.pid[i], parent, t->sock_ino, p);
 		if (r <= 0)
 			continue;
-		p->orphan = q.parent[i] < 0 && q.pid[i] != t->root;
+		p->orphan = q.parent[i] < 0 ? q.pid[i] != t->root : parent == GG_ROLE_DAEMON && p->role == GG_ROLE_OTHER;
 		r = add_children(&q, p->pid, snap->n++);
 	}
 	if (r < 0) {

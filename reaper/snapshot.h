@@ -47,7 +47,7 @@ struct gg_proc {
 	bool writes_client;     /* a thread is blocked writing to it */
 	bool running;           /* a thread was on a CPU when looked at: its system call is not shown */
 	bool opaque;            /* its system calls or descriptors cannot be read */
-	bool orphan;            /* hangs below the gate itself: its parent within the session is gone */
+	bool orphan;            /* its parent is gone, and it hangs below the session's root, or below the gate itself */
 };
 
 /* The client as the kernel knows it (TCP_INFO, SIOCINQ, SIOCOUTQ on the gate's dup of the socket). */
