@@ -60,3 +60,71 @@ $(O)/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CF) -MMD -MP -c -o $@ $<
 -include $(shell find $(O) -name '*.d' 2>/dev/null)
+
+# --- tests -----------------------------------------------------------------------------------------------------------
+# Criterion and the programs themselves count; tests/run adds their figures up. JOBS: process tests at once; more than one a core disturbs timing
+JOBS    ?= 2
+LOGS    := $(O)/logs
+
+test: test-deps
+	@$(MAKE) --no-print-directory all $(O)/unit
+	@mkdir -p $(LOGS)
+	@tests/run $(LOGS) $(O) $(JOBS)
+
+check-asan:
+	$(MAKE) O=build/asan SAN='-fsanitize=address,undefined -fno-sanitize-recover=all -U_FORTIFY_SOURCE' test
+
+# the whole suite has no use for a slow gate; these go through start, sessions, reaping, control socket and stop
+check-valgrind: all $(O)/unit
+	valgrind -q --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite,indirect --trace-children=yes \
+		--trace-children-skip='*/git,*/git-*' $(O)/unit -j1 --timeout 300 >/dev/null
+	GG_VALGRIND=1 BUILD=$(abspath $(O)) prove -e '' tests/process/t0004-told.py
+
+# decisions import nothing that could look at the world
+check-pure: $(PURE)
+	@! nm -u $^ | grep -E ' U ' | grep -vE ' U (gg_|mem|str|__mem|__str|snprintf|vsnprintf|__s?n?printf|__v?snprintf|__stack_chk|__isoc|sscanf|__ctype|inet_pton|inet_ntop|if_|__errno|_GLOBAL|__ubsan|__asan|htons|ntohs|tolower|toupper)' \
+		|| { echo 'check-pure: the functions above are not pure'; false; }
+
+check-static: check-pure
+	tests/static $(O)
+
+fuzz:
+	tests/fuzz/run $(O)/fuzz $(FUZZ_SECONDS) $(FUZZERS)
+
+bench: all
+	BUILD=$(abspath $(O)) tests/bench/run
+
+# --- running, installing ---------------------------------------------------------------------------------------------
+run: deps
+	@$(MAKE) --no-print-directory all
+	@tools/sample $(O)
+
+# only what is missing is installed; through sudo when not root
+deps:
+	@tools/packages $(DEPS)
+test-deps:
+	@tools/packages $(DEPS) $(TEST_DEPS)
+
+LIBDIR  := $(DESTDIR)$(PREFIX)/lib
+install: all
+	install -Dm755 $(O)/git-gate $(DESTDIR)$(PREFIX)/bin/git-gate
+	install -Dm755 $(O)/git-gate-torture $(DESTDIR)$(PREFIX)/bin/git-gate-torture
+	install -Dm755 $(O)/git-gate-session $(DESTDIR)$(PREFIX)/libexec/git-gate/git-gate-session
+	install -Dm755 $(O)/git-gate-hook $(DESTDIR)$(PREFIX)/libexec/git-gate/git-gate-hook
+	install -d $(DESTDIR)$(PREFIX)/libexec/git-gate/hooks
+	ln -sf ../git-gate-hook $(DESTDIR)$(PREFIX)/libexec/git-gate/hooks/pre-receive
+	install -d $(LIBDIR)/systemd/system $(LIBDIR)/systemd/catalog
+	sed 's|@BINDIR@|$(PREFIX)/bin|g' systemd/git-gate.service.in >$(LIBDIR)/systemd/system/git-gate.service
+	install -m644 systemd/git-gate-git.socket $(LIBDIR)/systemd/system/
+	install -Dm644 systemd/git-gate.sysusers $(LIBDIR)/sysusers.d/git-gate.conf
+	install -Dm644 systemd/git-gate.tmpfiles $(LIBDIR)/tmpfiles.d/git-gate.conf
+	$(O)/git-gate --dump-catalog >$(LIBDIR)/systemd/catalog/git-gate.catalog
+
+uninstall:
+	rm -f $(DESTDIR)$(PREFIX)/bin/git-gate $(DESTDIR)$(PREFIX)/bin/git-gate-torture
+	rm -rf $(DESTDIR)$(PREFIX)/libexec/git-gate
+	rm -f $(LIBDIR)/systemd/system/git-gate.service $(LIBDIR)/systemd/system/git-gate-git.socket
+	rm -f $(LIBDIR)/sysusers.d/git-gate.conf $(LIBDIR)/tmpfiles.d/git-gate.conf $(LIBDIR)/systemd/catalog/git-gate.catalog
+
+clean:
+	rm -rf $(O)
