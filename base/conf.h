@@ -24,7 +24,7 @@ enum { GG_SCANNER_UNSET, GG_SCANNER_NONE };
 #endif
 
 struct gg_list {
-	char **v;               /* owned */
+	char **v; /* owned */
 	size_t n;
 };
 
@@ -69,8 +69,9 @@ const char *gg_conf_key_help(enum gg_key k);
  */
 struct gg_reader {
 	struct gg_conf conf;
-	char *origin[GG_NKEYS];         /* "default", "file /etc/git-gate/config", "command line"; owned */
-	char **error;                   /* ready for the user: "FILE: unknown key 'deadline.idel'; did you mean 'deadline.idle'?" */
+	char *origin[GG_NKEYS]; /* "default", "file /etc/git-gate/config", "command line"; owned */
+	char **error;		/* ready for the user: "FILE: unknown key 'deadline.idel'; did you mean
+				   'deadline.idle'?" */
 	size_t nerror;
 };
 
@@ -80,13 +81,14 @@ int gg_reader_init(struct gg_reader *r);
  *   origin  "file PATH" or "command line"; borrowed
  *   key     as git prints it, section and variable in any case
  *   value   NULL for a key without '=' (true for a FLAG, an error elsewhere)
- * Problems become error texts that name origin, key, and the cure: the nearest key, the units, the range, the choices.
- * Returns 0 also then; -ENOMEM.
+ * Problems become error texts that name origin, key, and the cure: the nearest key, the units, the range, the
+ * choices. Returns 0 also then; -ENOMEM.
  */
 int gg_reader_feed(struct gg_reader *r, const char *origin, const char *key, const char *value);
 /* The output of `git config --file F --null --list --show-origin`: origin NUL key [LF value] NUL … */
 int gg_reader_feed_git(struct gg_reader *r, const char *text, size_t n);
-/* Defaults that depend on other values (profile, control socket), relative paths, contradictions between settings. */
+/* Defaults that depend on other values (profile, control socket), relative paths, contradictions between
+ * settings. */
 int gg_reader_finish(struct gg_reader *r);
 void gg_reader_free(struct gg_reader *r);
 void gg_conf_free(struct gg_conf *c);
@@ -94,8 +96,8 @@ void gg_conf_free(struct gg_conf *c);
 /*
  * Read FILE by running git (found through PATH), then the -c settings ("key=value"), then finish.
  *   file    NULL: the default file, if it exists
- * What is wrong goes to r->error, git's own words about a syntax error included. 0, -ENOMEM or -errno when git cannot
- * be run (which is in r->error too).
+ * What is wrong goes to r->error, git's own words about a syntax error included. 0, -ENOMEM or -errno when
+ * git cannot be run (which is in r->error too).
  */
 #define GG_CONF_FILE "/etc/git-gate/config"
 int gg_conf_load(struct gg_reader *r, const char *file, char *const *set, size_t nset);

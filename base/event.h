@@ -1,10 +1,10 @@
 /*
- * event - everything the gate says about itself goes through here: one record, to the journal with fields, or to
- * stderr as text or JSON lines. base/event.def is the list.
+ * event - everything the gate says about itself goes through here: one record, to the journal with fields, or
+ * to stderr as text or JSON lines. base/event.def is the list.
  *
- * Never blocks: a sink that takes nothing loses the record, the loss is counted, and log.dropped says how many once
- * something can be written again. errno is preserved. Outside text in fields and messages is escaped and bounded here, for every
- * sink. Not for pure or base code. One thread.
+ * Never blocks: a sink that takes nothing loses the record, the loss is counted, and log.dropped says how
+ * many once something can be written again. errno is preserved. Outside text in fields and messages is
+ * escaped and bounded here, for every sink. Not for pure or base code. One thread.
  */
 #ifndef GG_BASE_EVENT_H
 #define GG_BASE_EVENT_H
@@ -20,8 +20,9 @@ enum gg_event_id {
 };
 
 /*
- * The fields of a record. NULL and, for numbers, a negative value mean absent. In the journal each is GIT_GATE_ and the
- * upper-case name (_LIMIT_USEC, _QUIET_USEC and _AGE_USEC in microseconds); in JSON lines the lower-case name as here.
+ * The fields of a record. NULL and, for numbers, a negative value mean absent. In the journal each is
+ * GIT_GATE_ and the upper-case name (_LIMIT_USEC, _QUIET_USEC and _AGE_USEC in microseconds); in JSON lines
+ * the lower-case name as here.
  */
 struct gg_fields {
 	const char *session, *transport, *service, *repo, *peer, *phase, *reason, *key, *steps, *pids;
@@ -36,9 +37,9 @@ const char *gg_event_name(enum gg_event_id id);
  * Choose the sink. Called once, before the first event; without it text goes to stderr.
  *   log, level   as in conf.h (GG_LOG_…, GG_LEVEL_…)
  *   instance     this gate's id, in every record as GIT_GATE_INSTANCE; copied
- * GG_LOG_AUTO: the journal if $JOURNAL_STREAM names fd 2, else text. GG_LOG_JOURNAL falls back to text on stderr for each
- * record that journald does not take, and uses it again as soon as it does. Text carries a "<5>" prefix when fd 2 is
- * the journal's stream.
+ * GG_LOG_AUTO: the journal if $JOURNAL_STREAM names fd 2, else text. GG_LOG_JOURNAL falls back to text on
+ * stderr for each record that journald does not take, and uses it again as soon as it does. Text carries a
+ * "<5>" prefix when fd 2 is the journal's stream.
  */
 void gg_event_setup(int log, int level, const char *instance);
 

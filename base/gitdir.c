@@ -10,7 +10,8 @@ bool gg_gitdir_is(const char *dir)
 	char path[PATH_MAX];
 	struct stat st;
 
-	if (snprintf(path, sizeof(path), "%s/objects", dir) >= (int)sizeof(path) || stat(path, &st) < 0 || !S_ISDIR(st.st_mode))
+	if (snprintf(path, sizeof(path), "%s/objects", dir) >= (int)sizeof(path) || stat(path, &st) < 0 ||
+	    !S_ISDIR(st.st_mode))
 		return false;
 	/* HEAD may be a symbolic link to an unborn branch */
 	return snprintf(path, sizeof(path), "%s/HEAD", dir) < (int)sizeof(path) && lstat(path, &st) == 0;

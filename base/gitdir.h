@@ -1,4 +1,5 @@
-/* gitdir - does a directory look like a git directory, as git itself asks: objects/ and HEAD? Effect: stat. */
+/* gitdir - does a directory look like a git directory, as git itself asks: objects/ and HEAD? Effect: stat.
+ */
 #ifndef GG_BASE_GITDIR_H
 #define GG_BASE_GITDIR_H
 

@@ -11,11 +11,11 @@
 
 struct gg_pstat {
 	pid_t pid, ppid, pgrp, sid;
-	char comm[16];          /* may hold spaces, ')' and newlines: quote before showing */
-	char state;             /* field 3 */
-	int nlwp;               /* threads; a 'Z' with nlwp > 1 still runs */
-	uint64_t cpu_ticks;     /* utime + stime, own only: children's time is no activity of this process */
-	uint64_t start_tick;    /* since boot, field 22 */
+	char comm[16];	     /* may hold spaces, ')' and newlines: quote before showing */
+	char state;	     /* field 3 */
+	int nlwp;	     /* threads; a 'Z' with nlwp > 1 still runs */
+	uint64_t cpu_ticks;  /* utime + stime, own only: children's time is no activity of this process */
+	uint64_t start_tick; /* since boot, field 22 */
 };
 
 /* text: NUL-terminated contents of the file; comm ends at the LAST ')'. 0 or -EINVAL. */

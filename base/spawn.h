@@ -1,8 +1,8 @@
 /*
- * spawn - the one way a process is started. posix_spawn underneath: the errno of a failed exec comes back to the
- * caller at once, and no code of ours runs between fork and exec.
- * The child gets fds 0-2 as given and nothing else (every descriptor of ours is CLOEXEC), default signal
- * dispositions, an empty signal mask, and its own session when asked.
+ * spawn - the one way a process is started. posix_spawn underneath: the errno of a failed exec comes back to
+ * the caller at once, and no code of ours runs between fork and exec. The child gets fds 0-2 as given and
+ * nothing else (every descriptor of ours is CLOEXEC), default signal dispositions, an empty signal mask, and
+ * its own session when asked.
  */
 #ifndef GG_BASE_SPAWN_H
 #define GG_BASE_SPAWN_H
@@ -12,25 +12,26 @@
 #include <sys/types.h>
 
 struct gg_spawn {
-	const char *path;               /* absolute: PATH is not searched */
+	const char *path; /* absolute: PATH is not searched */
 	char *const *argv, *const *envp;
-	int in, out, err;               /* become 0, 1, 2; -1: /dev/null */
-	int extra;                      /* becomes 3; -1: none */
-	bool new_session;               /* setsid() */
+	int in, out, err; /* become 0, 1, 2; -1: /dev/null */
+	int extra;	  /* becomes 3; -1: none */
+	bool new_session; /* setsid() */
 };
 
 /*
  * ret_pid     the child; it stays ours to wait for (in the gate libev does)
  * ret_pidfd   CLOEXEC, owned by the caller; may be NULL
- * Returns 0 or -errno (-ENOENT, -EACCES, -ENOEXEC: the exec failed; -EAGAIN, -ENOMEM: no process could be made).
+ * Returns 0 or -errno (-ENOENT, -EACCES, -ENOEXEC: the exec failed; -EAGAIN, -ENOMEM: no process could be
+ * made).
  */
 int gg_spawn(const struct gg_spawn *sp, pid_t *ret_pid, int *ret_pidfd);
 
 /*
- * Run to the end, collect stdout and stderr together (at most size - 1 bytes, NUL-terminated, the rest is read and thrown
- * away), bounded by timeout_ms, after which the child is killed. For start-up only: it blocks, and waits for
- * its child itself, so it must not run while libev's default loop does.
- * ret_status: as from waitpid. Returns 0, -ETIMEDOUT, or -errno of the spawn.
+ * Run to the end, collect stdout and stderr together (at most size - 1 bytes, NUL-terminated, the rest is
+ * read and thrown away), bounded by timeout_ms, after which the child is killed. For start-up only: it
+ * blocks, and waits for its child itself, so it must not run while libev's default loop does. ret_status: as
+ * from waitpid. Returns 0, -ETIMEDOUT, or -errno of the spawn.
  */
 int gg_spawn_capture(const struct gg_spawn *sp, int timeout_ms, char *out, size_t size, size_t *ret_len,
 		     int *ret_status);

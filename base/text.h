@@ -59,7 +59,8 @@ void gg_size_add(struct gg_buf *b, int64_t bytes);
 /* Whole number in [min, max], nothing around it. 0, -EINVAL, -ERANGE. */
 int gg_int_parse(const char *s, int64_t min, int64_t max, int64_t *ret);
 
-/* git's booleans: true yes on 1 / false no off 0 "" (any case); NULL (a key without '=') is true. 0 or -EINVAL. */
+/* git's booleans: true yes on 1 / false no off 0 "" (any case); NULL (a key without '=') is true. 0 or
+ * -EINVAL. */
 int gg_bool_parse(const char *s, bool *ret);
 
 /*

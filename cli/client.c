@@ -16,7 +16,7 @@
 #include "cli/say.h"
 
 enum {
-	TIMEOUT_MS = 5000,              /* connect, request and answer together */
+	TIMEOUT_MS = 5000, /* connect, request and answer together */
 	MAX_REQUEST = 4096,
 	MAX_ANSWER = 64 << 20,
 	FIRST_ROOM = 64 << 10,
@@ -63,7 +63,8 @@ static int say_connect(const char *path, int err)
 	case EACCES:
 	case EPERM:
 		gg_say("%s: permission denied: you must be the gate's user, root or a member of the socket's "
-		       "group", path);
+		       "group",
+		       path);
 		return GG_EXIT_FAILED;
 	case EAGAIN:
 		gg_say("%s: the gate takes no connection (waited %d s)", path, TIMEOUT_MS / 1000);

@@ -8,17 +8,17 @@
 enum gg_exit {
 	GG_EXIT_DONE,
 	GG_EXIT_FAILED,
-	GG_EXIT_USAGE,          /* or configuration */
-	GG_EXIT_NOT_RUNNING,    /* nothing listens on the control socket */
+	GG_EXIT_USAGE,	     /* or configuration */
+	GG_EXIT_NOT_RUNNING, /* nothing listens on the control socket */
 };
 
 /* The command line after parsing. Texts are borrowed from argv; NULL: not given. */
 struct gg_args {
 	const char *config, *control, *reason, *base, *since;
 	bool json, all, strict, help;
-	char **set;             /* key=value of each -c; the array is owned */
+	char **set; /* key=value of each -c; the array is owned */
 	size_t nset;
-	char **operand;         /* borrowed */
+	char **operand; /* borrowed */
 	size_t noperand;
 };
 
@@ -33,18 +33,18 @@ enum gg_opt {
 	GG_OPT_CONTROL,
 	GG_OPT_CONFIG,
 	GG_OPT_SET,
-	GG_OPT_HELP,            /* every command has it */
+	GG_OPT_HELP, /* every command has it */
 	GG_NOPTS
 };
 
 struct gg_command {
 	const char *name;
-	const char *operands;   /* for the synopsis: "ID", "[REPO]..." */
-	size_t least, most;     /* operands */
-	const char *help;       /* one line */
-	unsigned options;       /* mask */
-	bool settings;          /* its help lists the settings of a gate */
-	int (*run)(const struct gg_args *a);    /* returns an exit code */
+	const char *operands;		     /* for the synopsis: "ID", "[REPO]..." */
+	size_t least, most;		     /* operands */
+	const char *help;		     /* one line */
+	unsigned options;		     /* mask */
+	bool settings;			     /* its help lists the settings of a gate */
+	int (*run)(const struct gg_args *a); /* returns an exit code */
 };
 
 int gg_cmd_run(const struct gg_args *a);

@@ -9,36 +9,18 @@
 
 /* What matters most stands left: a narrow terminal shows no more. */
 static const struct gg_column live[] = {
-	{ "ID", "id", false },
-	{ "PHASE", "phase", false },
-	{ "ENDING", "ending", false },
-	{ "AGE", "age_ms", true },
-	{ "QUIET", "quiet_ms", true },
-	{ "IN", "bytes_in", true },
-	{ "OUT", "bytes_out", true },
-	{ "SERVICE", "service", false },
-	{ "REPO", "repo", false },
-	{ "PEER", "peer", false },
-	{ "TRANSPORT", "transport", false },
-	{ "PID", "pid", true },
+	{ "ID", "id", false },	      { "PHASE", "phase", false },	   { "ENDING", "ending", false },
+	{ "AGE", "age_ms", true },    { "QUIET", "quiet_ms", true },	   { "IN", "bytes_in", true },
+	{ "OUT", "bytes_out", true }, { "SERVICE", "service", false },	   { "REPO", "repo", false },
+	{ "PEER", "peer", false },    { "TRANSPORT", "transport", false }, { "PID", "pid", true },
 };
 
 static const struct gg_column ended[] = {
-	{ "TIME", "time", true },
-	{ "ID", "id", false },
-	{ "REASON", "reason", false },
-	{ "REPO", "repo", false },
-	{ "PHASE", "phase", false },
-	{ "AGE", "age_ms", true },
-	{ "QUIET", "quiet_ms", true },
-	{ "LIMIT", "limit_ms", true },
-	{ "KEY", "key", false },
-	{ "STEPS", "steps", false },
-	{ "IN", "bytes_in", true },
-	{ "OUT", "bytes_out", true },
-	{ "SERVICE", "service", false },
-	{ "PEER", "peer", false },
-	{ "TRANSPORT", "transport", false },
+	{ "TIME", "time", true },	 { "ID", "id", false },		{ "REASON", "reason", false },
+	{ "REPO", "repo", false },	 { "PHASE", "phase", false },	{ "AGE", "age_ms", true },
+	{ "QUIET", "quiet_ms", true },	 { "LIMIT", "limit_ms", true }, { "KEY", "key", false },
+	{ "STEPS", "steps", false },	 { "IN", "bytes_in", true },	{ "OUT", "bytes_out", true },
+	{ "SERVICE", "service", false }, { "PEER", "peer", false },	{ "TRANSPORT", "transport", false },
 };
 
 static int print(const struct gg_column *col, size_t ncol, const json_t *rows)

@@ -63,7 +63,8 @@ static int unknown(const char *name)
 static void help(FILE *to)
 {
 	fputs("Usage: git-gate COMMAND [OPTION]...\n\n"
-	      "A git server that ends half-open sessions and leaves the repository clean.\n\n", to);
+	      "A git server that ends half-open sessions and leaves the repository clean.\n\n",
+	      to);
 	for (size_t i = 0; i < GG_LEN(commands); i++) {
 		char mem[64];
 		struct gg_buf b = GG_BUF(mem);
@@ -72,7 +73,8 @@ static void help(FILE *to)
 		fprintf(to, "  %-18s  %s\n", mem, commands[i].help);
 	}
 	fputs("\n'git-gate COMMAND --help' lists its options.\n"
-	      "Exit status: 0 done, 1 failed, 2 usage or configuration, 3 no gate is running.\n", to);
+	      "Exit status: 0 done, 1 failed, 2 usage or configuration, 3 no gate is running.\n",
+	      to);
 }
 
 static int help_on(const struct gg_command *c)

@@ -13,12 +13,12 @@
 enum opt_kind { FLAG, VALUE, REPEAT };
 
 struct opt {
-	const char *name;       /* long form; NULL: none */
-	char letter;            /* short form; 0: none */
+	const char *name; /* long form; NULL: none */
+	char letter;	  /* short form; 0: none */
 	enum opt_kind kind;
-	const char *value;      /* what it takes, for people */
+	const char *value; /* what it takes, for people */
 	const char *help;
-	size_t at;              /* where it goes in struct gg_args; not for REPEAT */
+	size_t at; /* where it goes in struct gg_args; not for REPEAT */
 };
 
 #define AT(field) offsetof(struct gg_args, field)

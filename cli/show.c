@@ -13,8 +13,8 @@
 enum { MAX_DEPTH = 64 }; /* what is deeper is shown as if it had no parent */
 
 static const struct gg_column columns[] = {
-	{ "PID", "pid", true },      { "STATE", "state", false }, { "ROLE", "role", false },
-	{ "CPU", "cpu_ms", true },   { "IO", "io_bytes", true },  { "COMMAND", "argv", false },
+	{ "PID", "pid", true },	   { "STATE", "state", false }, { "ROLE", "role", false },
+	{ "CPU", "cpu_ms", true }, { "IO", "io_bytes", true },	{ "COMMAND", "argv", false },
 };
 
 struct tree {

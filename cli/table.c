@@ -14,7 +14,7 @@
 
 enum {
 	GAP = 2,
-	MIN_TEXT = 8,   /* columns that a text keeps, if it has them */
+	MIN_TEXT = 8, /* columns that a text keeps, if it has them */
 	MAX_INDENT = 40,
 };
 
@@ -140,13 +140,15 @@ void gg_table_members(json_t *object, const char *skip)
 	json_t *member;
 	size_t widest = 0;
 
-	json_object_foreach(object, key, member) {
+	json_object_foreach(object, key, member)
+	{
 		struct gg_buf b = GG_BUF(mem);
 
 		gg_value_label(&b, key);
 		widest = gg_columns(mem) > widest ? gg_columns(mem) : widest;
 	}
-	json_object_foreach(object, key, member) {
+	json_object_foreach(object, key, member)
+	{
 		struct gg_buf b = GG_BUF(mem);
 		size_t n;
 

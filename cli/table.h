@@ -9,15 +9,15 @@
 #include <stddef.h>
 
 struct gg_column {
-	const char *title, *key;        /* key: of the JSON objects that are the rows */
-	bool number;                    /* set to the right, never cut */
+	const char *title, *key; /* key: of the JSON objects that are the rows */
+	bool number;		 /* set to the right, never cut */
 };
 
 struct gg_table {
-	const struct gg_column *col;    /* borrowed */
+	const struct gg_column *col; /* borrowed */
 	size_t ncol;
-	char **cell;                    /* nrow * ncol texts, owned */
-	size_t nrow, room;              /* room: rows */
+	char **cell;	   /* nrow * ncol texts, owned */
+	size_t nrow, room; /* room: rows */
 };
 
 /* A row from an object; indent goes before the last cell, two columns a step. 0 or -ENOMEM. */

@@ -77,7 +77,8 @@ static void add_object(struct gg_buf *b, json_t *v)
 	const char *key, *gap = "";
 	json_t *member;
 
-	json_object_foreach(v, key, member) {
+	json_object_foreach(v, key, member)
+	{
 		gg_buf_add(b, "%s", gap);
 		gg_value_label(b, key);
 		gg_buf_add(b, "=");

@@ -54,7 +54,8 @@ static int add_service(struct gg_strv *s, const char *name, bool on)
 	return r == 0 && !on ? gg_strv_add(s, "--forbid-override=%s", name) : r;
 }
 
-int gg_argv_git(struct gg_strv *ret, const struct gg_conf *c, const char *session, const char *daemon, uint64_t nofile)
+int gg_argv_git(struct gg_strv *ret, const struct gg_conf *c, const char *session, const char *daemon,
+		uint64_t nofile)
 {
 	int r = gg_strv_add(ret, "%s", session);
 
@@ -79,7 +80,8 @@ int gg_argv_git(struct gg_strv *ret, const struct gg_conf *c, const char *sessio
 	return r ? r : add_service(ret, "upload-archive", c->upload_archive);
 }
 
-/* git reads settings from GIT_CONFIG_COUNT, _KEY_n and _VALUE_n: they come after every file, so no repository overrides them. */
+/* git reads settings from GIT_CONFIG_COUNT, _KEY_n and _VALUE_n: they come after every file, so no repository
+ * overrides them. */
 static int add_config(struct gg_strv *s, int *n, const char *key, const char *value)
 {
 	int r = gg_strv_add(s, "GIT_CONFIG_KEY_%d=%s", *n, key);

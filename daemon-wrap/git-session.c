@@ -1,8 +1,8 @@
 /*
- * git-gate-session - the first process on a git:// client's socket. It peeks at the request, tells the gate what is asked for,
- * refuses what must not be served with a reason that git prints, and becomes git-daemon for the rest. Started by
- * supervisor/session.c with the socket on fd 0 and 1; nothing is read from it that git-daemon would miss, unless
- * it is refused.
+ * git-gate-session - the first process on a git:// client's socket. It peeks at the request, tells the gate
+ * what is asked for, refuses what must not be served with a reason that git prints, and becomes git-daemon
+ * for the rest. Started by supervisor/session.c with the socket on fd 0 and 1; nothing is read from it that
+ * git-daemon would miss, unless it is refused.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -26,7 +26,7 @@ struct options {
 	const char *base_path, *hook_path;
 	char *safe[256];
 	size_t nsafe;
-	char **daemon;          /* argv of git-daemon */
+	char **daemon; /* argv of git-daemon */
 };
 
 static int usage(void)
@@ -38,9 +38,12 @@ static int usage(void)
 static int parse_options(int argc, char **argv, struct options *o)
 {
 	static const struct option longs[] = {
-		{ "status-fd", required_argument, NULL, 's' },	    { "base-path", required_argument, NULL, 'b' },
-		{ "hook-path", required_argument, NULL, 'h' },	    { "nofile", required_argument, NULL, 'n' },
-		{ "safe-directory", required_argument, NULL, 'd' }, { 0 },
+		{ "status-fd", required_argument, NULL, 's' },
+		{ "base-path", required_argument, NULL, 'b' },
+		{ "hook-path", required_argument, NULL, 'h' },
+		{ "nofile", required_argument, NULL, 'n' },
+		{ "safe-directory", required_argument, NULL, 'd' },
+		{ 0 },
 	};
 	struct rlimit lim;
 	int64_t n;
@@ -70,8 +73,9 @@ static int parse_options(int argc, char **argv, struct options *o)
 }
 
 /*
- * Wait until n bytes can be peeked at, without reading them. The kernel wakes us when they are all there (SO_RCVLOWAT), so a
- * trickle costs nothing. The reaper bounds the time. Returns how many are there: fewer than n after the client's FIN.
+ * Wait until n bytes can be peeked at, without reading them. The kernel wakes us when they are all there
+ * (SO_RCVLOWAT), so a trickle costs nothing. The reaper bounds the time. Returns how many are there: fewer
+ * than n after the client's FIN.
  */
 static ssize_t peek(char *buf, size_t n)
 {
@@ -100,7 +104,8 @@ static ssize_t peek(char *buf, size_t n)
 	}
 }
 
-/* The request packet, whole; *ret_n is 0 when what comes is no request, which git-daemon then answers in its way. */
+/* The request packet, whole; *ret_n is 0 when what comes is no request, which git-daemon then answers in its
+ * way. */
 static int read_request(char *buf, size_t *ret_n)
 {
 	ssize_t got = peek(buf, 4);
@@ -129,16 +134,20 @@ static void report(const struct options *o, const struct gg_status *s)
 		fprintf(stderr, "git-gate-session: cannot report the request: %s\n", strerror(errno));
 }
 
-/* git silently skips a hook that is missing or cannot be executed, and with it every check: so no push then. */
+/* git silently skips a hook that is missing or cannot be executed, and with it every check: so no push then.
+ */
 static void check_hook(const struct options *o, struct gg_buf *err)
 {
 	char path[PATH_MAX];
 	struct stat st;
 
-	if (snprintf(path, sizeof(path), "%s/pre-receive", o->hook_path) >= (int)sizeof(path) || stat(path, &st) < 0)
+	if (snprintf(path, sizeof(path), "%s/pre-receive", o->hook_path) >= (int)sizeof(path) ||
+	    stat(path, &st) < 0)
 		gg_buf_add(err, "pushes are refused: the gate's pre-receive hook is missing; see hook.path");
 	else if (!S_ISREG(st.st_mode) || access(path, X_OK) < 0)
-		gg_buf_add(err, "pushes are refused: the gate's pre-receive hook cannot be executed; see hook.path");
+		gg_buf_add(
+			err,
+			"pushes are refused: the gate's pre-receive hook cannot be executed; see hook.path");
 }
 
 static int refuse(size_t n, const char *why)
@@ -146,7 +155,8 @@ static int refuse(size_t n, const char *why)
 	char mem[700], sink[GG_REQUEST_MAX];
 	struct gg_buf b = GG_BUF(mem);
 
-	/* take the request out of the queue: a close with unread bytes would reset the connection and the text with it */
+	/* take the request out of the queue: a close with unread bytes would reset the connection and the
+	 * text with it */
 	if (recv(0, sink, n < sizeof(sink) ? n : sizeof(sink), MSG_DONTWAIT) < 0)
 		return 1;
 	gg_buf_add(&b, "%04xERR git-gate: %s", (unsigned)(strlen(why) + 18), why);
@@ -168,7 +178,8 @@ static void examine(const struct options *o, const struct gg_request *req, int k
 		return;
 	}
 	gg_repo_find(o->base_path, req->path, o->safe, o->nsafe, &found, &err);
-	gg_buf_put(&repo, found.dir[0] ? found.below : req->path, strlen(found.dir[0] ? found.below : req->path));
+	gg_buf_put(&repo, found.dir[0] ? found.below : req->path,
+		   strlen(found.dir[0] ? found.below : req->path));
 	if (!err.len && !strcmp(req->service, "receive-pack"))
 		check_hook(o, &err);
 }
@@ -185,7 +196,7 @@ int main(int argc, char **argv)
 	if (parse_options(argc, argv, &o) < 0)
 		return usage();
 	if (read_request(packet, &n) < 0)
-		return 1;               /* the connection is gone */
+		return 1; /* the connection is gone */
 	setsockopt(0, SOL_SOCKET, SO_RCVLOWAT, &one, sizeof(one));
 	if (n) {
 		int r = gg_request_parse(packet, n, &req);

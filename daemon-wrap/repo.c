@@ -30,7 +30,8 @@ static bool listed(const char *dir, char *const *safe, size_t n)
 	return false;
 }
 
-int gg_repo_find(const char *base, const char *path, char *const *safe, size_t nsafe, struct gg_repo *ret, struct gg_buf *ret_err)
+int gg_repo_find(const char *base, const char *path, char *const *safe, size_t nsafe, struct gg_repo *ret,
+		 struct gg_buf *ret_err)
 {
 	static const char *const suffixes[] = { "/.git", "", ".git/.git", ".git" };
 	char root[PATH_MAX], name[PATH_MAX];
@@ -45,8 +46,9 @@ int gg_repo_find(const char *base, const char *path, char *const *safe, size_t n
 	while (len > 1 && path[len - 1] == '/')
 		len--;
 	for (size_t i = 0; !found && i < sizeof(suffixes) / sizeof(suffixes[0]); i++)
-		found = snprintf(name, sizeof(name), "%s%s%.*s%s", root, path[0] == '/' ? "" : "/", (int)len, path,
-				 suffixes[i]) < (int)sizeof(name) && gg_gitdir_is(name);
+		found = snprintf(name, sizeof(name), "%s%s%.*s%s", root, path[0] == '/' ? "" : "/", (int)len,
+				 path, suffixes[i]) < (int)sizeof(name) &&
+			gg_gitdir_is(name);
 	if (!found || !realpath(name, ret->dir)) {
 		ret->dir[0] = 0;
 		return 0;
@@ -59,8 +61,11 @@ int gg_repo_find(const char *base, const char *path, char *const *safe, size_t n
 	}
 	ret->below = ret->dir + n + 1;
 	if (!owned(ret->dir, &owner) && !listed(ret->dir, safe, nsafe)) {
-		gg_buf_add(ret_err, "repository belongs to uid %u, the gate runs as uid %u: change its owner, or add it to "
-				    "gate.safeDirectory", (unsigned)owner, (unsigned)geteuid());
+		gg_buf_add(ret_err,
+			   "repository belongs to uid %u, the gate runs as uid %u: change its owner, or add "
+			   "it to "
+			   "gate.safeDirectory",
+			   (unsigned)owner, (unsigned)geteuid());
 		return -EPERM;
 	}
 	return 0;

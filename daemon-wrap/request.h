@@ -1,28 +1,30 @@
 /*
- * request - the first packet of a git:// connection: "git-upload-pack /path\0host=h\0\0version=2\0". Pure. Used by
- * daemon-wrap/git-session.c, fuzzed by tests/fuzz/fuzz-request.c, tested by tests/unit/request.c.
+ * request - the first packet of a git:// connection: "git-upload-pack /path\0host=h\0\0version=2\0". Pure.
+ * Used by daemon-wrap/git-session.c, fuzzed by tests/fuzz/fuzz-request.c, tested by tests/unit/request.c.
  */
 #ifndef GG_WRAP_REQUEST_H
 #define GG_WRAP_REQUEST_H
 
 #include <stddef.h>
 
-#define GG_REQUEST_MAX 4096     /* bytes of a request packet that are looked at: git itself caps a path at PATH_MAX */
+#define GG_REQUEST_MAX \
+	4096 /* bytes of a request packet that are looked at: git itself caps a path at PATH_MAX */
 
 /*
  * The length that a pkt-line header announces, header included.
  *   bytes   n of them have arrived so far
- * Returns the length (5 to 65520), 0 when fewer than four bytes are there and all are hex digits so far, or -EINVAL: no
- * request can begin so (a flush packet, another protocol).
+ * Returns the length (5 to 65520), 0 when fewer than four bytes are there and all are hex digits so far, or
+ * -EINVAL: no request can begin so (a flush packet, another protocol).
  */
 int gg_request_length(const char *bytes, size_t n);
 
 struct gg_request {
-	char service[32];       /* "receive-pack", without "git-" */
+	char service[32]; /* "receive-pack", without "git-" */
 	char path[GG_REQUEST_MAX];
 };
 
-/* packet: all of it, header included. 0; -EINVAL: not a request; -ENOENT: a service that does not exist (ret->service holds its name). */
+/* packet: all of it, header included. 0; -EINVAL: not a request; -ENOENT: a service that does not exist
+ * (ret->service holds its name). */
 int gg_request_parse(const char *packet, size_t n, struct gg_request *ret);
 
 #endif

@@ -9,7 +9,8 @@
 /* "BYTES\0SERVICE\0REPO\0REFUSED\0" */
 size_t gg_status_pack(const struct gg_status *s, char *buf)
 {
-	int n = snprintf(buf, GG_STATUS_MAX, "%u%c%s%c%s%c%s", s->request_bytes, 0, s->service, 0, s->repo, 0, s->refused);
+	int n = snprintf(buf, GG_STATUS_MAX, "%u%c%s%c%s%c%s", s->request_bytes, 0, s->service, 0, s->repo, 0,
+			 s->refused);
 
 	return n < 0 ? 0 : (size_t)n + 1;
 }

@@ -1,6 +1,7 @@
 /*
- * status - what git-gate-session tells the gate about the request it read, as one write to the status pipe (fd 3, closed
- * by exec). The gate itself parses nothing that a client sends. Pure. Tested by tests/unit/request.c.
+ * status - what git-gate-session tells the gate about the request it read, as one write to the status pipe
+ * (fd 3, closed by exec). The gate itself parses nothing that a client sends. Pure. Tested by
+ * tests/unit/request.c.
  */
 #ifndef GG_WRAP_STATUS_H
 #define GG_WRAP_STATUS_H
@@ -9,12 +10,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define GG_STATUS_MAX PIPE_BUF  /* so that the write is atomic */
+#define GG_STATUS_MAX PIPE_BUF /* so that the write is atomic */
 
 struct gg_status {
-	char service[32];       /* "receive-pack"; "" when there was no request */
-	char repo[1024];        /* below the base path, or what the client asked for when there is none; cut */
-	char refused[512];      /* why the session is not begun; "" it is */
+	char service[32];  /* "receive-pack"; "" when there was no request */
+	char repo[1024];   /* below the base path, or what the client asked for when there is none; cut */
+	char refused[512]; /* why the session is not begun; "" it is */
 	uint32_t request_bytes; /* length of the request packet */
 };
 

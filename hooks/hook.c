@@ -1,6 +1,7 @@
 /*
- * git-gate-hook - what git runs as pre-receive: core.hooksPath of every session points at a directory that holds it.
- * It accepts a push only when the operator chose hook.scanner=none, and refuses every other with the reason.
+ * git-gate-hook - what git runs as pre-receive: core.hooksPath of every session points at a directory that
+ * holds it. It accepts a push only when the operator chose hook.scanner=none, and refuses every other with
+ * the reason.
  */
 #include <stdio.h>
 #include <stdlib.h>

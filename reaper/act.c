@@ -40,7 +40,8 @@ static void tell(struct gg_session *s, const struct gg_snap *snap, const struct 
 		gg_act_note(s, "told");
 }
 
-static size_t signal_targets(const struct gg_session *s, const struct gg_snap *snap, enum gg_step step, int sig)
+static size_t signal_targets(const struct gg_session *s, const struct gg_snap *snap, enum gg_step step,
+			     int sig)
 {
 	size_t n = 0;
 
@@ -49,7 +50,8 @@ static size_t signal_targets(const struct gg_session *s, const struct gg_snap *s
 
 		if (!gg_step_target(step, snap, i))
 			continue;
-		n += (p->pid == s->root ? gg_pidfd_signal(s->pidfd, sig) : gg_proc_signal(p->pid, p->start_tick, sig)) == 0;
+		n += (p->pid == s->root ? gg_pidfd_signal(s->pidfd, sig)
+					: gg_proc_signal(p->pid, p->start_tick, sig)) == 0;
 	}
 	return n;
 }

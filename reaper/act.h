@@ -1,4 +1,5 @@
-/* act - carry out one step of ending a session. Effect: signals through checked pidfds, the client's socket. */
+/* act - carry out one step of ending a session. Effect: signals through checked pidfds, the client's socket.
+ */
 #ifndef GG_REAPER_ACT_H
 #define GG_REAPER_ACT_H
 
@@ -8,7 +9,8 @@
  * snap and view are the look that the step was decided on, milliseconds ago. Notes the step in s->steps.
  * Returns how many processes were signalled.
  */
-size_t gg_act(struct gg_session *s, enum gg_step step, const struct gg_snap *snap, const struct gg_view *view);
+size_t gg_act(struct gg_session *s, enum gg_step step, const struct gg_snap *snap,
+	      const struct gg_view *view);
 
 /* "ab,cd" from names; s->steps keeps what fits, repeated steps in a row are noted once. */
 void gg_act_note(struct gg_session *s, const char *name);

@@ -6,10 +6,14 @@
 const char *gg_phase_name(enum gg_phase p)
 {
 	static const char *const names[GG_NPHASES] = {
-		[GG_PHASE_REQUEST] = "request", [GG_PHASE_COMMANDS] = "commands",
-		[GG_PHASE_PACK_START] = "pack-start", [GG_PHASE_PACK] = "pack",
-		[GG_PHASE_WORK] = "work", [GG_PHASE_HOOK] = "hook",
-		[GG_PHASE_SENDING] = "sending", [GG_PHASE_CLOSING] = "closing",
+		[GG_PHASE_REQUEST] = "request",
+		[GG_PHASE_COMMANDS] = "commands",
+		[GG_PHASE_PACK_START] = "pack-start",
+		[GG_PHASE_PACK] = "pack",
+		[GG_PHASE_WORK] = "work",
+		[GG_PHASE_HOOK] = "hook",
+		[GG_PHASE_SENDING] = "sending",
+		[GG_PHASE_CLOSING] = "closing",
 	};
 
 	return names[p];
@@ -33,7 +37,8 @@ static const char *base_name(const char *path)
 	return slash ? slash + 1 : path;
 }
 
-/* The git command that argv runs: "receive-pack" for both `git receive-pack` and `git-receive-pack`; else NULL. */
+/* The git command that argv runs: "receive-pack" for both `git receive-pack` and `git-receive-pack`; else
+ * NULL. */
 static const char *git_command(const char *argv, size_t n)
 {
 	const char *prog = base_name(arg(argv, n, 0));
@@ -54,9 +59,12 @@ static enum gg_hook hook_of(const char *argv, size_t n)
 		const char *name;
 		enum gg_hook hook;
 	} hooks[] = {
-		{ "pre-receive", GG_HOOK_PRE_RECEIVE },   { "update", GG_HOOK_UPDATE },
-		{ "proc-receive", GG_HOOK_PROC_RECEIVE }, { "reference-transaction", GG_HOOK_REFERENCE_TRANSACTION },
-		{ "post-receive", GG_HOOK_POST_RECEIVE }, { "post-update", GG_HOOK_POST_UPDATE },
+		{ "pre-receive", GG_HOOK_PRE_RECEIVE },
+		{ "update", GG_HOOK_UPDATE },
+		{ "proc-receive", GG_HOOK_PROC_RECEIVE },
+		{ "reference-transaction", GG_HOOK_REFERENCE_TRANSACTION },
+		{ "post-receive", GG_HOOK_POST_RECEIVE },
+		{ "post-update", GG_HOOK_POST_UPDATE },
 	};
 
 	/* a script's name comes behind its interpreter and that one's option: `/bin/bash -e hooks/update` */
@@ -82,7 +90,8 @@ static enum gg_role git_role(const char *cmd, enum gg_role parent)
 		return GG_ROLE_RECEIVE_PACK;
 	if (of_session && (!strcmp(cmd, "upload-pack") || !strcmp(cmd, "upload-archive")))
 		return GG_ROLE_UPLOAD_PACK;
-	if ((of_session || parent == GG_ROLE_RECEIVE_PACK) && (!strcmp(cmd, "index-pack") || !strcmp(cmd, "unpack-objects")))
+	if ((of_session || parent == GG_ROLE_RECEIVE_PACK) &&
+	    (!strcmp(cmd, "index-pack") || !strcmp(cmd, "unpack-objects")))
 		return GG_ROLE_UNPACKER;
 	/* git daemon runs nothing else: a hook left it behind, and the root, a subreaper, inherited it */
 	return of_session ? GG_ROLE_OTHER : GG_ROLE_GIT;
@@ -94,20 +103,21 @@ enum gg_role gg_role_of(const char *argv, size_t n, enum gg_role parent, enum gg
 
 	*ret_hook = GG_HOOK_NONE;
 	if (parent == GG_ROLE_HOOK || parent == GG_ROLE_OTHER)
-		return GG_ROLE_OTHER;           /* whatever a hook runs belongs to the hook */
+		return GG_ROLE_OTHER; /* whatever a hook runs belongs to the hook */
 	cmd = git_command(argv, n);
 	if (cmd)
 		return git_role(cmd, parent);
 	if (parent != GG_ROLE_RECEIVE_PACK || !n)
-		return GG_ROLE_OTHER;           /* n = 0: a zombie, or a kernel thread */
+		return GG_ROLE_OTHER; /* n = 0: a zombie, or a kernel thread */
 	*ret_hook = hook_of(argv, n);
 	return GG_ROLE_HOOK;
 }
 
 bool gg_is_detached_gc(const char *argv, size_t n)
 {
-	static const char *const cmds[] = { "gc", "maintenance", "repack", "pack-objects", "prune", "pack-refs",
-					    "reflog", "prune-packed", "rerere", "commit-graph", "multi-pack-index", "worktree" };
+	static const char *const cmds[] = { "gc",     "maintenance",  "repack",		  "pack-objects",
+					    "prune",  "pack-refs",    "reflog",		  "prune-packed",
+					    "rerere", "commit-graph", "multi-pack-index", "worktree" };
 	const char *cmd = git_command(argv, n);
 
 	for (size_t i = 0; cmd && i < sizeof(cmds) / sizeof(cmds[0]); i++)
@@ -189,7 +199,8 @@ static struct found find(const struct gg_snap *snap, struct gg_view *v)
 	return f;
 }
 
-/* Is p waiting for bytes that the client has not sent? Without its system calls: as far as its state tells. */
+/* Is p waiting for bytes that the client has not sent? Without its system calls: as far as its state tells.
+ */
 static bool waits_for_client(const struct gg_snap *snap, const struct gg_proc *p)
 {
 	/* git-gate-session only peeks: what it has seen of the request stays queued */
@@ -233,12 +244,13 @@ static void classify_push(const struct gg_snap *snap, const struct found *f, str
 	}
 	if (f->git)
 		return set(v, GG_PHASE_WORK, false, NULL);
-	if (f->stray)           /* a hook has exited, and something it left behind holds its pipe */
+	if (f->stray) /* a hook has exited, and something it left behind holds its pipe */
 		return set(v, GG_PHASE_HOOK, false, NULL);
 	if (held_by_client(snap, rp))
 		return set(v, GG_PHASE_SENDING, true, rp);
 	if (rp->reads_client || (rp->opaque && waits_for_client(snap, rp)))
-		return set(v, rp->nlwp > 1 ? GG_PHASE_PACK_START : GG_PHASE_COMMANDS, waits_for_client(snap, rp), rp);
+		return set(v, rp->nlwp > 1 ? GG_PHASE_PACK_START : GG_PHASE_COMMANDS,
+			   waits_for_client(snap, rp), rp);
 	set(v, GG_PHASE_WORK, false, rp);
 }
 
@@ -261,7 +273,8 @@ void gg_classify(const struct gg_snap *snap, struct gg_view *ret)
 			set(&v, GG_PHASE_COMMANDS, true, f.fetch);
 		else
 			set(&v, GG_PHASE_WORK, false, f.fetch);
-	} else if (f.root && (f.stray || snap->served) && !f.root->reads_client && f.root->role == GG_ROLE_DAEMON) {
+	} else if (f.root && (f.stray || snap->served) && !f.root->reads_client &&
+		   f.root->role == GG_ROLE_DAEMON) {
 		/* git-daemon copies its receive-pack's stderr to the log until everybody has closed it */
 		set(&v, GG_PHASE_HOOK, false, NULL);
 	} else if (f.root) {

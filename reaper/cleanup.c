@@ -17,13 +17,13 @@
 #include "reaper/leftover.h"
 #include "reaper/users.h"
 
-#define DEPTH_MAX 16            /* of directories below a repository, and of repositories below the base */
+#define DEPTH_MAX 16 /* of directories below a repository, and of repositories below the base */
 
 struct run {
 	const struct gg_cleanup *c;
 	const struct gg_users *users;
-	const char *repo;               /* absolute git directory */
-	size_t below;                   /* length of "base/", cut off when a path is shown */
+	const char *repo; /* absolute git directory */
+	size_t below;	  /* length of "base/", cut off when a path is shown */
 	int64_t *user;
 	size_t nuser;
 	FILE *out;
@@ -47,7 +47,8 @@ static int remove_entry(const char *path, const struct stat *st, int type, struc
 	return (type == FTW_DP ? rmdir(path) : unlink(path)) < 0 && errno != ENOENT ? errno : 0;
 }
 
-/* A directory goes with all that is in it; symbolic links and other file systems are not followed. 0 or an errno. */
+/* A directory goes with all that is in it; symbolic links and other file systems are not followed. 0 or an
+ * errno. */
 static int remove_tree(const char *path)
 {
 	int r = nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
@@ -90,13 +91,13 @@ static void judge(struct run *run, const char *path, enum gg_leftover_kind kind)
 	int err;
 
 	if (statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS | STATX_BTIME, &stx) < 0)
-		return;                 /* gone: its owner was alive */
+		return; /* gone: its owner was alive */
 	l.uid = stx.stx_uid;
 	l.born_ms = born_ms(&stx);
 	if (kind == GG_LEFT_KEEP) {
 		read_keep(run, path, &l);
 		if (!l.keep_pid)
-			return;         /* an operator's own */
+			return; /* an operator's own */
 	}
 	fate = gg_leftover_judge(&l, run->user, run->nuser, &rule, &why);
 	if (fate != GG_LEFTOVER_REMOVE) {
@@ -166,8 +167,8 @@ static int clean_all(struct run *run, const char *dir, int depth)
 		struct stat st;
 
 		if (strcmp(e->d_name, ".") && strcmp(e->d_name, "..") &&
-		    snprintf(path, sizeof(path), "%s/%s", dir, e->d_name) < (int)sizeof(path) && lstat(path, &st) == 0 &&
-		    S_ISDIR(st.st_mode))
+		    snprintf(path, sizeof(path), "%s/%s", dir, e->d_name) < (int)sizeof(path) &&
+		    lstat(path, &st) == 0 && S_ISDIR(st.st_mode))
 			r = clean_all(run, path, depth + 1);
 	}
 	return r;

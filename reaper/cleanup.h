@@ -1,6 +1,6 @@
 /*
- * cleanup - remove what dead pushes left in repositories. Effect; blocks on the file system, so it runs as a process
- * of its own: `git-gate cleanup`, started by supervisor/janitor.c, or by hand.
+ * cleanup - remove what dead pushes left in repositories. Effect; blocks on the file system, so it runs as a
+ * process of its own: `git-gate cleanup`, started by supervisor/janitor.c, or by hand.
  */
 #ifndef GG_REAPER_CLEANUP_H
 #define GG_REAPER_CLEANUP_H
@@ -10,16 +10,16 @@
 #include <stdio.h>
 
 struct gg_cleanup {
-	const char *base;       /* absolute path below which repositories live */
-	int64_t since_ms;       /* only what was born since then (ms of the epoch); 0: anything */
-	bool strict;            /* see leftover.h */
+	const char *base; /* absolute path below which repositories live */
+	int64_t since_ms; /* only what was born since then (ms of the epoch); 0: anything */
+	bool strict;	  /* see leftover.h */
 };
 
 /*
  * One repository (its git directory, relative to base), or all below base when repo is NULL.
- * Writes a line for each finding: "removed\tPATH", "kept\tPATH\twhy" (its owner may be alive), "foreign\tPATH\twhy"
- * (not ours to remove), "failed\tPATH\twhy"; PATH relative to base, escaped.
- * Returns how many are left (kept or failed), or -errno when base or /proc cannot be read.
+ * Writes a line for each finding: "removed\tPATH", "kept\tPATH\twhy" (its owner may be alive),
+ * "foreign\tPATH\twhy" (not ours to remove), "failed\tPATH\twhy"; PATH relative to base, escaped. Returns how
+ * many are left (kept or failed), or -errno when base or /proc cannot be read.
  */
 int gg_cleanup_run(const struct gg_cleanup *c, const char *repo, FILE *out);
 

@@ -22,8 +22,8 @@ const char *gg_step_name(enum gg_step s)
 bool gg_step_target(enum gg_step s, const struct gg_snap *snap, size_t i)
 {
 	const struct gg_proc *p = &snap->v[i];
-	bool trunk = p->role == GG_ROLE_SESSION || p->role == GG_ROLE_DAEMON || p->role == GG_ROLE_RECEIVE_PACK ||
-		     p->role == GG_ROLE_UPLOAD_PACK;
+	bool trunk = p->role == GG_ROLE_SESSION || p->role == GG_ROLE_DAEMON ||
+		     p->role == GG_ROLE_RECEIVE_PACK || p->role == GG_ROLE_UPLOAD_PACK;
 
 	if (!gg_proc_alive(p))
 		return false;
@@ -52,7 +52,8 @@ static bool any_target(enum gg_step s, const struct gg_snap *snap)
 }
 
 /* Kill, look, kill again: a subtree may fork while it is being killed. */
-static enum gg_step kill_hook(struct gg_ending *e, int64_t now, int64_t round_ms, int64_t grace, int64_t *ret_next)
+static enum gg_step kill_hook(struct gg_ending *e, int64_t now, int64_t round_ms, int64_t grace,
+			      int64_t *ret_next)
 {
 	*ret_next = now + round_ms;
 	e->quiet_rounds = 0;
@@ -121,8 +122,9 @@ enum gg_step gg_escalate(struct gg_ending *e, const struct gg_snap *snap, const 
 	*ret_next_ms = now + lim->grace;
 	if (!view->alive)
 		return GG_STEP_NONE;
-	if (e->reason == GG_REASON_HOOK && (view->hook_pid != e->hook_pid || view->hook_tick != e->hook_tick) && view->hook_pid)
-		return GG_STEP_RESUME;          /* the next hook, with a deadline of its own */
+	if (e->reason == GG_REASON_HOOK &&
+	    (view->hook_pid != e->hook_pid || view->hook_tick != e->hook_tick) && view->hook_pid)
+		return GG_STEP_RESUME; /* the next hook, with a deadline of its own */
 	if (view->phase == GG_PHASE_HOOK && any_target(GG_STEP_KILL_HOOK, snap))
 		return kill_hook(e, now, round_ms, lim->grace, ret_next_ms);
 	if (e->rounds && e->quiet_rounds < 2) {

@@ -1,9 +1,9 @@
 /*
- * escalate - the steps by which a session is ended. Pure: what to do next, given what is left of it. Called by
- * reaper/reaper.c, carried out by reaper/act.c. Tested by tests/unit/escalate.c.
+ * escalate - the steps by which a session is ended. Pure: what to do next, given what is left of it. Called
+ * by reaper/reaper.c, carried out by reaper/act.c. Tested by tests/unit/escalate.c.
  *
- * SIGTERM is never used: git daemon's children ignore it, and a receive-pack inside a ref transaction drops its locks on it and
- * goes on.
+ * SIGTERM is never used: git daemon's children ignore it, and a receive-pack inside a ref transaction drops
+ * its locks on it and goes on.
  */
 #ifndef GG_REAPER_ESCALATE_H
 #define GG_REAPER_ESCALATE_H
@@ -11,32 +11,33 @@
 #include "reaper/policy.h"
 
 enum gg_step {
-	GG_STEP_NONE,           /* wait */
-	GG_STEP_HANGUP,         /* before the pack: tell the client, SIGHUP git's processes */
-	GG_STEP_HALF_CLOSE,     /* in the pack: tell the client, shutdown(SHUT_RD): git reports and cleans up by itself */
-	GG_STEP_SHUTDOWN,       /* not reading: shutdown(SHUT_RDWR) wakes the blocked writer */
-	GG_STEP_KILL_HOOK,      /* SIGKILL the hook's whole subtree */
-	GG_STEP_KILL_LEAF,      /* SIGKILL what receive-pack waits for; it cleans up and reports */
-	GG_STEP_HANGUP_GIT,     /* SIGHUP receive-pack and the root */
-	GG_STEP_KILL_GIT,       /* SIGKILL everything of the session */
-	GG_STEP_RESUME,         /* the hook is gone, the session goes on: no step is left to take */
-	GG_STEP_STRAY,          /* it cannot be ended: say so once, go on looking */
+	GG_STEP_NONE,	    /* wait */
+	GG_STEP_HANGUP,	    /* before the pack: tell the client, SIGHUP git's processes */
+	GG_STEP_HALF_CLOSE, /* in the pack: tell the client, shutdown(SHUT_RD): git reports and cleans up by
+			       itself */
+	GG_STEP_SHUTDOWN,   /* not reading: shutdown(SHUT_RDWR) wakes the blocked writer */
+	GG_STEP_KILL_HOOK,  /* SIGKILL the hook's whole subtree */
+	GG_STEP_KILL_LEAF,  /* SIGKILL what receive-pack waits for; it cleans up and reports */
+	GG_STEP_HANGUP_GIT, /* SIGHUP receive-pack and the root */
+	GG_STEP_KILL_GIT,   /* SIGKILL everything of the session */
+	GG_STEP_RESUME,	    /* the hook is gone, the session goes on: no step is left to take */
+	GG_STEP_STRAY,	    /* it cannot be ended: say so once, go on looking */
 	GG_NSTEPS
 };
 
 const char *gg_step_name(enum gg_step s);
 
-#define GG_KILL_ROUNDS 50       /* a subtree that forks as fast as it is killed is given up after this many */
+#define GG_KILL_ROUNDS 50 /* a subtree that forks as fast as it is killed is given up after this many */
 
 struct gg_ending {
-	enum gg_reason reason;  /* GG_REASON_NONE: it is not being ended */
-	int level;              /* 0: no step taken; 1 first step, 2 leaves, 3 hang-up, 4 kill, 5 given up */
-	int64_t acted_ms;       /* when the last step was taken */
-	pid_t hook_pid;         /* for GG_REASON_HOOK: whose deadline passed; 0: strays of one that has exited */
+	enum gg_reason reason; /* GG_REASON_NONE: it is not being ended */
+	int level;	       /* 0: no step taken; 1 first step, 2 leaves, 3 hang-up, 4 kill, 5 given up */
+	int64_t acted_ms;      /* when the last step was taken */
+	pid_t hook_pid; /* for GG_REASON_HOOK: whose deadline passed; 0: strays of one that has exited */
 	uint64_t hook_tick;
-	int rounds;             /* of killing the hook's subtree */
-	int quiet_rounds;       /* scans in a row that found nothing of it */
-	bool strayed;           /* GG_STEP_STRAY was returned */
+	int rounds;	  /* of killing the hook's subtree */
+	int quiet_rounds; /* scans in a row that found nothing of it */
+	bool strayed;	  /* GG_STEP_STRAY was returned */
 };
 
 /* The next step, now. ret_next_ms: when to ask again. Updates e. */

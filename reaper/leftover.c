@@ -28,7 +28,8 @@ enum gg_leftover_kind gg_leftover_kind(const char *path)
 		const char *below = path + strlen("objects/");
 
 		if (!strchr(below, '/'))
-			return starts(below, "tmp_objdir-") || starts(below, "incoming-") ? GG_LEFT_QUARANTINE : GG_LEFT_NONE;
+			return starts(below, "tmp_objdir-") || starts(below, "incoming-") ? GG_LEFT_QUARANTINE
+											  : GG_LEFT_NONE;
 		if (starts(below, "pack/")) {
 			if (starts(name, "tmp_pack_") || starts(name, "tmp_idx_") || starts(name, "tmp_rev_"))
 				return GG_LEFT_TEMPORARY;
@@ -41,9 +42,10 @@ enum gg_leftover_kind gg_leftover_kind(const char *path)
 	if (starts(path, "refs/") || starts(path, "logs/"))
 		return GG_LEFT_LOCK;
 	/* at the top: what a push writes */
-	return !slash && (!strcmp(name, "HEAD.lock") || !strcmp(name, "packed-refs.lock") || !strcmp(name, "shallow.lock")) ?
-		       GG_LEFT_LOCK :
-		       GG_LEFT_NONE;
+	return !slash && (!strcmp(name, "HEAD.lock") || !strcmp(name, "packed-refs.lock") ||
+			  !strcmp(name, "shallow.lock"))
+		       ? GG_LEFT_LOCK
+		       : GG_LEFT_NONE;
 }
 
 int gg_leftover_parse_keep(const char *text, pid_t *ret_pid, char *ret_host, size_t size)
@@ -64,8 +66,8 @@ static enum gg_leftover_fate no(enum gg_leftover_fate fate, const char *why, con
 	return fate;
 }
 
-enum gg_leftover_fate gg_leftover_judge(const struct gg_leftover *l, const int64_t *users, size_t n, const struct gg_rule *rule,
-					const char **ret_why)
+enum gg_leftover_fate gg_leftover_judge(const struct gg_leftover *l, const int64_t *users, size_t n,
+					const struct gg_rule *rule, const char **ret_why)
 {
 	if (l->uid != rule->uid)
 		return no(GG_LEFTOVER_NOT_OURS, "it belongs to another user", ret_why);

@@ -78,8 +78,9 @@ static void start_again(struct gg_track *t)
 }
 
 /*
- * A pause between two drops of a trickle counts as part of it where the client should be sending, or reading, all the time. Before the pack it
- * may count objects for as long as deadline.packStart says, and a few commands followed by silence are no trickle.
+ * A pause between two drops of a trickle counts as part of it where the client should be sending, or reading,
+ * all the time. Before the pack it may count objects for as long as deadline.packStart says, and a few
+ * commands followed by silence are no trickle.
  */
 static bool may_not_pause(enum gg_phase phase)
 {
@@ -114,7 +115,8 @@ static void finish_slice(struct gg_track *t, bool clients_fault, int64_t now)
 	t->slice_bytes = t->received + t->acked;
 }
 
-bool gg_policy_sample(struct gg_track *t, const struct gg_snap *snap, const struct gg_limits *lim, int64_t *ret_next_ms)
+bool gg_policy_sample(struct gg_track *t, const struct gg_snap *snap, const struct gg_limits *lim,
+		      int64_t *ret_next_ms)
 {
 	const struct gg_tcp *tcp = &snap->tcp;
 	int64_t now = snap->now_ms, due;
@@ -138,7 +140,7 @@ bool gg_policy_sample(struct gg_track *t, const struct gg_snap *snap, const stru
 	else if (t->since_ms >= 0)
 		due = t->look_ms;
 	else if (tcp->valid && min64(tcp->recv_age_ms, tcp->sent_age_ms) < lim->period / 2)
-		due = now + lim->period;        /* moving: nothing to find out */
+		due = now + lim->period; /* moving: nothing to find out */
 	else
 		due = now;
 	due = min64(due, after(t->accepted_ms, lim->session));
@@ -155,10 +157,11 @@ static int64_t client_limit(const struct gg_track *t, const struct gg_snap *snap
 	case GG_PHASE_COMMANDS:
 		*ret = GG_REASON_COMMANDS;
 		/*
-		 * Some commands have come. A client without side-band that has sent all of them looks the same and may be
-		 * counting objects: the longer of the two limits holds.
+		 * Some commands have come. A client without side-band that has sent all of them looks the
+		 * same and may be counting objects: the longer of the two limits holds.
 		 */
-		if (t->request_bytes && snap->tcp.received > t->request_bytes && lim->pack_start > lim->commands) {
+		if (t->request_bytes && snap->tcp.received > t->request_bytes &&
+		    lim->pack_start > lim->commands) {
 			*ret = GG_REASON_PACK_START;
 			return lim->pack_start;
 		}
@@ -175,8 +178,8 @@ static int64_t client_limit(const struct gg_track *t, const struct gg_snap *snap
 	}
 }
 
-static struct gg_verdict judge_request(struct gg_track *t, const struct gg_snap *snap, const struct gg_view *view,
-				       const struct gg_limits *lim)
+static struct gg_verdict judge_request(struct gg_track *t, const struct gg_snap *snap,
+				       const struct gg_view *view, const struct gg_limits *lim)
 {
 	int64_t now = snap->now_ms, age = now - t->accepted_ms;
 
@@ -191,15 +194,16 @@ static struct gg_verdict judge_request(struct gg_track *t, const struct gg_snap 
 	return (struct gg_verdict){ .reason = GG_REASON_INIT, .limit_ms = lim->init, .quiet_ms = age };
 }
 
-static struct gg_verdict judge_client(struct gg_track *t, const struct gg_snap *snap, const struct gg_view *view,
-				      const struct gg_limits *lim)
+static struct gg_verdict judge_client(struct gg_track *t, const struct gg_snap *snap,
+				      const struct gg_view *view, const struct gg_limits *lim)
 {
 	struct gg_verdict v = { 0 };
 	enum gg_reason reason;
 	int64_t now = snap->now_ms, limit = client_limit(t, snap, view, lim, &reason);
 
 	t->look_ms = after(t->since_ms, limit);
-	if (t->slow >= GG_SLICES && t->slow_bytes * 1000 < (uint64_t)lim->rate_min * (uint64_t)lim->rate_window)
+	if (t->slow >= GG_SLICES &&
+	    t->slow_bytes * 1000 < (uint64_t)lim->rate_min * (uint64_t)lim->rate_window)
 		v = (struct gg_verdict){ GG_REASON_TRICKLE, lim->rate_window, now - t->moved_ms, false };
 	else if (limit != GG_NEVER && now - t->since_ms >= limit && t->looks >= 2)
 		v = (struct gg_verdict){ reason, limit, now - t->since_ms, false };
@@ -209,8 +213,9 @@ static struct gg_verdict judge_client(struct gg_track *t, const struct gg_snap *
 	if (v.reason == GG_REASON_NOT_READING && snap->tcp.unacked && snap->tcp.retransmits >= 2)
 		v.reason = GG_REASON_PEER_GONE;
 	/*
-	 * Without the processes' system calls "it reads the client" is a guess. It is good enough when nothing moved at
-	 * all between two looks, nothing is queued, and nobody else of the session could be the one that waits.
+	 * Without the processes' system calls "it reads the client" is a guess. It is good enough when
+	 * nothing moved at all between two looks, nothing is queued, and nobody else of the session could be
+	 * the one that waits.
 	 */
 	if (!view->certain && (snap->cut || snap->tcp.queued_in || (view->push && view->hook_pid))) {
 		t->look_ms = after(now, limit);
@@ -225,30 +230,38 @@ static struct gg_verdict judge_server(struct gg_track *t, int64_t now, const str
 {
 	int64_t limit = view->phase == GG_PHASE_HOOK ? lim->hook : lim->work;
 
-	/* the turn may go back to the client without a sign on the wire: look again, eight times in deadline.idle */
-	t->look_ms = min64(now + max64(lim->period, lim->idle / 8), max64(now + 1, after(t->since_ms, limit)));
+	/* the turn may go back to the client without a sign on the wire: look again, eight times in
+	 * deadline.idle */
+	t->look_ms =
+		min64(now + max64(lim->period, lim->idle / 8), max64(now + 1, after(t->since_ms, limit)));
 	if (limit == GG_NEVER || now - t->since_ms < limit || t->looks < 2)
 		return (struct gg_verdict){ 0 };
 	return (struct gg_verdict){ .reason = view->phase == GG_PHASE_HOOK ? GG_REASON_HOOK : GG_REASON_WORK,
-				    .limit_ms = limit, .quiet_ms = now - t->since_ms };
+				    .limit_ms = limit,
+				    .quiet_ms = now - t->since_ms };
 }
 
 struct gg_verdict gg_policy_look(struct gg_track *t, const struct gg_snap *snap, const struct gg_view *view,
 				 const struct gg_limits *lim)
 {
 	int64_t now = snap->now_ms;
-	bool same = t->looked_ms >= 0 && t->since_ms >= 0 && t->phase == view->phase && t->client_turn == view->client_turn &&
-		    t->hook_pid == view->hook_pid && t->hook_tick == view->hook_tick;
+	bool same = t->looked_ms >= 0 && t->since_ms >= 0 && t->phase == view->phase &&
+		    t->client_turn == view->client_turn && t->hook_pid == view->hook_pid &&
+		    t->hook_tick == view->hook_tick;
 	bool busy = t->cpu_ticks != view->cpu_ticks || t->io_chars != view->io_chars;
 
-	/* a hook has one limit however busy it is; everything else is excused by work of the session's processes */
+	/* a hook has one limit however busy it is; everything else is excused by work of the session's
+	 * processes */
 	if (!same || (busy && view->phase != GG_PHASE_HOOK)) {
 		t->since_ms = now;
 		if (view->phase != GG_PHASE_REQUEST || t->phase != GG_PHASE_REQUEST)
 			t->looks = 0;
 	}
 	if (t->slow_pending)
-		finish_slice(t, view->client_turn && (view->phase == GG_PHASE_COMMANDS || may_not_pause(view->phase)), now);
+		finish_slice(t,
+			     view->client_turn &&
+				     (view->phase == GG_PHASE_COMMANDS || may_not_pause(view->phase)),
+			     now);
 	t->phase = view->phase;
 	t->client_turn = view->client_turn;
 	t->hook_pid = view->hook_pid;

@@ -1,10 +1,11 @@
 /*
- * policy - is this session stuck? Pure: snapshots in, verdict out, time is an input. Called by reaper/reaper.c. Tested by
- * tests/unit/policy.c, which also holds a policy that acts too early against the same rows.
+ * policy - is this session stuck? Pure: snapshots in, verdict out, time is an input. Called by
+ * reaper/reaper.c. Tested by tests/unit/policy.c, which also holds a policy that acts too early against the
+ * same rows.
  *
- * The rules: only the client's turn counts against the client; it counts from the first look that shows it; anything the
- * kernel says the client did, and any CPU or I/O of the session's own processes in the pack phase, starts it again; two looks
- * must agree. When the evidence is poor the session is kept.
+ * The rules: only the client's turn counts against the client; it counts from the first look that shows it;
+ * anything the kernel says the client did, and any CPU or I/O of the session's own processes in the pack
+ * phase, starts it again; two looks must agree. When the evidence is poor the session is kept.
  */
 #ifndef GG_REAPER_POLICY_H
 #define GG_REAPER_POLICY_H
@@ -36,9 +37,9 @@ const char *gg_reason_key(enum gg_reason r);
 struct gg_limits {
 	int64_t init, commands, pack_start, idle, hook, work, session;
 	int64_t grace;
-	int64_t rate_min;       /* bytes a second, 0: off */
+	int64_t rate_min; /* bytes a second, 0: off */
 	int64_t rate_window;
-	int64_t period;         /* of the samples; gg_policy_period */
+	int64_t period; /* of the samples; gg_policy_period */
 };
 
 /* How often the sockets are looked at: an eighth of the shortest deadline, between 50 ms and 1 s. */
@@ -46,43 +47,44 @@ int64_t gg_policy_period(const struct gg_limits *lim);
 /* The next sample after now: the same instant for all sessions, so that they share one wake-up. */
 int64_t gg_policy_next_sample(const struct gg_limits *lim, int64_t now_ms);
 
-#define GG_SLICES 8             /* rate.window is judged in this many equal slices */
+#define GG_SLICES 8 /* rate.window is judged in this many equal slices */
 
 /* What is remembered of a session between looks. Zeroed by gg_track_init. */
 struct gg_track {
 	int64_t accepted_ms;
-	enum gg_phase phase;    /* as of the last look at /proc; GG_PHASE_REQUEST before the first */
+	enum gg_phase phase; /* as of the last look at /proc; GG_PHASE_REQUEST before the first */
 	bool client_turn;
-	int64_t looked_ms;      /* last look at /proc, -1: none */
-	int64_t since_ms;       /* the first of the agreeing looks; -1: nothing to agree with */
-	int64_t moved_ms;       /* when the client was last seen to do something */
-	int64_t look_ms;        /* when the next look at /proc is due at the latest */
-	int looks;              /* that agree, since since_ms */
-	uint64_t received, acked;       /* at the last sample */
-	uint64_t cpu_ticks, io_chars;   /* at the last look */
+	int64_t looked_ms;	      /* last look at /proc, -1: none */
+	int64_t since_ms;	      /* the first of the agreeing looks; -1: nothing to agree with */
+	int64_t moved_ms;	      /* when the client was last seen to do something */
+	int64_t look_ms;	      /* when the next look at /proc is due at the latest */
+	int looks;		      /* that agree, since since_ms */
+	uint64_t received, acked;     /* at the last sample */
+	uint64_t cpu_ticks, io_chars; /* at the last look */
 	pid_t hook_pid;
 	uint64_t hook_tick;
 	uint64_t request_bytes; /* length of the request packet: what arrived beyond it are commands */
-	int64_t slice_ms;       /* start of the slice of rate.window */
-	uint64_t slice_bytes;   /* received + acked at its start */
-	int slow;               /* slices in a row that were too slow, in the client's turn */
-	uint64_t slow_bytes;    /* moved in them */
-	bool slow_pending;      /* a slice was too slow: whose turn it is must be looked up */
+	int64_t slice_ms;	/* start of the slice of rate.window */
+	uint64_t slice_bytes;	/* received + acked at its start */
+	int slow;		/* slices in a row that were too slow, in the client's turn */
+	uint64_t slow_bytes;	/* moved in them */
+	bool slow_pending;	/* a slice was too slow: whose turn it is must be looked up */
 };
 
 void gg_track_init(struct gg_track *t, int64_t now_ms);
 
 /*
- * One sample of the client's socket (snap->v is not used). Returns true when /proc should be looked at now, after which
- * gg_policy_look is called. ret_next_ms: monotonic time of the next useful sample.
+ * One sample of the client's socket (snap->v is not used). Returns true when /proc should be looked at now,
+ * after which gg_policy_look is called. ret_next_ms: monotonic time of the next useful sample.
  */
-bool gg_policy_sample(struct gg_track *t, const struct gg_snap *snap, const struct gg_limits *lim, int64_t *ret_next_ms);
+bool gg_policy_sample(struct gg_track *t, const struct gg_snap *snap, const struct gg_limits *lim,
+		      int64_t *ret_next_ms);
 
 struct gg_verdict {
-	enum gg_reason reason;  /* GG_REASON_NONE: keep */
-	int64_t limit_ms;       /* the deadline that passed; for a trickle the window */
-	int64_t quiet_ms;       /* how long by then; for deadline.init and .session the age */
-	bool doubted;           /* the deadline passed but the evidence was not certain, so it is kept: say so */
+	enum gg_reason reason; /* GG_REASON_NONE: keep */
+	int64_t limit_ms;      /* the deadline that passed; for a trickle the window */
+	int64_t quiet_ms;      /* how long by then; for deadline.init and .session the age */
+	bool doubted; /* the deadline passed but the evidence was not certain, so it is kept: say so */
 };
 
 /* One look at everything. The verdict is for now: the caller acts at once or not at all. */

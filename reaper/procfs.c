@@ -135,7 +135,8 @@ int gg_procfs_getenv(pid_t pid, const char *name, char *buf, size_t size)
 	return -ENODATA;
 }
 
-/* A thread's list of children may be long: PID 1 of a busy gate has thousands. *ret is owned by the caller. */
+/* A thread's list of children may be long: PID 1 of a busy gate has thousands. *ret is owned by the caller.
+ */
 static int read_children(pid_t pid, const char *tid, char **ret)
 {
 	char path[64];
@@ -202,9 +203,9 @@ int gg_procfs_children(pid_t pid, pid_t **v, size_t *n, size_t *size)
 			continue;
 		r = add_children(pid, e->d_name, v, n, size);
 		if (r == -ENOENT && atoi(e->d_name) == pid && access(path, F_OK) == 0)
-			r = -EOPNOTSUPP;        /* the process is there, the file is not */
+			r = -EOPNOTSUPP; /* the process is there, the file is not */
 		else if (r == -ENOENT || r == -ESRCH)
-			r = 0;                  /* the thread has ended */
+			r = 0; /* the thread has ended */
 	}
 	return r;
 }

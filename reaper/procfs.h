@@ -21,8 +21,8 @@ int gg_procfs_io(pid_t pid, uint64_t *ret_chars);
 
 /* What a thread is blocked in. */
 struct gg_syscall {
-	bool running;           /* on a CPU: number and fd are unknown */
-	long nr;                /* -1: blocked outside a system call */
+	bool running; /* on a CPU: number and fd are unknown */
+	long nr;      /* -1: blocked outside a system call */
 	long arg0;
 };
 int gg_procfs_syscall(pid_t pid, pid_t tid, struct gg_syscall *ret);
@@ -30,7 +30,8 @@ int gg_procfs_syscall(pid_t pid, pid_t tid, struct gg_syscall *ret);
 /* Value of a variable in the environment a process was started with. -ENODATA: not set. */
 int gg_procfs_getenv(pid_t pid, const char *name, char *buf, size_t size);
 
-/* Append a process's children (of all its threads) to *v, which is grown. -EOPNOTSUPP: the kernel has no such files. */
+/* Append a process's children (of all its threads) to *v, which is grown. -EOPNOTSUPP: the kernel has no such
+ * files. */
 int gg_procfs_children(pid_t pid, pid_t **v, size_t *n, size_t *size);
 
 uint64_t gg_procfs_reads(void);

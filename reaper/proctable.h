@@ -1,6 +1,7 @@
 /*
- * proctable - all processes of the machine in one pass, through libproc2. Effect: reads only. 15 to 30 µs a process, so only where nothing
- * narrower will do: cleanup looks for users of a repository, and a kernel without /proc/PID/task/TID/children.
+ * proctable - all processes of the machine in one pass, through libproc2. Effect: reads only. 15 to 30 µs a
+ * process, so only where nothing narrower will do: cleanup looks for users of a repository, and a kernel
+ * without /proc/PID/task/TID/children.
  */
 #ifndef GG_REAPER_PROCTABLE_H
 #define GG_REAPER_PROCTABLE_H

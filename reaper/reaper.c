@@ -10,10 +10,10 @@
 #include "base/text.h"
 #include "reaper/act.h"
 
-#define SCAN_FAILED_EVERY_MS 60000      /* one scan.failed a minute says as much as a thousand */
-#define KNOWN_MAX 1024                  /* processes of a session that are remembered */
-#define PEEKS_MAX 20                    /* looks for the process that serves the request, before it is left to the policy */
-#define AFTER_MS 20                     /* between looks while the rest of an ended session goes away */
+#define SCAN_FAILED_EVERY_MS 60000 /* one scan.failed a minute says as much as a thousand */
+#define KNOWN_MAX 1024		   /* processes of a session that are remembered */
+#define PEEKS_MAX 20 /* looks for the process that serves the request, before it is left to the policy */
+#define AFTER_MS 20  /* between looks while the rest of an ended session goes away */
 
 void gg_session_fields(const struct gg_session *s, int64_t now_ms, struct gg_fields *ret)
 {
@@ -44,7 +44,8 @@ static void scan_failed(struct gg_reaper *r, struct gg_session *s, int err, int6
 		return;
 	r->scan_failed_ms = now;
 	gg_session_fields(s, now, &f);
-	gg_event(GG_EV_SCAN_FAILED, &f, "cannot look at the session's processes: %s; it is kept", strerror(-err));
+	gg_event(GG_EV_SCAN_FAILED, &f, "cannot look at the session's processes: %s; it is kept",
+		 strerror(-err));
 }
 
 static int compare_pids(const void *a, const void *b)
@@ -70,7 +71,8 @@ static int fresh_orphans(struct gg_reaper *r)
 	return gg_scan_orphans(&r->orphans, roots, r->reg->n);
 }
 
-/* Remember who was seen, so that a process that later leaves the tree and its environment behind is still known. */
+/* Remember who was seen, so that a process that later leaves the tree and its environment behind is still
+ * known. */
 static void remember(struct gg_session *s, const struct gg_snap *snap)
 {
 	size_t n = snap->n < KNOWN_MAX ? snap->n : KNOWN_MAX;
@@ -86,15 +88,15 @@ static void remember(struct gg_session *s, const struct gg_snap *snap)
 
 static bool may_have_orphans(const struct gg_session *s)
 {
-	return s->root_gone || s->served || s->ending.reason || s->view.phase == GG_PHASE_HOOK || s->view.phase == GG_PHASE_WORK ||
-	       s->view.phase == GG_PHASE_CLOSING;
+	return s->root_gone || s->served || s->ending.reason || s->view.phase == GG_PHASE_HOOK ||
+	       s->view.phase == GG_PHASE_WORK || s->view.phase == GG_PHASE_CLOSING;
 }
 
 /* Its exit is the end of the connection, whoever holds git-daemon's pipe still: so it is looked for early. */
 static void note_server(struct gg_reaper *r, struct gg_session *s, int64_t now)
 {
 	if (s->view.phase == GG_PHASE_HOOK && !s->view.server_pid && !s->served && !s->root_gone) {
-		s->peek_ms = 0;         /* it was quicker than we, and git-daemon waits for what a hook left behind */
+		s->peek_ms = 0; /* it was quicker than we, and git-daemon waits for what a hook left behind */
 		r->served(s, 0, 0, r->arg);
 	}
 	if (!s->peek_ms)
@@ -109,8 +111,12 @@ static void note_server(struct gg_reaper *r, struct gg_session *s, int64_t now)
 
 static int scan(struct gg_reaper *r, struct gg_session *s, struct gg_snap *snap)
 {
-	struct gg_scan_target t = { .id = s->id, .root = s->root, .root_tick = s->root_tick, .sock_ino = s->sock_ino,
-				    .known = s->known, .nknown = s->nknown };
+	struct gg_scan_target t = { .id = s->id,
+				    .root = s->root,
+				    .root_tick = s->root_tick,
+				    .sock_ino = s->sock_ino,
+				    .known = s->known,
+				    .nknown = s->nknown };
 	bool orphans = may_have_orphans(s);
 	int err = orphans ? fresh_orphans(r) : 0;
 
@@ -174,18 +180,22 @@ static void take_step(struct gg_reaper *r, struct gg_session *s, const struct gg
 	if (step == GG_STEP_STRAY)
 		say_stray(s, snap, "processes of the session cannot be ended");
 	if (step == GG_STEP_RESUME) {
-		/* the hook is gone, git reports that to the pusher and goes on; session.reaped follows at the end */
+		/* the hook is gone, git reports that to the pusher and goes on; session.reaped follows at the
+		 * end */
 		s->ending = (struct gg_ending){ 0 };
 		s->track.since_ms = -1;
 		s->due_ms = snap->now_ms + r->lim.period;
 	}
 }
 
-static void begin_ending(struct gg_reaper *r, struct gg_session *s, const struct gg_verdict *v, const struct gg_snap *snap)
+static void begin_ending(struct gg_reaper *r, struct gg_session *s, const struct gg_verdict *v,
+			 const struct gg_snap *snap)
 {
 	s->verdict = *v;
 	s->verdict_phase = s->view.phase;
-	s->ending = (struct gg_ending){ .reason = v->reason, .hook_pid = s->view.hook_pid, .hook_tick = s->view.hook_tick };
+	s->ending = (struct gg_ending){ .reason = v->reason,
+					.hook_pid = s->view.hook_pid,
+					.hook_tick = s->view.hook_tick };
 	take_step(r, s, snap);
 }
 
@@ -215,7 +225,8 @@ static void kept(struct gg_session *s, int64_t now)
 		return;
 	s->doubt_logged = true;
 	gg_session_fields(s, now, &f);
-	gg_event(GG_EV_SESSION_KEPT, &f, "a deadline passed, but /proc does not show who waits for whom; the session is kept");
+	gg_event(GG_EV_SESSION_KEPT, &f,
+		 "a deadline passed, but /proc does not show who waits for whom; the session is kept");
 }
 
 static void peek_in_time(struct gg_session *s)
@@ -245,8 +256,9 @@ static void judge(struct gg_reaper *r, struct gg_session *s, struct gg_snap *sna
 	}
 	if (!s->view.certain && !r->reduced) {
 		r->reduced = true;
-		gg_event(GG_EV_SCAN_REDUCED, NULL, "system calls of sessions' processes cannot be read (hidepid, ptrace rules "
-						   "or another user); verdicts rest on sockets, CPU time and I/O alone");
+		gg_event(GG_EV_SCAN_REDUCED, NULL,
+			 "system calls of sessions' processes cannot be read (hidepid, ptrace rules "
+			 "or another user); verdicts rest on sockets, CPU time and I/O alone");
 	}
 	v = gg_policy_look(&s->track, snap, &s->view, &r->lim);
 	s->due_ms = gg_policy_next_sample(&r->lim, snap->now_ms);
@@ -290,21 +302,23 @@ static void after_root(struct gg_reaper *r, struct gg_session *s, struct gg_snap
 	s->due_ms = now + AFTER_MS;
 	if (r->observe && !s->ending.reason) {
 		if (since >= r->lim.grace)
-			say_stray(s, snap, "processes outlived their session; observe mode leaves them alone");
+			say_stray(s, snap,
+				  "processes outlived their session; observe mode leaves them alone");
 		s->due_ms = now + r->lim.period;
 		return;
 	}
 	if (since < AFTER_MS * 3)
-		return;                 /* they are about to notice that their parent or pipe is gone */
+		return; /* they are about to notice that their parent or pipe is gone */
 	if (by_itself && only_strays(snap) && since < r->lim.hook) {
 		/* a hook left them behind in a push that went well: perhaps on purpose */
 		if (since >= r->lim.grace)
-			say_stray(s, snap, "a hook left processes behind; they are ended after deadline.hook");
+			say_stray(s, snap,
+				  "a hook left processes behind; they are ended after deadline.hook");
 		s->due_ms = now + r->lim.period;
 		return;
 	}
 	if (s->ending.level < 2 && !s->ending.rounds)
-		s->ending.level = 2;    /* the connection is gone: nothing gentler is left than to hang up */
+		s->ending.level = 2; /* the connection is gone: nothing gentler is left than to hang up */
 	take_step(r, s, snap);
 	if (s->due_ms > now + r->lim.grace)
 		s->due_ms = now + r->lim.grace;
@@ -325,7 +339,7 @@ static void end_further(struct gg_reaper *r, struct gg_session *s, struct gg_sna
 		return;
 	}
 	if (!s->ending.level && !s->ending.rounds && s->view.alive)
-		s->verdict_phase = s->view.phase;       /* asked for from outside: this is the first look */
+		s->verdict_phase = s->view.phase; /* asked for from outside: this is the first look */
 	take_step(r, s, snap);
 }
 
@@ -362,7 +376,9 @@ void gg_reaper_end(struct gg_session *s, enum gg_reason reason, int64_t limit_ms
 	s->due_ms = now_ms;
 	s->ending = (struct gg_ending){ .reason = reason };
 	if (s->root_gone)
-		return;         /* it has ended; what it left behind goes now */
-	s->verdict = (struct gg_verdict){ .reason = reason, .limit_ms = limit_ms, .quiet_ms = now_ms - s->track.moved_ms };
+		return; /* it has ended; what it left behind goes now */
+	s->verdict = (struct gg_verdict){ .reason = reason,
+					  .limit_ms = limit_ms,
+					  .quiet_ms = now_ms - s->track.moved_ms };
 	s->verdict_phase = s->view.phase;
 }

@@ -1,26 +1,28 @@
 /*
- * reaper - look at sessions that are due, judge them, end the stuck ones. Glue between scan, classify, policy, escalate
- * and act. Driven by a timer of the supervisor: call gg_reaper_pass, call again at the time it returns.
+ * reaper - look at sessions that are due, judge them, end the stuck ones. Glue between scan, classify,
+ * policy, escalate and act. Driven by a timer of the supervisor: call gg_reaper_pass, call again at the time
+ * it returns.
  */
 #ifndef GG_REAPER_REAPER_H
 #define GG_REAPER_REAPER_H
 
 #include "reaper/registry.h"
 
-#define GG_PEEK_MS 50           /* from the request to the first look for the process that serves it */
+#define GG_PEEK_MS 50 /* from the request to the first look for the process that serves it */
 
 struct gg_reaper {
 	struct gg_registry *reg;
 	struct gg_limits lim;
-	bool observe;                   /* log verdicts, touch nothing */
+	bool observe; /* log verdicts, touch nothing */
 	struct gg_orphans orphans;
-	int64_t scan_failed_ms;         /* when scan.failed was last logged; -1 never */
-	bool reduced;                   /* some process could not be looked into */
-	/* Nothing of the session is left and its root is gone: release it. Called from within gg_reaper_pass. */
+	int64_t scan_failed_ms; /* when scan.failed was last logged; -1 never */
+	bool reduced;		/* some process could not be looked into */
+	/* Nothing of the session is left and its root is gone: release it. Called from within gg_reaper_pass.
+	 */
 	void (*finish)(struct gg_session *s, void *arg);
 	/*
-	 * The process that talks to the client was found; pid 0: it was there, and is gone. Called from within gg_reaper_pass, and
-	 * from gg_reaper_look.
+	 * The process that talks to the client was found; pid 0: it was there, and is gone. Called from
+	 * within gg_reaper_pass, and from gg_reaper_look.
 	 */
 	void (*served)(struct gg_session *s, pid_t pid, uint64_t start_tick, void *arg);
 	void *arg;
@@ -30,12 +32,14 @@ struct gg_reaper {
 int64_t gg_reaper_pass(struct gg_reaper *r, int64_t now_ms);
 
 /*
- * Have a session ended by someone's will: GG_REASON_OPERATOR, or GG_REASON_DRAIN with its limit (-1: none). The next pass takes the
- * first step. No effect on one that is being ended already; of one that has ended, its strays go.
+ * Have a session ended by someone's will: GG_REASON_OPERATOR, or GG_REASON_DRAIN with its limit (-1: none).
+ * The next pass takes the first step. No effect on one that is being ended already; of one that has ended,
+ * its strays go.
  */
 void gg_reaper_end(struct gg_session *s, enum gg_reason reason, int64_t limit_ms, int64_t now_ms);
 
-/* Look at the session now, for someone who asks. Fills snap (owned by the caller: free(snap->v)) and s->view. 0 or -errno. */
+/* Look at the session now, for someone who asks. Fills snap (owned by the caller: free(snap->v)) and s->view.
+ * 0 or -errno. */
 int gg_reaper_look(struct gg_reaper *r, struct gg_session *s, int64_t now_ms, struct gg_snap *snap);
 
 /* Fields of the session's events. steps and pids are left out. */

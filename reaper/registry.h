@@ -1,6 +1,6 @@
 /*
- * registry - the sessions that live, and the last ones that ended. Owned by the gate; filled by supervisor/session.c;
- * judged by reaper/reaper.c; shown by supervisor/control.c.
+ * registry - the sessions that live, and the last ones that ended. Owned by the gate; filled by
+ * supervisor/session.c; judged by reaper/reaper.c; shown by supervisor/control.c.
  */
 #ifndef GG_REAPER_REGISTRY_H
 #define GG_REAPER_REGISTRY_H
@@ -13,48 +13,50 @@
 #include "reaper/escalate.h"
 #include "reaper/scan.h"
 
-#define GG_ID_SIZE 9            /* eight hex digits and the NUL */
-#define GG_REPO_MAX 512         /* bytes of a repository's name that are kept */
+#define GG_ID_SIZE 9	/* eight hex digits and the NUL */
+#define GG_REPO_MAX 512 /* bytes of a repository's name that are kept */
 #define GG_STEPS_MAX 160
-#define GG_HISTORY 1000         /* ended sessions that are remembered */
+#define GG_HISTORY 1000 /* ended sessions that are remembered */
 
-struct gg_io;                   /* the session's watchers: supervisor/session.c */
+struct gg_io; /* the session's watchers: supervisor/session.c */
 
 struct gg_session {
 	char id[GG_ID_SIZE];
-	char peer[64];                  /* "127.0.0.1:53211" */
-	const char *transport;          /* "git"; static */
-	char service[32];               /* "receive-pack", …; "" until the request is known */
-	char repo[GG_REPO_MAX];         /* git directory below gate.basePath, or what the client asked for; "" until known */
-	int64_t accepted_ms, ended_ms;  /* CLOCK_MONOTONIC; ended: -1 while it runs */
-	int64_t accepted_real;          /* seconds since the epoch, for display */
-	pid_t root;                     /* the process on the client's socket, leader of the session's own sid */
+	char peer[64];		/* "127.0.0.1:53211" */
+	const char *transport;	/* "git"; static */
+	char service[32];	/* "receive-pack", …; "" until the request is known */
+	char repo[GG_REPO_MAX]; /* git directory below gate.basePath, or what the client asked for; "" until
+				   known */
+	int64_t accepted_ms, ended_ms; /* CLOCK_MONOTONIC; ended: -1 while it runs */
+	int64_t accepted_real;	       /* seconds since the epoch, for display */
+	pid_t root; /* the process on the client's socket, leader of the session's own sid */
 	uint64_t root_tick;
-	int pidfd;                      /* of the root */
-	int root_status;                /* wait status, once root_gone */
+	int pidfd;	 /* of the root */
+	int root_status; /* wait status, once root_gone */
 	bool root_gone;
-	bool served;                    /* receive-pack or upload-pack was seen, and has exited */
-	int64_t peek_ms;                /* look for it then; 0: it was found, or there is no request yet */
+	bool served;	 /* receive-pack or upload-pack was seen, and has exited */
+	int64_t peek_ms; /* look for it then; 0: it was found, or there is no request yet */
 	int peeks;
-	bool refused;                   /* git-gate-session said no: session.refused was logged */
-	int sock;                       /* our dup of the client's socket; -1 once the connection was ended */
+	bool refused; /* git-gate-session said no: session.refused was logged */
+	int sock;     /* our dup of the client's socket; -1 once the connection was ended */
 	uint64_t sock_ino;
 	struct gg_io *io;
 	struct gg_track track;
 	struct gg_ending ending;
-	struct gg_verdict verdict;      /* what it is, or was, ended for */
+	struct gg_verdict verdict; /* what it is, or was, ended for */
 	enum gg_phase verdict_phase;
-	char steps[GG_STEPS_MAX];       /* "half-close,kill-leaf" */
-	bool half_closed;               /* SHUT_RD was done on the socket */
-	int64_t observed_since;         /* observe mode: the silence that was reported already; -1 none */
-	bool doubt_logged;              /* session.kept was logged for this silence */
+	char steps[GG_STEPS_MAX]; /* "half-close,kill-leaf" */
+	bool half_closed;	  /* SHUT_RD was done on the socket */
+	int64_t observed_since;	  /* observe mode: the silence that was reported already; -1 none */
+	bool doubt_logged;	  /* session.kept was logged for this silence */
 	bool stray_logged;
-	struct gg_tcp tcp;              /* the last sample */
-	struct gg_view view;            /* the last look */
-	int64_t due_ms;                 /* when the reaper wants to see it again */
-	struct gg_ident *known;         /* processes seen in it, so that strays without our environment are known; owned */
+	struct gg_tcp tcp;   /* the last sample */
+	struct gg_view view; /* the last look */
+	int64_t due_ms;	     /* when the reaper wants to see it again */
+	struct gg_ident
+		*known; /* processes seen in it, so that strays without our environment are known; owned */
 	size_t nknown;
-	uint64_t log_dropped;           /* stderr lines over the rate */
+	uint64_t log_dropped; /* stderr lines over the rate */
 };
 
 /* What is kept of an ended session. reason NONE: it ended by itself. */
@@ -64,19 +66,19 @@ struct gg_ended {
 	enum gg_reason reason;
 	enum gg_phase phase;
 	int64_t age_ms, quiet_ms, limit_ms;
-	int64_t time;                   /* seconds since the epoch, of the end */
+	int64_t time; /* seconds since the epoch, of the end */
 	uint64_t bytes_in, bytes_out;
 	pid_t pid;
-	int status;                     /* wait status of the root */
+	int status; /* wait status of the root */
 	bool refused;
 };
 
 struct gg_registry {
-	struct gg_session **v;          /* owned, no order */
+	struct gg_session **v; /* owned, no order */
 	size_t n, size;
-	struct gg_ended *ended;         /* ring of GG_HISTORY; the newest is at (ended_at - 1) % GG_HISTORY */
-	uint64_t ended_at;              /* how many ended, ever */
-	uint64_t reaped, observed;      /* how many by us; how many would have been */
+	struct gg_ended *ended;	   /* ring of GG_HISTORY; the newest is at (ended_at - 1) % GG_HISTORY */
+	uint64_t ended_at;	   /* how many ended, ever */
+	uint64_t reaped, observed; /* how many by us; how many would have been */
 	uint64_t by_reason[GG_NREASONS];
 };
 
@@ -84,7 +86,8 @@ struct gg_registry {
 int gg_registry_init(struct gg_registry *r);
 void gg_registry_free(struct gg_registry *r);
 
-/* A new session with an id that no live one has, sock and the rest unset. NULL without memory. The registry owns it. */
+/* A new session with an id that no live one has, sock and the rest unset. NULL without memory. The registry
+ * owns it. */
 struct gg_session *gg_registry_add(struct gg_registry *r, int64_t now_ms);
 /* Forget it, after copying what history keeps. Watchers and descriptors must be gone. */
 void gg_registry_end(struct gg_registry *r, struct gg_session *s, int64_t now_ms);

@@ -18,8 +18,9 @@
 #include "reaper/procfs.h"
 #include "reaper/proctable.h"
 
-#define THREADS_MAX 64          /* of one process that are looked at; git's unpackers use as many as there are CPUs */
-#define ARGV_MAX 1024           /* bytes of a command line that are read: enough for argv[0..3] */
+#define THREADS_MAX 64 /* of one process that are looked at; git's unpackers use as many as there are CPUs \
+			*/
+#define ARGV_MAX 1024  /* bytes of a command line that are read: enough for argv[0..3] */
 
 uint64_t gg_scan_reads(void)
 {
@@ -98,7 +99,7 @@ static int look_at_thread(struct gg_proc *p, pid_t tid, uint64_t sock_ino)
 		return r;
 	p->running |= sc.running;
 	if (p->role == GG_ROLE_SESSION && is_poll(sc.nr))
-		p->reads_client = true;         /* it polls nothing but the client's socket */
+		p->reads_client = true; /* it polls nothing but the client's socket */
 	if (sc.running || (!is_read(sc.nr) && !is_write(sc.nr)))
 		return 0;
 	r = gg_procfs_socket(p->pid, (int)sc.arg0, &ino);
@@ -149,13 +150,18 @@ static int look_at(pid_t pid, enum gg_role parent_role, uint64_t sock_ino, struc
 		return 0;
 	if (r < 0)
 		return r;
-	*p = (struct gg_proc){ .pid = pid, .ppid = st.ppid, .sid = st.sid, .start_tick = st.start_tick,
-			       .cpu_ticks = st.cpu_ticks, .state = st.state, .nlwp = st.nlwp };
+	*p = (struct gg_proc){ .pid = pid,
+			       .ppid = st.ppid,
+			       .sid = st.sid,
+			       .start_tick = st.start_tick,
+			       .cpu_ticks = st.cpu_ticks,
+			       .state = st.state,
+			       .nlwp = st.nlwp };
 	r = gg_procfs_read(pid, "cmdline", argv, sizeof(argv), &len);
 	if (r < 0 && !gone(r))
 		return r;
 	if (parent_role == GG_ROLE_DAEMON && st.sid == pid && gg_is_detached_gc(argv, len))
-		return 0;               /* it outlives the session on purpose */
+		return 0; /* it outlives the session on purpose */
 	p->role = gg_role_of(argv, len, parent_role, &p->hook);
 	if (!gg_proc_alive(p))
 		return 1;
@@ -250,7 +256,8 @@ int gg_scan_procs(const struct gg_scan_target *t, const struct gg_orphans *orpha
 		r = look_at(q.pid[i], parent, t->sock_ino, p);
 		if (r <= 0)
 			continue;
-		p->orphan = q.parent[i] < 0 ? q.pid[i] != t->root : parent == GG_ROLE_DAEMON && p->role == GG_ROLE_OTHER;
+		p->orphan = q.parent[i] < 0 ? q.pid[i] != t->root
+					    : parent == GG_ROLE_DAEMON && p->role == GG_ROLE_OTHER;
 		r = add_children(&q, p->pid, snap->n++);
 	}
 	if (r < 0) {
@@ -366,7 +373,8 @@ void gg_scan_tcp(int sock, struct gg_tcp *ret)
 	if (ioctl(sock, SIOCOUTQ, &n) == 0 && n > 0)
 		ret->queued_out = (uint32_t)n;
 	/* the fields up to bytes_received came with Linux 4.1 */
-	if (getsockopt(sock, IPPROTO_TCP, TCP_INFO, &info, &len) < 0 || len < offsetof(struct tcp_info, tcpi_segs_out))
+	if (getsockopt(sock, IPPROTO_TCP, TCP_INFO, &info, &len) < 0 ||
+	    len < offsetof(struct tcp_info, tcpi_segs_out))
 		return;
 	ret->valid = true;
 	ret->received = info.tcpi_bytes_received;
@@ -375,6 +383,8 @@ void gg_scan_tcp(int sock, struct gg_tcp *ret)
 	ret->sent_age_ms = info.tcpi_last_data_sent;
 	ret->retransmits = info.tcpi_retransmits;
 	ret->unacked = info.tcpi_unacked;
-	/* TCP_ESTABLISHED is 1, TCP_SYN_RECV 3, TCP_FIN_WAIT1 and 2 are ours; the rest means that the client closed */
-	ret->peer_closed = info.tcpi_state == 7 || info.tcpi_state == 8 || info.tcpi_state == 9 || info.tcpi_state == 11;
+	/* TCP_ESTABLISHED is 1, TCP_SYN_RECV 3, TCP_FIN_WAIT1 and 2 are ours; the rest means that the client
+	 * closed */
+	ret->peer_closed =
+		info.tcpi_state == 7 || info.tcpi_state == 8 || info.tcpi_state == 9 || info.tcpi_state == 11;
 }

@@ -1,7 +1,8 @@
 /*
- * scan - one session's processes, read from /proc, and its client's state, asked of the socket. Effect: reads only.
- * Costs about 20 µs and ten small reads a process, whatever else runs on the machine: it starts at the session's root and
- * follows /proc/PID/task/TID/children; only a kernel without those files needs a pass over all processes (libproc2).
+ * scan - one session's processes, read from /proc, and its client's state, asked of the socket. Effect: reads
+ * only. Costs about 20 µs and ten small reads a process, whatever else runs on the machine: it starts at the
+ * session's root and follows /proc/PID/task/TID/children; only a kernel without those files needs a pass over
+ * all processes (libproc2).
  */
 #ifndef GG_REAPER_SCAN_H
 #define GG_REAPER_SCAN_H
@@ -15,39 +16,40 @@ struct gg_ident {
 
 /* Whom to look at. */
 struct gg_scan_target {
-	const char *id;                 /* value of GIT_GATE_SESSION in its processes' environment */
+	const char *id; /* value of GIT_GATE_SESSION in its processes' environment */
 	pid_t root;
 	uint64_t root_tick;
-	uint64_t sock_ino;              /* of the client's socket */
-	const struct gg_ident *known;   /* seen in it before; borrowed */
+	uint64_t sock_ino;	      /* of the client's socket */
+	const struct gg_ident *known; /* seen in it before; borrowed */
 	size_t nknown;
 };
 
 /*
- * Processes whose parent is the gate itself, and are not the root of a session: what sessions left behind when
- * a parent exited (the gate is a subreaper). Read once for all sessions that are looked at in one pass.
+ * Processes whose parent is the gate itself, and are not the root of a session: what sessions left behind
+ * when a parent exited (the gate is a subreaper). Read once for all sessions that are looked at in one pass.
  */
 struct gg_orphans {
 	struct gg_orphan {
 		struct gg_ident who;
 		pid_t sid;
-		char session[16];       /* GIT_GATE_SESSION of its environment; "" none or unreadable */
-		bool gc;                /* detached gc: left alone */
-	} *v;
+		char session[16]; /* GIT_GATE_SESSION of its environment; "" none or unreadable */
+		bool gc;	  /* detached gc: left alone */
+	} * v;
 	size_t n, size;
-	bool fresh;                     /* read in this pass */
+	bool fresh; /* read in this pass */
 };
 
-/* roots: pids that are not orphans, ascending. Keeps what it learned about orphans it knows already. 0 or -errno. */
+/* roots: pids that are not orphans, ascending. Keeps what it learned about orphans it knows already. 0 or
+ * -errno. */
 int gg_scan_orphans(struct gg_orphans *o, const pid_t *roots, size_t nroots);
 void gg_orphans_free(struct gg_orphans *o);
 
-#define GG_SCAN_MAX 4096        /* processes of one session that are looked at */
+#define GG_SCAN_MAX 4096 /* processes of one session that are looked at */
 
 /*
- * Look at the session's processes: root, descendants, and its orphans. Fills snap->v (freed by the caller with free()),
- * n and cut. Processes that vanish while being read are left out. o may be NULL.
- * Returns 0 or -errno (-EMFILE, -ENOMEM, …): then nothing may be concluded.
+ * Look at the session's processes: root, descendants, and its orphans. Fills snap->v (freed by the caller
+ * with free()), n and cut. Processes that vanish while being read are left out. o may be NULL. Returns 0 or
+ * -errno (-EMFILE, -ENOMEM, …): then nothing may be concluded.
  */
 int gg_scan_procs(const struct gg_scan_target *t, const struct gg_orphans *o, struct gg_snap *snap);
 

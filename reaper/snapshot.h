@@ -1,7 +1,7 @@
 /*
- * snapshot - what was seen of one session at one instant. Plain data: filled by reaper/scan.c from /proc and the
- * client's socket, read by the pure modules (classify, policy, escalate). It is also the test seam: unit tests write
- * snapshots by hand.
+ * snapshot - what was seen of one session at one instant. Plain data: filled by reaper/scan.c from /proc and
+ * the client's socket, read by the pure modules (classify, policy, escalate). It is also the test seam: unit
+ * tests write snapshots by hand.
  */
 #ifndef GG_REAPER_SNAPSHOT_H
 #define GG_REAPER_SNAPSHOT_H
@@ -13,14 +13,14 @@
 
 /* Told by argv, never by comm: comm of receive-pack, index-pack and gc is "git" for all of them. */
 enum gg_role {
-	GG_ROLE_OTHER,          /* what a hook started, or what is not known */
-	GG_ROLE_SESSION,        /* git-gate-session, before it becomes git-daemon */
-	GG_ROLE_DAEMON,         /* git-daemon --inetd */
+	GG_ROLE_OTHER,	 /* what a hook started, or what is not known */
+	GG_ROLE_SESSION, /* git-gate-session, before it becomes git-daemon */
+	GG_ROLE_DAEMON,	 /* git-daemon --inetd */
 	GG_ROLE_RECEIVE_PACK,
-	GG_ROLE_UPLOAD_PACK,    /* upload-pack, upload-archive */
-	GG_ROLE_UNPACKER,       /* index-pack, unpack-objects: reads the client's pack */
-	GG_ROLE_GIT,            /* another git command: rev-list, pack-objects, gc in the foreground, … */
-	GG_ROLE_HOOK,           /* the process that git started as a hook */
+	GG_ROLE_UPLOAD_PACK, /* upload-pack, upload-archive */
+	GG_ROLE_UNPACKER,    /* index-pack, unpack-objects: reads the client's pack */
+	GG_ROLE_GIT,	     /* another git command: rev-list, pack-objects, gc in the foreground, … */
+	GG_ROLE_HOOK,	     /* the process that git started as a hook */
 };
 
 enum gg_hook {
@@ -31,46 +31,47 @@ enum gg_hook {
 	GG_HOOK_REFERENCE_TRANSACTION,
 	GG_HOOK_POST_RECEIVE,
 	GG_HOOK_POST_UPDATE,
-	GG_HOOK_UNKNOWN,        /* started by receive-pack, and no git command */
+	GG_HOOK_UNKNOWN, /* started by receive-pack, and no git command */
 };
 
 struct gg_proc {
 	pid_t pid, ppid, sid;
-	uint64_t start_tick;    /* since boot, /proc/PID/stat field 22; (pid, start_tick) is its identity */
-	uint64_t cpu_ticks;     /* own user + system time */
-	uint64_t io_chars;      /* rchar + wchar of /proc/PID/io; 0 when that cannot be read */
-	char state;             /* of the main thread; a 'Z' with nlwp > 1 still runs */
-	int nlwp;               /* threads */
+	uint64_t start_tick; /* since boot, /proc/PID/stat field 22; (pid, start_tick) is its identity */
+	uint64_t cpu_ticks;  /* own user + system time */
+	uint64_t io_chars;   /* rchar + wchar of /proc/PID/io; 0 when that cannot be read */
+	char state;	     /* of the main thread; a 'Z' with nlwp > 1 still runs */
+	int nlwp;	     /* threads */
 	enum gg_role role;
-	enum gg_hook hook;      /* for GG_ROLE_HOOK */
-	bool reads_client;      /* a thread is blocked reading the client's socket */
-	bool writes_client;     /* a thread is blocked writing to it */
-	bool running;           /* a thread was on a CPU when looked at: its system call is not shown */
-	bool opaque;            /* its system calls or descriptors cannot be read */
-	bool orphan;            /* its parent is gone, and it hangs below the session's root, or below the gate itself */
+	enum gg_hook hook;  /* for GG_ROLE_HOOK */
+	bool reads_client;  /* a thread is blocked reading the client's socket */
+	bool writes_client; /* a thread is blocked writing to it */
+	bool running;	    /* a thread was on a CPU when looked at: its system call is not shown */
+	bool opaque;	    /* its system calls or descriptors cannot be read */
+	bool orphan; /* its parent is gone, and it hangs below the session's root, or below the gate itself */
 };
 
 /* The client as the kernel knows it (TCP_INFO, SIOCINQ, SIOCOUTQ on the gate's dup of the socket). */
 struct gg_tcp {
-	bool valid;             /* false: not TCP, or the call failed */
-	uint64_t received;      /* bytes of the client that arrived, ever */
-	uint64_t acked;         /* bytes of ours that the client's kernel acknowledged, ever */
-	int64_t recv_age_ms;    /* since data last arrived */
-	int64_t sent_age_ms;    /* since data was last sent; window probes do not count */
-	uint32_t queued_in;     /* arrived, not yet read by git */
-	uint32_t queued_out;    /* written by git, not yet acknowledged */
-	uint32_t retransmits;   /* of the oldest unacknowledged segment, unanswered so far */
-	uint32_t unacked;       /* segments in flight */
-	bool peer_closed;       /* the client sent FIN, or the connection is gone */
+	bool valid;	      /* false: not TCP, or the call failed */
+	uint64_t received;    /* bytes of the client that arrived, ever */
+	uint64_t acked;	      /* bytes of ours that the client's kernel acknowledged, ever */
+	int64_t recv_age_ms;  /* since data last arrived */
+	int64_t sent_age_ms;  /* since data was last sent; window probes do not count */
+	uint32_t queued_in;   /* arrived, not yet read by git */
+	uint32_t queued_out;  /* written by git, not yet acknowledged */
+	uint32_t retransmits; /* of the oldest unacknowledged segment, unanswered so far */
+	uint32_t unacked;     /* segments in flight */
+	bool peer_closed;     /* the client sent FIN, or the connection is gone */
 };
 
 struct gg_snap {
-	int64_t now_ms;         /* CLOCK_MONOTONIC, taken before the look */
+	int64_t now_ms; /* CLOCK_MONOTONIC, taken before the look */
 	struct gg_tcp tcp;
-	struct gg_proc *v;      /* in no particular order; NULL when /proc was not looked at */
+	struct gg_proc *v; /* in no particular order; NULL when /proc was not looked at */
 	size_t n;
-	bool served;            /* receive-pack or upload-pack was there and is gone: what is left of it waits for strays */
-	bool cut;               /* there were more processes than the bound, or one could not be read */
+	bool served; /* receive-pack or upload-pack was there and is gone: what is left of it waits for strays
+		      */
+	bool cut;    /* there were more processes than the bound, or one could not be read */
 };
 
 #endif

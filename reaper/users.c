@@ -13,12 +13,12 @@
 #include "reaper/procfs.h"
 #include "reaper/proctable.h"
 
-#define FDS_MAX 1024            /* of one process that are looked at */
+#define FDS_MAX 1024 /* of one process that are looked at */
 
 struct gg_users {
 	struct gg_proctable_row *v;
 	size_t n;
-	int64_t boot_real_ms;   /* when the machine started, by the wall clock of now */
+	int64_t boot_real_ms; /* when the machine started, by the wall clock of now */
 };
 
 int gg_users_read(struct gg_users **ret)
@@ -66,7 +66,8 @@ static bool inside(const char *path, const char *dir)
 	return !strncmp(path, dir, n) && (path[n] == 0 || path[n] == '/' || path[n] == ' ');
 }
 
-/* argv[0] is git, git-something, or a program that speaks git's formats itself; an unreadable one counts as git. */
+/* argv[0] is git, git-something, or a program that speaks git's formats itself; an unreadable one counts as
+ * git. */
 static bool is_git(pid_t pid, const char *dir, bool *ret_named)
 {
 	char argv[4096];
@@ -80,7 +81,7 @@ static bool is_git(pid_t pid, const char *dir, bool *ret_named)
 	name = strrchr(argv, '/');
 	name = name ? name + 1 : argv;
 	if (!strncmp(name, "git-gate", 8))
-		return false;           /* ours: what we run as git shows as git */
+		return false; /* ours: what we run as git shows as git */
 	return !strncmp(name, "git", 3) || !strncmp(name, "jgit", 4);
 }
 
@@ -110,12 +111,12 @@ static bool uses(pid_t pid, const char *dir)
 	int r = gg_procfs_link(pid, "cwd", link, sizeof(link));
 
 	if (r == -ENOENT || r == -ESRCH)
-		return false;           /* gone, a zombie, or a kernel thread */
+		return false; /* gone, a zombie, or a kernel thread */
 	if (r == 0 && inside(link, dir))
 		return true;
 	git = is_git(pid, dir, &named);
 	if (r < 0)
-		return git || named;    /* somebody else's: all that is known is its command line */
+		return git || named; /* somebody else's: all that is known is its command line */
 	if (git && !named && gg_procfs_getenv(pid, "GIT_DIR", link, sizeof(link)) == 0)
 		named = inside(link, dir);
 	return (git && named) || has_open_file(pid, dir);

@@ -1,7 +1,7 @@
 /*
  * users - which processes use a repository, or may. Effect: reads /proc. Used by reaper/cleanup.c.
- * A process uses it when its working directory or an open file lies in it, or when it is a git command that cannot be
- * looked into, or whose arguments or GIT_DIR name it.
+ * A process uses it when its working directory or an open file lies in it, or when it is a git command that
+ * cannot be looked into, or whose arguments or GIT_DIR name it.
  */
 #ifndef GG_REAPER_USERS_H
 #define GG_REAPER_USERS_H
@@ -10,13 +10,13 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-
-struct gg_users;                /* all processes, read once */
+struct gg_users; /* all processes, read once */
 
 int gg_users_read(struct gg_users **ret);
 void gg_users_free(struct gg_users *u);
 
-/* Start times of those that use git directory dir (absolute, resolved). *ret is owned by the caller. 0 or -errno. */
+/* Start times of those that use git directory dir (absolute, resolved). *ret is owned by the caller. 0 or
+ * -errno. */
 int gg_users_of(const struct gg_users *u, const char *dir, int64_t **ret, size_t *ret_n);
 /* When the process with this pid started; -1: there is none. */
 int64_t gg_users_start(const struct gg_users *u, pid_t pid);

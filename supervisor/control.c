@@ -20,7 +20,7 @@
 
 #define CLIENTS_MAX 16
 #define REQUEST_MAX 4096
-#define CLIENT_S 5.0            /* from accept to the last byte of the answer */
+#define CLIENT_S 5.0 /* from accept to the last byte of the answer */
 
 struct client {
 	ev_io io;
@@ -28,7 +28,7 @@ struct client {
 	struct gg_gate *gate;
 	char request[REQUEST_MAX];
 	size_t len;
-	char *answer;           /* being written; owned */
+	char *answer; /* being written; owned */
 	size_t size, sent;
 };
 
@@ -36,7 +36,7 @@ struct gg_control {
 	ev_io io;
 	int lock;
 	struct client *client[CLIENTS_MAX];
-	int64_t denied_ms;      /* when control.denied was last logged */
+	int64_t denied_ms; /* when control.denied was last logged */
 };
 
 static void drop(struct client *c)
@@ -138,8 +138,8 @@ static const struct {
 	const char *name;
 	json_t *(*run)(struct gg_gate *g, const json_t *req);
 } commands[] = {
-	{ "health", do_health },     { "status", do_status }, { "sessions", do_sessions },
-	{ "reaped", do_reaped },     { "show", do_show },     { "kill", do_kill },
+	{ "health", do_health }, { "status", do_status }, { "sessions", do_sessions },
+	{ "reaped", do_reaped }, { "show", do_show },	  { "kill", do_kill },
 };
 
 static json_t *answer(struct gg_gate *g, const char *line, size_t n)
@@ -151,8 +151,9 @@ static json_t *answer(struct gg_gate *g, const char *line, size_t n)
 		if (!strcmp(cmd, commands[i].name))
 			ret = commands[i].run(g, req);
 	if (!ret)
-		ret = error_answer(cmd ? "unknown command: the git-gate that asks is newer or older than the gate" :
-					 "the request is not a JSON object with a cmd");
+		ret = error_answer(
+			cmd ? "unknown command: the git-gate that asks is newer or older than the gate"
+			    : "the request is not a JSON object with a cmd");
 	json_decref(req);
 	return ret;
 }
@@ -160,7 +161,8 @@ static json_t *answer(struct gg_gate *g, const char *line, size_t n)
 static void on_writable(struct client *c)
 {
 	while (c->sent < c->size) {
-		ssize_t n = send(c->io.fd, c->answer + c->sent, c->size - c->sent, MSG_DONTWAIT | MSG_NOSIGNAL);
+		ssize_t n =
+			send(c->io.fd, c->answer + c->sent, c->size - c->sent, MSG_DONTWAIT | MSG_NOSIGNAL);
 
 		if (n < 0 && (errno == EAGAIN || errno == EINTR))
 			return;
@@ -180,7 +182,7 @@ static void on_request(struct client *c, size_t line)
 	if (!c->answer)
 		return drop(c);
 	c->size = strlen(c->answer);
-	c->answer[c->size++] = '\n';    /* in the place of the NUL: it is bytes from here on */
+	c->answer[c->size++] = '\n'; /* in the place of the NUL: it is bytes from here on */
 	ev_io_stop(c->gate->loop, &c->io);
 	ev_io_set(&c->io, c->io.fd, EV_WRITE);
 	ev_io_start(c->gate->loop, &c->io);
@@ -244,7 +246,8 @@ static bool may_ask(int fd, const char *path)
 
 static void deny(struct gg_control *ctl, int fd)
 {
-	static const char text[] = "{\"ok\":false,\"error\":\"only the gate's user, root and the socket's group may ask\"}\n";
+	static const char text[] =
+		"{\"ok\":false,\"error\":\"only the gate's user, root and the socket's group may ask\"}\n";
 	struct ucred cred = { 0 };
 	socklen_t len = sizeof(cred);
 	int64_t now = gg_now_ms();
@@ -270,7 +273,7 @@ static void on_connect(EV_P_ ev_io *w, int revents)
 	while (slot < CLIENTS_MAX && ctl->client[slot])
 		slot++;
 	if (slot == CLIENTS_MAX)
-		return ev_io_stop(EV_A_ w);     /* further ones wait in the queue; drop() starts it again */
+		return ev_io_stop(EV_A_ w); /* further ones wait in the queue; drop() starts it again */
 	fd = accept4(w->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	if (fd < 0)
 		return;
@@ -286,8 +289,8 @@ static void on_connect(EV_P_ ev_io *w, int revents)
 	ev_io_init(&c->io, on_client, fd, EV_READ);
 	ev_timer_init(&c->timer, on_timeout, CLIENT_S, 0.);
 	c->io.data = c->timer.data = c;
-	ev_io_start(EV_A_ &c->io);
-	ev_timer_start(EV_A_ &c->timer);
+	ev_io_start(EV_A_ & c->io);
+	ev_timer_start(EV_A_ & c->timer);
 }
 
 static int make_parent(const char *path, struct gg_buf *err)
@@ -325,7 +328,8 @@ static int take_lock(struct gg_gate *g, int *ret_fd, struct gg_buf *err)
 
 			text[k > 0 ? k : 0] = 0;
 			text[strcspn(text, " \n")] = 0;
-			gg_buf_add(err, "another git-gate (pid %s) uses %s: stop it, or set gate.control", text, g->conf->control);
+			gg_buf_add(err, "another git-gate (pid %s) uses %s: stop it, or set gate.control",
+				   text, g->conf->control);
 		} else {
 			gg_buf_add(err, "gate.control: %s: %s", path, strerror(e));
 		}
@@ -348,11 +352,12 @@ static int make_socket(const char *path, int *ret_fd, struct gg_buf *err)
 	int r;
 
 	if (strlen(path) >= sizeof(a.sun_path)) {
-		gg_buf_add(err, "gate.control: %s is longer than the %zu bytes a socket's name can have", path, sizeof(a.sun_path) - 1);
+		gg_buf_add(err, "gate.control: %s is longer than the %zu bytes a socket's name can have",
+			   path, sizeof(a.sun_path) - 1);
 		return -ENAMETOOLONG;
 	}
 	strcpy(a.sun_path, path);
-	unlink(path);                   /* a dead predecessor's: we hold the lock */
+	unlink(path); /* a dead predecessor's: we hold the lock */
 	mask = umask(0117);
 	r = fd < 0 || bind(fd, (struct sockaddr *)&a, sizeof(a)) < 0 || listen(fd, 64) < 0 ? -errno : 0;
 	umask(mask);

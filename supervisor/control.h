@@ -1,6 +1,7 @@
 /*
  * control - the control socket: who may ask, and what is answered. The protocol is in supervisor/protocol.md.
- * Clients cannot hold up the loop: requests are bounded in size and time, answers are written as they are taken.
+ * Clients cannot hold up the loop: requests are bounded in size and time, answers are written as they are
+ * taken.
  */
 #ifndef GG_SUPERVISOR_CONTROL_H
 #define GG_SUPERVISOR_CONTROL_H

@@ -21,9 +21,9 @@
 #include "supervisor/setup.h"
 #include "supervisor/state.h"
 
-#define STATUS_EVERY_MS 5000    /* STATUS= for systemctl status, when something changed */
-#define HURRY_GRACE_MS 100      /* between steps once "at once" was asked for */
-#define PATIENCE_GRACES 6       /* after this many graces whatever is left is left */
+#define STATUS_EVERY_MS 5000 /* STATUS= for systemctl status, when something changed */
+#define HURRY_GRACE_MS 100   /* between steps once "at once" was asked for */
+#define PATIENCE_GRACES 6    /* after this many graces whatever is left is left */
 
 static void set_limits(struct gg_gate *g)
 {
@@ -56,8 +56,9 @@ static void tell_systemd(struct gg_gate *g, int64_t now)
 		return;
 	g->told_ms = now;
 	sd_notifyf(0, "STATUS=%s: %zu sessions of %lld; %llu ended, %llu of them by the gate",
-		   g->stage == GG_SERVING ? "serving" : "stopping", gg_registry_serving(&g->reg), (long long)g->conf->sessions,
-		   (unsigned long long)g->reg.ended_at, (unsigned long long)g->reg.reaped);
+		   g->stage == GG_SERVING ? "serving" : "stopping", gg_registry_serving(&g->reg),
+		   (long long)g->conf->sessions, (unsigned long long)g->reg.ended_at,
+		   (unsigned long long)g->reg.reaped);
 }
 
 static void arm_tick(struct gg_gate *g, int64_t delay_ms)
@@ -160,14 +161,15 @@ static void on_other_signal(EV_P_ ev_signal *w, int revents)
 }
 
 /*
- * First thing of all, so that a signal that arrives during the start is kept and not fatal; PID 1 would not even see it without a
- * handler.
+ * First thing of all, so that a signal that arrives during the start is kept and not fatal; PID 1 would not
+ * even see it without a handler.
  */
 static void catch_signals(struct gg_gate *g)
 {
 	static const int signals[] = { SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2, SIGALRM, SIGTSTP, SIGQUIT };
 
-	_Static_assert(sizeof(signals) / sizeof(signals[0]) == sizeof(g->sig) / sizeof(g->sig[0]), "one watcher a signal");
+	_Static_assert(sizeof(signals) / sizeof(signals[0]) == sizeof(g->sig) / sizeof(g->sig[0]),
+		       "one watcher a signal");
 	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
 		bool stops = signals[i] == SIGTERM || signals[i] == SIGINT;
 
@@ -211,7 +213,8 @@ static int set_up(struct gg_gate *g, struct gg_buf *err)
 		gg_event(GG_EV_GATE_LIMITED, NULL, "%s", warn.s);
 	/* what a session leaves behind becomes our child; as PID 1 it does anyway */
 	if (getpid() != 1 && prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
-		gg_event(GG_EV_GATE_ERROR, NULL, "cannot become a subreaper: %s; processes that leave their session cannot be found",
+		gg_event(GG_EV_GATE_ERROR, NULL,
+			 "cannot become a subreaper: %s; processes that leave their session cannot be found",
 			 strerror(errno));
 	return gg_janitor_start(g);
 }

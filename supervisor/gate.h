@@ -1,5 +1,6 @@
 /*
- * gate - the running gate: loop, listeners, sessions, reaper, control socket, and its end. Called by cli/run.c.
+ * gate - the running gate: loop, listeners, sessions, reaper, control socket, and its end. Called by
+ * cli/run.c.
  */
 #ifndef GG_SUPERVISOR_GATE_H
 #define GG_SUPERVISOR_GATE_H
@@ -7,10 +8,10 @@
 #include "base/conf.h"
 
 /*
- * Serve until told to stop. Whatever is wrong before the gate is ready is printed to stderr, naming culprit and cure.
- *   conf    borrowed; must outlive the call
- * Returns the exit code: 0 stopped cleanly, 1 could not start, 2 configuration that cannot work (port in use, base
- * path missing, git too old, another gate on the same control socket).
+ * Serve until told to stop. Whatever is wrong before the gate is ready is printed to stderr, naming culprit
+ * and cure. conf    borrowed; must outlive the call Returns the exit code: 0 stopped cleanly, 1 could not
+ * start, 2 configuration that cannot work (port in use, base path missing, git too old, another gate on the
+ * same control socket).
  */
 int gg_gate_run(const struct gg_conf *conf);
 

@@ -16,14 +16,15 @@
 #include "base/spawn.h"
 #include "supervisor/loglines.h"
 
-#define RETRY_MS 60000          /* while something is in use; doubled each time … */
-#define RETRY_MAX_MS 3600000    /* … up to an hour */
-#define CLOCK_STEP_MS 500       /* the wall clock moved against the monotonic one by more: birth times mean nothing */
+#define RETRY_MS 60000	     /* while something is in use; doubled each time … */
+#define RETRY_MAX_MS 3600000 /* … up to an hour */
+#define CLOCK_STEP_MS \
+	500 /* the wall clock moved against the monotonic one by more: birth times mean nothing */
 
 struct job {
-	char *repo;                     /* "": all of them */
-	int64_t since_ms;               /* CLOCK_REALTIME, ms; 0: anything */
-	int64_t offset_ms;              /* real time minus monotonic time when the job was made */
+	char *repo;	   /* "": all of them */
+	int64_t since_ms;  /* CLOCK_REALTIME, ms; 0: anything */
+	int64_t offset_ms; /* real time minus monotonic time when the job was made */
 	int64_t due_ms, wait_ms;
 	struct job *next;
 };
@@ -31,9 +32,9 @@ struct job {
 struct gg_janitor {
 	struct gg_gate *gate;
 	struct job *queue;
-	struct job *current;            /* being done; not in the queue */
+	struct job *current; /* being done; not in the queue */
 	ev_child child;
-	int pidfd;                      /* of the child, while current */
+	int pidfd; /* of the child, while current */
 	ev_io out;
 	ev_timer timer;
 	struct gg_loglines lines;
@@ -57,7 +58,8 @@ static void schedule(struct gg_janitor *j);
 static void on_line(const char *line, void *arg)
 {
 	struct gg_janitor *j = arg;
-	struct gg_fields f = { GG_NO_FIELDS, .repo = j->current && j->current->repo[0] ? j->current->repo : NULL };
+	struct gg_fields f = { GG_NO_FIELDS,
+			       .repo = j->current && j->current->repo[0] ? j->current->repo : NULL };
 	const char *tab = strchr(line, '\t');
 
 	if (!tab)
@@ -74,7 +76,7 @@ static void on_output(EV_P_ ev_io *w, int revents)
 
 	(void)loop;
 	(void)revents;
-	j->lines.tokens = GG_LOGLINE_BURST;        /* ours: no flood to be feared */
+	j->lines.tokens = GG_LOGLINE_BURST; /* ours: no flood to be feared */
 	if (gg_loglines_read(&j->lines, w->fd, gg_now_ms()) == 0)
 		ev_io_stop(j->gate->loop, w);
 }
@@ -184,7 +186,8 @@ static void schedule(struct gg_janitor *j)
 		r = run(j, job);
 		if (r == 0)
 			return;
-		gg_event(GG_EV_CLEANUP_FAILED, NULL, "cannot start the cleanup: %s; tried again later", strerror(-r));
+		gg_event(GG_EV_CLEANUP_FAILED, NULL, "cannot start the cleanup: %s; tried again later",
+			 strerror(-r));
 		again_later(j, job);
 		return schedule(j);
 	}
@@ -217,7 +220,8 @@ static void add(struct gg_janitor *j, const char *repo, int64_t since_ms)
 		job = calloc(1, sizeof(*job));
 		if (!job || !(job->repo = strdup(repo))) {
 			job_free(job);
-			gg_event(GG_EV_CLEANUP_FAILED, NULL, "cannot note a repository to be cleaned: out of memory");
+			gg_event(GG_EV_CLEANUP_FAILED, NULL,
+				 "cannot note a repository to be cleaned: out of memory");
 			return;
 		}
 		job->since_ms = since_ms;

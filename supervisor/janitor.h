@@ -1,6 +1,6 @@
 /*
- * janitor - have repositories cleaned of what dead pushes left, by `git-gate cleanup` processes, one at a time: looking
- * through a repository and through /proc must not hold up the loop.
+ * janitor - have repositories cleaned of what dead pushes left, by `git-gate cleanup` processes, one at a
+ * time: looking through a repository and through /proc must not hold up the loop.
  */
 #ifndef GG_SUPERVISOR_JANITOR_H
 #define GG_SUPERVISOR_JANITOR_H
@@ -11,7 +11,8 @@
 int gg_janitor_start(struct gg_gate *g);
 void gg_janitor_free(struct gg_gate *g);
 
-/* Clean a repository of what was made since accepted_ms (CLOCK_MONOTONIC). Repeated until nothing is in use any more. */
+/* Clean a repository of what was made since accepted_ms (CLOCK_MONOTONIC). Repeated until nothing is in use
+ * any more. */
 void gg_janitor_add(struct gg_janitor *j, const char *repo, int64_t accepted_ms);
 /* A session of the repository has ended: what it kept from being removed may go now. */
 void gg_janitor_retry(struct gg_janitor *j, const char *repo);

@@ -11,7 +11,7 @@
 struct lingering {
 	ev_io io;
 	ev_timer timer;
-	size_t budget;                  /* bytes of input that are still thrown away */
+	size_t budget; /* bytes of input that are still thrown away */
 	struct lingering *next;
 };
 
@@ -30,8 +30,8 @@ static void drop(EV_P_ struct lingering *l)
 	if (tail == &l->next)
 		tail = at;
 	count--;
-	ev_io_stop(EV_A_ &l->io);
-	ev_timer_stop(EV_A_ &l->timer);
+	ev_io_stop(EV_A_ & l->io);
+	ev_timer_stop(EV_A_ & l->timer);
 	close(l->io.fd);
 	free(l);
 }

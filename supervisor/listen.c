@@ -16,21 +16,23 @@
 #include "base/event.h"
 #include "supervisor/session.h"
 
-#define BACKLOG 4096            /* the kernel caps it at net.core.somaxconn; git daemon's own 5 stalls bursts for a second */
-#define ACCEPT_BATCH 64         /* connections taken at one wake-up, so that signals and the reaper get their turn */
-#define PAUSE_S 1.0             /* when the machine lacks something */
-#define SAY_EVERY_MS 60000      /* gate.limited is said at most this often for the same cause */
+#define BACKLOG \
+	4096 /* the kernel caps it at net.core.somaxconn; git daemon's own 5 stalls bursts for a second */
+#define ACCEPT_BATCH 64 /* connections taken at one wake-up, so that signals and the reaper get their turn \
+			 */
+#define PAUSE_S 1.0	/* when the machine lacks something */
+#define SAY_EVERY_MS 60000 /* gate.limited is said at most this often for the same cause */
 
 struct gg_listen {
 	struct one {
 		ev_io io;
 		struct gg_addr addr;
 		struct gg_gate *gate;
-	} *v;
+	} * v;
 	size_t n;
 	ev_timer pause;
 	bool paused;
-	bool full;                      /* at limit.sessions */
+	bool full; /* at limit.sessions */
 	int64_t said_full_ms, said_pause_ms;
 };
 
@@ -57,7 +59,8 @@ static bool at_limit(struct gg_gate *g)
 	if (serving < (size_t)g->conf->sessions)
 		return false;
 	if (!g->listen->full && time_to_say(&g->listen->said_full_ms))
-		gg_event(GG_EV_GATE_LIMITED, NULL, "limit.sessions (%lld) is reached: further clients wait in the listen queue",
+		gg_event(GG_EV_GATE_LIMITED, NULL,
+			 "limit.sessions (%lld) is reached: further clients wait in the listen queue",
 			 (long long)g->conf->sessions);
 	g->listen->full = true;
 	stop_accepting(g);
@@ -68,7 +71,8 @@ void gg_listen_resume(struct gg_gate *g)
 {
 	struct gg_listen *l = g->listen;
 
-	if (!l || l->paused || g->stage != GG_SERVING || gg_registry_serving(&g->reg) >= (size_t)g->conf->sessions)
+	if (!l || l->paused || g->stage != GG_SERVING ||
+	    gg_registry_serving(&g->reg) >= (size_t)g->conf->sessions)
 		return;
 	l->full = false;
 	for (size_t i = 0; i < l->n; i++)
@@ -90,7 +94,8 @@ void gg_listen_pause(struct gg_gate *g, const char *what, int err)
 	struct gg_listen *l = g->listen;
 
 	if (time_to_say(&l->said_pause_ms))
-		gg_event(GG_EV_GATE_LIMITED, NULL, "%s: %s; accepting pauses and is tried again every second", what, strerror(err));
+		gg_event(GG_EV_GATE_LIMITED, NULL, "%s: %s; accepting pauses and is tried again every second",
+			 what, strerror(err));
 	l->paused = true;
 	stop_accepting(g);
 	ev_timer_stop(g->loop, &l->pause);
@@ -101,8 +106,9 @@ void gg_listen_pause(struct gg_gate *g, const char *what, int err)
 /* Errors of one connection that died in the queue, or of the network: the next one may be well. */
 static bool passing(int err)
 {
-	return err == ECONNABORTED || err == EINTR || err == EPROTO || err == ENETDOWN || err == ENOPROTOOPT || err == EHOSTDOWN ||
-	       err == ENONET || err == EHOSTUNREACH || err == EOPNOTSUPP || err == ENETUNREACH || err == EPERM;
+	return err == ECONNABORTED || err == EINTR || err == EPROTO || err == ENETDOWN ||
+	       err == ENOPROTOOPT || err == EHOSTDOWN || err == ENONET || err == EHOSTUNREACH ||
+	       err == EOPNOTSUPP || err == ENETUNREACH || err == EPERM;
 }
 
 static void on_client(EV_P_ ev_io *w, int revents)
@@ -162,13 +168,17 @@ static int bind_one(struct gg_gate *g, const char *text, struct gg_buf *err)
 		return r;
 	}
 	fd = socket(a.ss.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	/* REUSEADDR: connections of a gate that died may linger in TIME_WAIT; V6ONLY: [::] and 0.0.0.0 can both be listed */
+	/* REUSEADDR: connections of a gate that died may linger in TIME_WAIT; V6ONLY: [::] and 0.0.0.0 can
+	 * both be listed */
 	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) < 0 ||
-	    (a.ss.ss_family == AF_INET6 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one)) < 0) ||
+	    (a.ss.ss_family == AF_INET6 &&
+	     setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one)) < 0) ||
 	    bind(fd, (struct sockaddr *)&a.ss, a.len) < 0 || listen(fd, BACKLOG) < 0) {
 		r = -errno;
 		gg_buf_add(err, "cannot listen on %s: %s%s", text, strerror(-r),
-			   r == -EADDRINUSE ? "; stop what uses the port (ss -ltnp shows it), or change listen.git" : "");
+			   r == -EADDRINUSE
+				   ? "; stop what uses the port (ss -ltnp shows it), or change listen.git"
+				   : "");
 		return r;
 	}
 	r = add(g, fd);
@@ -191,8 +201,10 @@ static int inherit(struct gg_gate *g, struct gg_buf *err)
 		if (r < 0) {
 			/* the error is reported for the first */
 		} else if (strcmp(names[i], "git")) {
-			gg_buf_add(err, "LISTEN_FDS: descriptor %d is named '%s'; the socket unit needs FileDescriptorName=git", fd,
-				   names[i]);
+			gg_buf_add(err,
+				   "LISTEN_FDS: descriptor %d is named '%s'; the socket unit needs "
+				   "FileDescriptorName=git",
+				   fd, names[i]);
 			r = -EINVAL;
 		} else if (sd_is_socket(fd, AF_UNSPEC, SOCK_STREAM, 1) <= 0) {
 			gg_buf_add(err, "LISTEN_FDS: descriptor %d is not a listening stream socket", fd);

@@ -8,8 +8,8 @@
 #include "supervisor/state.h"
 
 /*
- * Bind every address of listen.git, or take over what LISTEN_FDS offers. All of them, or it fails and err says which
- * one and why. 0 or -errno.
+ * Bind every address of listen.git, or take over what LISTEN_FDS offers. All of them, or it fails and err
+ * says which one and why. 0 or -errno.
  */
 int gg_listen_open(struct gg_gate *g, struct gg_buf *err);
 /* Start accepting, as far as limit.sessions allows. Safe to call at any time while serving. */

@@ -31,11 +31,12 @@ static json_t *number(int64_t n)
 
 json_t *gg_report_session(const struct gg_session *s, int64_t now_ms)
 {
-	return json_pack("{s:s, s:s, s:s, s:o, s:s, s:s, s:I, s:I, s:I, s:I, s:i, s:o}", "id", s->id, "transport", s->transport,
-			 "service", s->service, "repo", text(s->repo), "peer", s->peer, "phase",
-			 gg_phase_name(s->root_gone ? GG_PHASE_CLOSING : s->view.phase), "age_ms",
-			 (json_int_t)(now_ms - s->accepted_ms), "quiet_ms", (json_int_t)(now_ms - s->track.moved_ms), "bytes_in",
-			 (json_int_t)s->tcp.received, "bytes_out", (json_int_t)s->tcp.acked, "pid", (int)s->root, "ending",
+	return json_pack("{s:s, s:s, s:s, s:o, s:s, s:s, s:I, s:I, s:I, s:I, s:i, s:o}", "id", s->id,
+			 "transport", s->transport, "service", s->service, "repo", text(s->repo), "peer",
+			 s->peer, "phase", gg_phase_name(s->root_gone ? GG_PHASE_CLOSING : s->view.phase),
+			 "age_ms", (json_int_t)(now_ms - s->accepted_ms), "quiet_ms",
+			 (json_int_t)(now_ms - s->track.moved_ms), "bytes_in", (json_int_t)s->tcp.received,
+			 "bytes_out", (json_int_t)s->tcp.acked, "pid", (int)s->root, "ending",
 			 s->ending.reason ? json_string(gg_reason_name(s->ending.reason)) : json_null());
 }
 
@@ -77,13 +78,15 @@ json_t *gg_report_ended(const struct gg_ended *e)
 {
 	const char *key = gg_reason_key(e->reason);
 
-	return json_pack("{s:s, s:s, s:s, s:o, s:s, s:s, s:I, s:I, s:I, s:I, s:i, s:o, s:o, s:o, s:o, s:I, s:i}", "id", e->id,
-			 "transport", e->transport, "service", e->service, "repo", text(e->repo), "peer", e->peer, "phase",
-			 gg_phase_name(e->phase), "age_ms", (json_int_t)e->age_ms, "quiet_ms", (json_int_t)e->quiet_ms, "bytes_in",
-			 (json_int_t)e->bytes_in, "bytes_out", (json_int_t)e->bytes_out, "pid", (int)e->pid, "reason",
-			 e->reason ? json_string(gg_reason_name(e->reason)) : json_null(), "key",
-			 key ? json_string(key) : json_null(), "limit_ms", number(e->limit_ms), "steps", steps(e->steps), "time",
-			 (json_int_t)e->time, "status", e->status);
+	return json_pack(
+		"{s:s, s:s, s:s, s:o, s:s, s:s, s:I, s:I, s:I, s:I, s:i, s:o, s:o, s:o, s:o, s:I, s:i}", "id",
+		e->id, "transport", e->transport, "service", e->service, "repo", text(e->repo), "peer",
+		e->peer, "phase", gg_phase_name(e->phase), "age_ms", (json_int_t)e->age_ms, "quiet_ms",
+		(json_int_t)e->quiet_ms, "bytes_in", (json_int_t)e->bytes_in, "bytes_out",
+		(json_int_t)e->bytes_out, "pid", (int)e->pid, "reason",
+		e->reason ? json_string(gg_reason_name(e->reason)) : json_null(), "key",
+		key ? json_string(key) : json_null(), "limit_ms", number(e->limit_ms), "steps",
+		steps(e->steps), "time", (json_int_t)e->time, "status", e->status);
 }
 
 json_t *gg_report_history(const struct gg_gate *g, bool all)
@@ -117,30 +120,39 @@ static json_t *by_reason(const struct gg_gate *g)
 
 	for (enum gg_reason r = GG_REASON_NONE + 1; r < GG_NREASONS; r++)
 		if (g->reg.by_reason[r])
-			json_object_set_new(o, gg_reason_name(r), json_integer((json_int_t)g->reg.by_reason[r]));
+			json_object_set_new(o, gg_reason_name(r),
+					    json_integer((json_int_t)g->reg.by_reason[r]));
 	return o;
 }
 
 json_t *gg_report_status(const struct gg_gate *g)
 {
-	return json_pack(
-		"{s:s, s:s, s:i, s:s, s:I, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:o, s:b, s:b, s:I, s:b, s:I, s:I}", "version",
-		GG_VERSION, "instance", g->instance, "pid", (int)getpid(), "mode",
-		g->conf->mode == GG_MODE_OBSERVE ? "observe" : "enforce", "uptime_ms", (json_int_t)(gg_now_ms() - g->started_ms),
-		"listening", addresses(g), "control", text(g->conf->control), "base_path", text(g->conf->base_path), "sessions",
-		(json_int_t)gg_registry_serving(&g->reg), "limit_sessions", (json_int_t)g->conf->sessions, "ended",
-		(json_int_t)g->reg.ended_at, "reaped", (json_int_t)g->reg.reaped, "observed", (json_int_t)g->reg.observed, "by_reason",
-		by_reason(g), "draining", g->stage >= GG_DRAINING, "paused", gg_listen_paused(g), "dropped_events",
-		(json_int_t)gg_event_dropped(), "reduced_evidence", g->reaper.reduced, "proc_reads", (json_int_t)gg_scan_reads(),
-		"wakeups", (json_int_t)ev_iteration(g->loop));
+	return json_pack("{s:s, s:s, s:i, s:s, s:I, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:o, s:b, s:b, "
+			 "s:I, s:b, s:I, s:I}",
+			 "version", GG_VERSION, "instance", g->instance, "pid", (int)getpid(), "mode",
+			 g->conf->mode == GG_MODE_OBSERVE ? "observe" : "enforce", "uptime_ms",
+			 (json_int_t)(gg_now_ms() - g->started_ms), "listening", addresses(g), "control",
+			 text(g->conf->control), "base_path", text(g->conf->base_path), "sessions",
+			 (json_int_t)gg_registry_serving(&g->reg), "limit_sessions",
+			 (json_int_t)g->conf->sessions, "ended", (json_int_t)g->reg.ended_at, "reaped",
+			 (json_int_t)g->reg.reaped, "observed", (json_int_t)g->reg.observed, "by_reason",
+			 by_reason(g), "draining", g->stage >= GG_DRAINING, "paused", gg_listen_paused(g),
+			 "dropped_events", (json_int_t)gg_event_dropped(), "reduced_evidence",
+			 g->reaper.reduced, "proc_reads", (json_int_t)gg_scan_reads(), "wakeups",
+			 (json_int_t)ev_iteration(g->loop));
 }
 
 static const char *role_name(enum gg_role r)
 {
 	static const char *const names[] = {
-		[GG_ROLE_OTHER] = "other",	       [GG_ROLE_SESSION] = "session",	[GG_ROLE_DAEMON] = "git-daemon",
-		[GG_ROLE_RECEIVE_PACK] = "receive-pack", [GG_ROLE_UPLOAD_PACK] = "upload-pack", [GG_ROLE_UNPACKER] = "unpacker",
-		[GG_ROLE_GIT] = "git",		       [GG_ROLE_HOOK] = "hook",
+		[GG_ROLE_OTHER] = "other",
+		[GG_ROLE_SESSION] = "session",
+		[GG_ROLE_DAEMON] = "git-daemon",
+		[GG_ROLE_RECEIVE_PACK] = "receive-pack",
+		[GG_ROLE_UPLOAD_PACK] = "upload-pack",
+		[GG_ROLE_UNPACKER] = "unpacker",
+		[GG_ROLE_GIT] = "git",
+		[GG_ROLE_HOOK] = "hook",
 	};
 
 	return names[r];
@@ -157,9 +169,10 @@ static json_t *process(const struct gg_proc *p)
 	for (size_t i = 0; i + 1 < n; i++)
 		if (!argv[i])
 			argv[i] = ' ';
-	return json_pack("{s:i, s:i, s:s, s:s, s:I, s:I, s:o}", "pid", (int)p->pid, "ppid", (int)p->ppid, "state", state, "role",
-			 role_name(p->role), "cpu_ms", (json_int_t)((int64_t)p->cpu_ticks * tick_ms), "io_bytes",
-			 (json_int_t)p->io_chars, "argv", text(argv));
+	return json_pack("{s:i, s:i, s:s, s:s, s:I, s:I, s:o}", "pid", (int)p->pid, "ppid", (int)p->ppid,
+			 "state", state, "role", role_name(p->role), "cpu_ms",
+			 (json_int_t)((int64_t)p->cpu_ticks * tick_ms), "io_bytes", (json_int_t)p->io_chars,
+			 "argv", text(argv));
 }
 
 json_t *gg_report_show(struct gg_gate *g, struct gg_session *s)
@@ -177,9 +190,11 @@ json_t *gg_report_show(struct gg_gate *g, struct gg_session *s)
 	j = gg_report_session(s, now);
 	json_object_set_new(j, "turn", json_string(s->view.client_turn ? "client" : "gate"));
 	json_object_set_new(j, "certain", json_boolean(s->view.certain));
-	json_object_set_new(j, "tcp", json_pack("{s:I, s:I, s:I, s:I, s:I}", "queued_in", (json_int_t)t->queued_in, "queued_out",
-						(json_int_t)t->queued_out, "recv_age_ms", (json_int_t)t->recv_age_ms, "sent_age_ms",
-						(json_int_t)t->sent_age_ms, "retransmits", (json_int_t)t->retransmits));
+	json_object_set_new(j, "tcp",
+			    json_pack("{s:I, s:I, s:I, s:I, s:I}", "queued_in", (json_int_t)t->queued_in,
+				      "queued_out", (json_int_t)t->queued_out, "recv_age_ms",
+				      (json_int_t)t->recv_age_ms, "sent_age_ms", (json_int_t)t->sent_age_ms,
+				      "retransmits", (json_int_t)t->retransmits));
 	json_object_set_new(j, "processes", procs);
 	return j;
 }

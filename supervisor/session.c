@@ -27,7 +27,7 @@
 struct gg_io {
 	ev_child child;
 	ev_io err, status;
-	ev_io server;                   /* pidfd of receive-pack or upload-pack */
+	ev_io server; /* pidfd of receive-pack or upload-pack */
 	struct gg_loglines lines;
 	struct gg_gate *gate;
 	struct gg_session *session;
@@ -104,8 +104,8 @@ static void on_status(EV_P_ ev_io *w, int revents)
 }
 
 /*
- * The end of the connection: everybody else's descriptor of the socket may be open still (a receive-pack whose parent was killed, a
- * stray of a hook), so the client would wait for an end that nobody sends.
+ * The end of the connection: everybody else's descriptor of the socket may be open still (a receive-pack
+ * whose parent was killed, a stray of a hook), so the client would wait for an end that nobody sends.
  */
 static void end_connection(struct gg_gate *g, struct gg_session *s)
 {
@@ -118,7 +118,8 @@ static void end_connection(struct gg_gate *g, struct gg_session *s)
 static void server_gone(struct gg_io *io)
 {
 	io->session->served = true;
-	io->session->due_ms = gg_now_ms() + GG_PEEK_MS; /* git-daemon exits too by then, or waits for strays */
+	io->session->due_ms =
+		gg_now_ms() + GG_PEEK_MS; /* git-daemon exits too by then, or waits for strays */
 	end_connection(io->gate, io->session);
 	gg_gate_wake(io->gate);
 }
@@ -164,7 +165,8 @@ static void on_root_exit(EV_P_ ev_child *w, int revents)
 
 static void set_keepalive(const struct gg_conf *c, int fd)
 {
-	int on = 1, idle = (int)(c->keep_idle_ms / 1000), interval = (int)(c->keep_interval_ms / 1000), count = (int)c->keep_count;
+	int on = 1, idle = (int)(c->keep_idle_ms / 1000), interval = (int)(c->keep_interval_ms / 1000),
+	    count = (int)c->keep_count;
 
 	/* on a Unix socket these fail, and nothing is lost */
 	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
@@ -173,14 +175,22 @@ static void set_keepalive(const struct gg_conf *c, int fd)
 	setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &count, sizeof(count));
 }
 
-static int spawn(struct gg_gate *g, struct gg_session *s, const struct gg_addr *peer, int err_fd, int status_fd)
+static int spawn(struct gg_gate *g, struct gg_session *s, const struct gg_addr *peer, int err_fd,
+		 int status_fd)
 {
-	struct gg_env e = { .path = g->path, .id = s->id, .instance = g->instance, .port = gg_addr_port(peer) };
+	struct gg_env e = {
+		.path = g->path, .id = s->id, .instance = g->instance, .port = gg_addr_port(peer)
+	};
 	struct gg_strv env = { 0 };
 	char mem[64];
 	struct gg_buf host = GG_BUF(mem);
-	struct gg_spawn sp = { .path = g->session_prog, .argv = g->session_argv.v, .in = s->sock, .out = s->sock, .err = err_fd,
-			       .extra = status_fd, .new_session = true };
+	struct gg_spawn sp = { .path = g->session_prog,
+			       .argv = g->session_argv.v,
+			       .in = s->sock,
+			       .out = s->sock,
+			       .err = err_fd,
+			       .extra = status_fd,
+			       .new_session = true };
 	struct gg_pstat st;
 	int r;
 
@@ -211,7 +221,8 @@ static int start(struct gg_gate *g, struct gg_session *s, const struct gg_addr *
 	if (pipe2(p, O_CLOEXEC) < 0)
 		return -errno;
 	st_r = p[0], st_w = p[1];
-	if (fcntl(err_r, F_SETFL, O_NONBLOCK) < 0 || fcntl(st_r, F_SETFL, O_NONBLOCK) < 0 || fstat(s->sock, &sb) < 0)
+	if (fcntl(err_r, F_SETFL, O_NONBLOCK) < 0 || fcntl(st_r, F_SETFL, O_NONBLOCK) < 0 ||
+	    fstat(s->sock, &sb) < 0)
 		return -errno;
 	s->sock_ino = sb.st_ino;
 	io = calloc(1, sizeof(*io));
@@ -298,7 +309,8 @@ static void log_end(struct gg_session *s, int64_t now)
 	if (s->verdict.reason != GG_REASON_NONE) {
 		f.steps = s->steps;
 		f.key = gg_reason_key(s->verdict.reason);
-		gg_buf_add(&text, "%s in phase %s", gg_reason_name(s->verdict.reason), gg_phase_name(s->verdict_phase));
+		gg_buf_add(&text, "%s in phase %s", gg_reason_name(s->verdict.reason),
+			   gg_phase_name(s->verdict_phase));
 		if (f.key) {
 			gg_buf_add(&text, ": quiet for ");
 			gg_human_ms(&text, s->verdict.quiet_ms);
@@ -309,7 +321,8 @@ static void log_end(struct gg_session *s, int64_t now)
 	f.steps = NULL;
 	add_status(&b, s->root_status);
 	if (s->log_dropped)
-		gg_buf_add(&b, "; %llu lines of its log were over the rate", (unsigned long long)s->log_dropped);
+		gg_buf_add(&b, "; %llu lines of its log were over the rate",
+			   (unsigned long long)s->log_dropped);
 	/* a stranger that asked for nothing (a health check, a port scan) is not worth a line */
 	if (s->service[0] || s->verdict.reason != GG_REASON_NONE)
 		gg_event(GG_EV_SESSION_CLOSED, &f, "%s", b.s);
@@ -330,7 +343,8 @@ void gg_session_finish(struct gg_session *s, void *gate)
 	close_watcher(g, &io->server);
 	log_end(s, now);
 	/* a push that did not end by itself, and well, may have left something */
-	if (!strcmp(s->service, "receive-pack") && !s->refused && (s->root_status || s->verdict.reason != GG_REASON_NONE))
+	if (!strcmp(s->service, "receive-pack") && !s->refused &&
+	    (s->root_status || s->verdict.reason != GG_REASON_NONE))
 		gg_janitor_add(g->janitor, s->repo, s->accepted_ms);
 	else
 		gg_janitor_retry(g->janitor, s->repo);

@@ -13,11 +13,11 @@
 
 #include "base/spawn.h"
 
-#define GIT_MAJOR 2             /* safe.directory and GIT_CONFIG_COUNT work together from here on */
+#define GIT_MAJOR 2 /* safe.directory and GIT_CONFIG_COUNT work together from here on */
 #define GIT_MINOR 36
 #define GIT_ANSWERS_MS 10000
-#define FDS_PER_SESSION 5       /* socket, stderr pipe, two pidfds, and one while it starts */
-#define FDS_OTHER 512           /* listeners, control clients, lingering connections, files of /proc */
+#define FDS_PER_SESSION 5 /* socket, stderr pipe, two pidfds, and one while it starts */
+#define FDS_OTHER 512	  /* listeners, control clients, lingering connections, files of /proc */
 
 #ifndef GG_LIBEXEC
 #define GG_LIBEXEC "/usr/local/libexec/git-gate"
@@ -29,18 +29,22 @@ int gg_setup_parse_version(const char *text, int *ret_major, int *ret_minor)
 }
 
 /* Run `git ARG` and keep its first line. */
-static int ask_git(const char *git, const char *path, const char *arg, char *out, size_t size, struct gg_buf *err)
+static int ask_git(const char *git, const char *path, const char *arg, char *out, size_t size,
+		   struct gg_buf *err)
 {
 	char path_var[PATH_MAX + 8];
 	char *argv[] = { (char *)"git", (char *)arg, NULL }, *envp[] = { path_var, (char *)"LC_ALL=C", NULL };
-	struct gg_spawn sp = { .path = git, .argv = argv, .envp = envp, .in = -1, .out = -1, .err = -1, .extra = -1 };
+	struct gg_spawn sp = {
+		.path = git, .argv = argv, .envp = envp, .in = -1, .out = -1, .err = -1, .extra = -1
+	};
 	size_t len;
 	int status, r;
 
 	snprintf(path_var, sizeof(path_var), "PATH=%s", path);
 	r = gg_spawn_capture(&sp, GIT_ANSWERS_MS, out, size, &len, &status);
 	if (r < 0) {
-		gg_buf_add(err, "cannot run %s: %s", git, r == -ETIMEDOUT ? "it does not answer" : strerror(-r));
+		gg_buf_add(err, "cannot run %s: %s", git,
+			   r == -ETIMEDOUT ? "it does not answer" : strerror(-r));
 		return r;
 	}
 	out[strcspn(out, "\n")] = 0;
@@ -75,7 +79,8 @@ int gg_setup_git(struct gg_gate *g, struct gg_buf *err)
 		return -EINVAL;
 	}
 	if (major < GIT_MAJOR || (major == GIT_MAJOR && minor < GIT_MINOR)) {
-		gg_buf_add(err, "%s is version %d.%d: git %d.%d or newer is needed", git, major, minor, GIT_MAJOR, GIT_MINOR);
+		gg_buf_add(err, "%s is version %d.%d: git %d.%d or newer is needed", git, major, minor,
+			   GIT_MAJOR, GIT_MINOR);
 		return -EINVAL;
 	}
 	r = ask_git(git, g->path, "--exec-path", out, sizeof(out), err);
@@ -83,7 +88,8 @@ int gg_setup_git(struct gg_gate *g, struct gg_buf *err)
 		return r;
 	if (snprintf(g->git_daemon, sizeof(g->git_daemon), "%.*s/git-daemon", PATH_MAX - 16, out) < 0 ||
 	    access(g->git_daemon, X_OK) < 0) {
-		gg_buf_add(err, "%s: %s (on some systems git-daemon is a package of its own)", g->git_daemon, strerror(errno));
+		gg_buf_add(err, "%s: %s (on some systems git-daemon is a package of its own)", g->git_daemon,
+			   strerror(errno));
 		return -ENOENT;
 	}
 	return 0;
@@ -100,14 +106,16 @@ int gg_setup_session_prog(struct gg_gate *g, struct gg_buf *err)
 		slash = strrchr(self, '/');
 		if (slash)
 			*slash = 0;
-		snprintf(g->session_prog, sizeof(g->session_prog), "%.*s/git-gate-session", PATH_MAX - 32, self);
+		snprintf(g->session_prog, sizeof(g->session_prog), "%.*s/git-gate-session", PATH_MAX - 32,
+			 self);
 		if (access(g->session_prog, X_OK) == 0)
 			return 0;
 	}
 	snprintf(g->session_prog, sizeof(g->session_prog), "%s/git-gate-session", GG_LIBEXEC);
 	if (access(g->session_prog, X_OK) == 0)
 		return 0;
-	gg_buf_add(err, "git-gate-session is neither beside git-gate nor in %s: install it again", GG_LIBEXEC);
+	gg_buf_add(err, "git-gate-session is neither beside git-gate nor in %s: install it again",
+		   GG_LIBEXEC);
 	return -ENOENT;
 }
 
@@ -129,7 +137,8 @@ int gg_setup_base_path(const struct gg_conf *c, struct gg_buf *err)
 	if (faccessat(AT_FDCWD, c->base_path, R_OK | X_OK, AT_EACCESS) < 0) {
 		int e = errno;
 
-		gg_buf_add(err, "gate.basePath: %s cannot be read by uid %u: %s", c->base_path, (unsigned)geteuid(), strerror(e));
+		gg_buf_add(err, "gate.basePath: %s cannot be read by uid %u: %s", c->base_path,
+			   (unsigned)geteuid(), strerror(e));
 		return -e;
 	}
 	return 0;
@@ -146,8 +155,11 @@ int gg_setup_nofile(const struct gg_conf *c, uint64_t *ret_soft, struct gg_buf *
 	if (lim.rlim_cur >= want)
 		return 0;
 	if (lim.rlim_max < want)
-		gg_buf_add(err, "limit.sessions=%lld wants %llu descriptors, but no more than %llu are allowed (RLIMIT_NOFILE); accepting "
-				"pauses when they run out", (long long)c->sessions, (unsigned long long)want,
+		gg_buf_add(err,
+			   "limit.sessions=%lld wants %llu descriptors, but no more than %llu are allowed "
+			   "(RLIMIT_NOFILE); accepting "
+			   "pauses when they run out",
+			   (long long)c->sessions, (unsigned long long)want,
 			   (unsigned long long)lim.rlim_max);
 	lim.rlim_cur = lim.rlim_max < want ? lim.rlim_max : want;
 	return setrlimit(RLIMIT_NOFILE, &lim) < 0 ? -errno : 0;

@@ -1,7 +1,7 @@
 /*
- * setup - what must be right before a gate can serve: git, its version, the base path, our own programs, the lock.
- * Effect; blocks; only before the loop runs. Every function returns 0 or -errno, with a text in err that names the culprit and
- * the cure.
+ * setup - what must be right before a gate can serve: git, its version, the base path, our own programs, the
+ * lock. Effect; blocks; only before the loop runs. Every function returns 0 or -errno, with a text in err
+ * that names the culprit and the cure.
  */
 #ifndef GG_SUPERVISOR_SETUP_H
 #define GG_SUPERVISOR_SETUP_H

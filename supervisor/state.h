@@ -1,5 +1,6 @@
 /*
- * state - the running gate as its parts see it. Only for supervisor/: one struct, passed by pointer, owned by gate.c.
+ * state - the running gate as its parts see it. Only for supervisor/: one struct, passed by pointer, owned by
+ * gate.c.
  */
 #ifndef GG_SUPERVISOR_STATE_H
 #define GG_SUPERVISOR_STATE_H
@@ -20,29 +21,29 @@ struct gg_janitor;
 enum gg_stage {
 	GG_STARTING,
 	GG_SERVING,
-	GG_DRAINING,            /* TERM: running sessions may finish */
-	GG_ENDING,              /* the drain is over, or a second TERM: what is left is being ended */
+	GG_DRAINING, /* TERM: running sessions may finish */
+	GG_ENDING,   /* the drain is over, or a second TERM: what is left is being ended */
 };
 
 struct gg_gate {
 	const struct gg_conf *conf;
 	struct ev_loop *loop;
 	enum gg_stage stage;
-	int64_t started_ms;             /* CLOCK_MONOTONIC */
-	char instance[33];              /* random, hex: GIT_GATE_INSTANCE */
-	const char *path;               /* PATH for sessions */
-	char session_prog[PATH_MAX];    /* git-gate-session */
+	int64_t started_ms;	     /* CLOCK_MONOTONIC */
+	char instance[33];	     /* random, hex: GIT_GATE_INSTANCE */
+	const char *path;	     /* PATH for sessions */
+	char session_prog[PATH_MAX]; /* git-gate-session */
 	char git_daemon[PATH_MAX];
-	struct gg_strv session_argv;    /* the same for every session */
+	struct gg_strv session_argv; /* the same for every session */
 	struct gg_registry reg;
 	struct gg_reaper reaper;
 	struct gg_listen *listen;
 	struct gg_control *control;
 	struct gg_janitor *janitor;
-	ev_timer tick;                  /* the reaper's next pass */
-	ev_timer drain;                 /* the end of deadline.drain, then of our patience */
+	ev_timer tick;	/* the reaper's next pass */
+	ev_timer drain; /* the end of deadline.drain, then of our patience */
 	ev_signal sig[8];
-	int64_t told_ms;                /* when STATUS= was last sent */
+	int64_t told_ms; /* when STATUS= was last sent */
 	int exit_code;
 };
 

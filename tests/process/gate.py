@@ -182,11 +182,49 @@ def popen(args, **kw):
     return p
 
 
+def end(p, patience=PATIENCE):
+    """Exit code and output of a process that popen() started with stdout=PIPE, stderr=STDOUT, text=True."""
+    out, _ = p.communicate(timeout=patience)
+    return p.returncode, out
+
+
+def free_port(family=socket.AF_INET):
+    with socket.socket(family) as s:
+        s.bind(("::1" if family == socket.AF_INET6 else "127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+class Latch:
+    """Holds whoever runs its shell command, until it is released."""
+
+    def __init__(self):
+        self.path = tempfile.mktemp(prefix="latch.", dir=TMP)
+        os.mkfifo(self.path, 0o666)
+        self.fd = os.open(self.path, os.O_RDWR)
+        self.command = "echo >>%s.at; head -c1 %s >/dev/null" % (self.path, self.path)
+        self.seen = 0
+
+    def reached(self, n=1):
+        """Wait until n more have come."""
+        self.seen += n
+        wait_for(lambda: len(read(self.path + ".at")) >= self.seen, "%d to reach the latch" % n)
+
+    def release(self, n=1):
+        os.write(self.fd, b"x" * n)
+
+
 def commit(work, name, content="x"):
     with open(os.path.join(work, name), "w" if isinstance(content, str) else "wb") as f:
         f.write(content)
     git("add", name, cwd=work)
     git("commit", "-qm", name, cwd=work)
+
+
+def pack_of(work):
+    """Oid of HEAD, and a pack of all that the work tree has."""
+    r = subprocess.run(["git", "pack-objects", "-q", "--stdout", "--all"], cwd=work, env=ENV, stdin=subprocess.DEVNULL,
+                       capture_output=True, check=True, timeout=PATIENCE)
+    return git("rev-parse", "HEAD", cwd=work).stdout.strip(), r.stdout
 
 
 # --- a gate ------------------------------------------------------------------------------------------------------------
@@ -218,17 +256,26 @@ class Gate:
             args += ["-c", "%s=%s" % (key, value)]
         return args
 
-    def start(self, **kw):
+    def launch(self, *more, **kw):
+        """Start the process and wait for nothing. more: arguments after those from the settings."""
+        kw.setdefault("stdin", subprocess.DEVNULL)
         with open(self.log, "ab") as log:
             self.offset = log.tell()
-            self.process = popen(self.args(), stdin=subprocess.DEVNULL, stdout=log, stderr=log, env={**ENV, **self.env}, **kw)
-        wait_for(lambda: self.process.poll() is not None or self.events("gate.ready"), "the gate to be ready")
+            self.process = popen(self.args() + list(more), stdout=log, stderr=log, env={**ENV, **self.env}, **kw)
+        return self
+
+    def ready(self, condition=None):
+        """Wait until the gate serves; condition when its log cannot tell."""
+        wait_for(lambda: self.process.poll() is not None or (condition or self.events)("gate.ready"), "the gate to be ready")
         if self.process.poll() is not None:
             raise RuntimeError("the gate did not start: " + self.text())
         status = self.status()
         self.pid, self.instance = status["pid"], status["instance"]
         self.port = int(status["listening"][0].rsplit(":", 1)[1])
         return self
+
+    def start(self, *more, **kw):
+        return self.launch(*more, **kw).ready()
 
     def text(self):
         with open(self.log, "rb") as f:
@@ -292,9 +339,15 @@ class Gate:
         """Wait until no session is left."""
         wait_for(lambda: not self.sessions() and not self.processes(), "all sessions to be gone")
 
+    def push(self, work, ref="main"):
+        """A push in the background, for end()."""
+        return popen(["git", "push", self.url("r.git"), "HEAD:" + ref], cwd=work, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                     text=True, errors="replace")
+
     def stop(self, sig=signal.SIGTERM):
         if self.process and self.process.poll() is None:
-            self.process.send_signal(sig)
+            # behind a prefix such as strace the gate is not the process that was started
+            os.kill(self.pid, sig)
             self.process.wait(PATIENCE)
         return self.process.returncode if self.process else None
 
@@ -383,6 +436,11 @@ class Raw:
                 return refs
             oid, name = p.split(b"\0")[0].split()[:2]
             refs[name.decode()] = oid.decode()
+
+    def commands(self, oid, ref, capabilities="report-status side-band-64k", old="0" * 40):
+        """The command list of a push of one ref, with the flush."""
+        self.packet(("%s %s %s\0%s" % (old, oid, ref, capabilities)).encode())
+        self.s.sendall(b"0000")
 
     def rest(self):
         """Everything up to the end of the connection."""

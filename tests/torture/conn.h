@@ -15,12 +15,12 @@
 struct gg_wire;
 
 struct gg_conn {
-	int fd;                 /* non-blocking, CLOEXEC; -1: none */
-	uint16_t port;          /* ours */
-	bool deaf;              /* never reads */
-	enum gg_ended ended;    /* NONE while it is open */
+	int fd;		     /* non-blocking, CLOEXEC; -1: none */
+	uint16_t port;	     /* ours */
+	bool deaf;	     /* never reads */
+	enum gg_ended ended; /* NONE while it is open */
 	int64_t end_ms;
-	struct gg_wire *wire;   /* borrowed: gets all that is read */
+	struct gg_wire *wire; /* borrowed: gets all that is read */
 };
 
 /*

@@ -15,7 +15,7 @@ struct gg_cut {
 	enum { GG_CUT_REQUEST, GG_CUT_COMMANDS, GG_CUT_PACK } part;
 	char head[4];
 	size_t nhead, left;
-	uint64_t pack;          /* pack bytes that passed */
+	uint64_t pack; /* pack bytes that passed */
 };
 
 /* How many of the n bytes pass. Fewer than n: the relay stalls here for good. */

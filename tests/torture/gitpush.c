@@ -79,7 +79,7 @@ static bool is_pack_objects(pid_t pid)
 
 /* The push's group as it is now. */
 struct survey {
-	int running;            /* neither stopped nor dead */
+	int running;		/* neither stopped nor dead */
 	struct gg_pstat packer; /* pid 0: none */
 };
 

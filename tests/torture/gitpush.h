@@ -10,12 +10,15 @@
 struct gg_scratch;
 
 struct gg_push {
-	pid_t pid;              /* git push, leader of its group; 0: not started, or reaped */
-	int pidfd;              /* -1: as above */
-	int err;                /* its stderr: an unlinked file; -1 */
+	pid_t pid; /* git push, leader of its group; 0: not started, or reaped */
+	int pidfd; /* -1: as above */
+	int err;   /* its stderr: an unlinked file; -1 */
 };
 
-#define GG_PUSH_NONE { .pidfd = -1, .err = -1 }
+#define GG_PUSH_NONE \
+	{ \
+		.pidfd = -1, .err = -1 \
+	}
 
 /* Push big to refs/heads/TAG of url. Returns 0 or -errno. */
 int gg_push_start(struct gg_push *p, const struct gg_scratch *s, const char *url, const char *tag);

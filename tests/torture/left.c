@@ -19,14 +19,17 @@
 enum {
 	NAMES_MAX = 4096,
 	LEARN_POLL_MS = 20,
-	LOOK_MS = 3000, LOOK_POLL_MS = 50,
-	CLOCK_SLACK_MS = 1000           /* file times are those of the last timer tick */
+	LOOK_MS = 3000,
+	LOOK_POLL_MS = 50,
+	CLOCK_SLACK_MS = 1000 /* file times are those of the last timer tick */
 };
 
 static const char *const patterns[] = {
-	"objects/tmp_objdir*", "objects/incoming-*", "objects/tmp_obj_*", "objects/*/tmp_obj_*",
-	"objects/pack/tmp_pack_*", "objects/pack/tmp_idx_*", "objects/pack/tmp_rev_*", "objects/tmp_pack_*",
-	"objects/pack/*.keep", "*.lock",
+	"objects/tmp_objdir*",	   "objects/incoming-*",
+	"objects/tmp_obj_*",	   "objects/*/tmp_obj_*",
+	"objects/pack/tmp_pack_*", "objects/pack/tmp_idx_*",
+	"objects/pack/tmp_rev_*",  "objects/tmp_pack_*",
+	"objects/pack/*.keep",	   "*.lock",
 };
 
 static bool is_leftover(const char *path)
@@ -125,7 +128,7 @@ void gg_left_learn_wait(struct gg_client *c, bool quarantine, int fd, int timeou
 /* What the processes alive now say of whose a name is, and how many are this client's. */
 struct census {
 	const struct gg_client *c;
-	const char *name;       /* base name of the leftover in question; NULL: only count */
+	const char *name; /* base name of the leftover in question; NULL: only count */
 	int procs;
 	bool others;
 };
@@ -149,7 +152,7 @@ static bool born_in_lifetime(const struct gg_client *c, const char *path)
 
 	snprintf(full, sizeof(full), "%s/%s", c->target->repo, path);
 	if (statx(AT_FDCWD, full, AT_SYMLINK_NOFOLLOW, STATX_BTIME | STATX_MTIME, &st) < 0)
-		return false;           /* gone meanwhile */
+		return false; /* gone meanwhile */
 	if (st.stx_mask & STATX_BTIME)
 		ms = st.stx_btime.tv_sec * 1000 + st.stx_btime.tv_nsec / 1000000;
 	else

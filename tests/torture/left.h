@@ -16,9 +16,9 @@ struct gg_client;
 
 /* Paths relative to the repository. */
 struct gg_names {
-	char **v;               /* owned */
+	char **v; /* owned */
 	size_t n;
-	bool cut;               /* there are more than fit */
+	bool cut; /* there are more than fit */
 };
 
 /* Every file in repo that only a session at work may have. Returns 0 or -errno. */

@@ -19,7 +19,7 @@ enum { DEFAULT_LIMIT_MS = 60000, LIMIT_MAX_MS = 3600 * 1000, DEFAULT_PORT = 9418
 
 struct options {
 	struct gg_target target;
-	bool picked[64];        /* by --kind; none: all */
+	bool picked[64]; /* by --kind; none: all */
 	size_t npicked;
 	int64_t count;
 	bool json, list, help, has_url;

@@ -20,14 +20,18 @@
 
 enum {
 	CONNECT_MS = 10000,
-	REQUEST_MS = 200, PACK_MS = 300,        /* between two bytes of a trickle */
-	TRICKLE_REQUEST_BYTES = 1000,           /* 200 s */
+	REQUEST_MS = 200,
+	PACK_MS = 300,		      /* between two bytes of a trickle */
+	TRICKLE_REQUEST_BYTES = 1000, /* 200 s */
 	PACK_HEADER = 12,
-	SEEN_MS = 500, QUARANTINE_MS = 2000,    /* to find the server's processes, with --repo */
-	UNREAD_WINDOW = 4096,                   /* SO_RCVBUF of a client that does not read */
-	UNREAD_POLL_MS = 50, UNREAD_DRAIN_MS = 2000,
+	SEEN_MS = 500,
+	QUARANTINE_MS = 2000, /* to find the server's processes, with --repo */
+	UNREAD_WINDOW = 4096, /* SO_RCVBUF of a client that does not read */
+	UNREAD_POLL_MS = 50,
+	UNREAD_DRAIN_MS = 2000,
 	/* the answer to these commands, about 12 MB, is more than the 4 MB that a send buffer may grow to */
-	MANY = 2500, MANY_NAME = 2500
+	MANY = 2500,
+	MANY_NAME = 2500
 };
 
 /* Where no object is needed. */
@@ -38,7 +42,7 @@ enum {
 struct talk {
 	struct gg_client *c;
 	struct gg_conn conn;
-	int64_t until_ms;       /* of the step at hand */
+	int64_t until_ms; /* of the step at hand */
 };
 
 /* A step is done: if the client does nothing more, its silence starts here. */
@@ -71,8 +75,9 @@ static void trickle(struct talk *t, const char *p, size_t n, int every_ms)
 
 static const struct gg_packed *pack_of(const struct gg_client *c)
 {
-	return c->kind->pack == GG_PACK_SMALL ? &c->scratch->small :
-	       c->kind->pack == GG_PACK_LARGE ? &c->scratch->large : NULL;
+	return c->kind->pack == GG_PACK_SMALL	? &c->scratch->small
+	       : c->kind->pack == GG_PACK_LARGE ? &c->scratch->large
+						: NULL;
 }
 
 static size_t build_request(const struct talk *t, char *buf, size_t size)
@@ -205,7 +210,7 @@ static void close_by_us(struct talk *t, bool reset)
 	if (reset)
 		setsockopt(t->conn.fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
 	else
-		gg_conn_pump(&t->conn);         /* a close with unread input would be a reset */
+		gg_conn_pump(&t->conn); /* a close with unread input would be a reset */
 	if (t->conn.ended != GG_BY_NONE)
 		return;
 	gg_conn_close(&t->conn);

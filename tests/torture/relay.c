@@ -20,10 +20,11 @@
 
 enum {
 	CONNECT_MS = 10000,
-	EXIT_MS = 15000,                /* for git push to exit once its server has gone */
-	EARLY_MS = 2000,                /* for the server to close once git push has gone of itself */
-	LEARN_MS = 2000, LEARN_POLL_MS = 20,
-	WINDOW = 65536                  /* SO_RCVBUF towards git push: the rest of its pack stays with it */
+	EXIT_MS = 15000, /* for git push to exit once its server has gone */
+	EARLY_MS = 2000, /* for the server to close once git push has gone of itself */
+	LEARN_MS = 2000,
+	LEARN_POLL_MS = 20,
+	WINDOW = 65536 /* SO_RCVBUF towards git push: the rest of its pack stays with it */
 };
 
 struct flow {
@@ -34,10 +35,10 @@ struct flow {
 struct relay {
 	struct gg_client *c;
 	struct gg_push push;
-	int client, server;             /* non-blocking; -1 */
-	struct flow up, down;           /* client to server, server to client */
+	int client, server;   /* non-blocking; -1 */
+	struct flow up, down; /* client to server, server to client */
 	struct gg_cut cut;
-	bool stalled, stopped;          /* nothing more is read from the client; the client was stopped */
+	bool stalled, stopped; /* nothing more is read from the client; the client was stopped */
 	bool client_gone, exited, shut;
 	enum gg_ended ended;
 	int64_t until_ms, learn_until_ms;

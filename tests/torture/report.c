@@ -8,7 +8,7 @@
 #include "base/text.h"
 
 static const char *const ended_names[] = {
-	[GG_BY_NONE] = "failed", [GG_BY_SERVER] = "server", [GG_BY_RESET] = "server-reset",
+	[GG_BY_NONE] = "failed",   [GG_BY_SERVER] = "server", [GG_BY_RESET] = "server-reset",
 	[GG_BY_CLIENT] = "client", [GG_BY_NOBODY] = "nobody", [GG_FAILED] = "failed",
 };
 
@@ -50,12 +50,11 @@ static json_t *left_array(const struct gg_result *r)
 
 static json_t *row(const struct gg_kind *k, const struct gg_result *r)
 {
-	return json_pack("{s:s, s:o, s:s, s:o, s:o, s:s, s:s, s:s, s:o, s:o, s:o, s:o}",
-			 "kind", k->name, "port", number(r->port, 0), "ended_by", ended_names[r->ended],
-			 "after_ms", number(r->after_ms, -1), "total_ms", number(r->total_ms, -1),
-			 "ref", r->ref, "said", r->said, "report", r->report, "exit", exit_value(r),
-			 "left", left_array(r), "procs", number(r->procs, -1),
-			 "error", *r->error ? json_string(r->error) : json_null());
+	return json_pack("{s:s, s:o, s:s, s:o, s:o, s:s, s:s, s:s, s:o, s:o, s:o, s:o}", "kind", k->name,
+			 "port", number(r->port, 0), "ended_by", ended_names[r->ended], "after_ms",
+			 number(r->after_ms, -1), "total_ms", number(r->total_ms, -1), "ref", r->ref, "said",
+			 r->said, "report", r->report, "exit", exit_value(r), "left", left_array(r), "procs",
+			 number(r->procs, -1), "error", *r->error ? json_string(r->error) : json_null());
 }
 
 int gg_report_json(FILE *to, const struct gg_kind *const *kinds, const struct gg_result *res, size_t n)

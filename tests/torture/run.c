@@ -20,11 +20,11 @@
 #include "tests/torture/relay.h"
 #include "tests/torture/scratch.h"
 
-enum { CLIENT_SLACK_S = 90 };   /* beyond twice the limit a client's process is broken, and ended */
+enum { CLIENT_SLACK_S = 90 }; /* beyond twice the limit a client's process is broken, and ended */
 
 struct child {
-	pid_t pid;              /* 0: never started, or reaped */
-	int pipe;               /* its result comes here; -1: it has come */
+	pid_t pid; /* 0: never started, or reaped */
+	int pipe;  /* its result comes here; -1: it has come */
 };
 
 struct run {
@@ -33,8 +33,8 @@ struct run {
 	size_t n;
 	struct gg_result *results;
 	struct child *children;
-	struct pollfd *polls;           /* one a child, and the signals */
-	struct gg_claim *claims;        /* shared with the children */
+	struct pollfd *polls;	 /* one a child, and the signals */
+	struct gg_claim *claims; /* shared with the children */
 	struct gg_names before;
 	struct gg_scratch scratch;
 	bool has_scratch;
@@ -45,8 +45,13 @@ struct run {
 static void play(const struct run *r, size_t i, int out)
 {
 	struct gg_client c = {
-		.target = r->target, .kind = r->kinds[i], .scratch = r->has_scratch ? &r->scratch : NULL,
-		.before = &r->before, .claims = r->claims, .nclaims = r->n, .me = i,
+		.target = r->target,
+		.kind = r->kinds[i],
+		.scratch = r->has_scratch ? &r->scratch : NULL,
+		.before = &r->before,
+		.claims = r->claims,
+		.nclaims = r->n,
+		.me = i,
 		.res = &r->results[i],
 	};
 	sigset_t none;

@@ -81,8 +81,10 @@ static int put_history(FILE *f, const char *name, int mark, int blobs, size_t by
 {
 	int r = 0;
 
-	fprintf(f, "commit refs/heads/%s\nmark :%d\ncommitter Torture <torture@localhost> 1700000000 +0000\n"
-		   "data <<END\n%s\nEND\n", name, mark, name);
+	fprintf(f,
+		"commit refs/heads/%s\nmark :%d\ncommitter Torture <torture@localhost> 1700000000 +0000\n"
+		"data <<END\n%s\nEND\n",
+		name, mark, name);
 	for (int i = 0; i < blobs && r == 0; i++) {
 		size_t n = i == 0 ? first : bytes;
 
@@ -179,10 +181,16 @@ static int make_env(struct gg_scratch *s)
 {
 	const char *path = getenv("PATH");
 	static const char *const fixed[] = {
-		"GIT_CONFIG_NOSYSTEM=1", "GIT_TERMINAL_PROMPT=0", "LC_ALL=C",
-		"GIT_CONFIG_COUNT=3", "GIT_CONFIG_KEY_0=core.compression", "GIT_CONFIG_VALUE_0=0",
-		"GIT_CONFIG_KEY_1=pack.threads", "GIT_CONFIG_VALUE_1=1",
-		"GIT_CONFIG_KEY_2=gc.auto", "GIT_CONFIG_VALUE_2=0",
+		"GIT_CONFIG_NOSYSTEM=1",
+		"GIT_TERMINAL_PROMPT=0",
+		"LC_ALL=C",
+		"GIT_CONFIG_COUNT=3",
+		"GIT_CONFIG_KEY_0=core.compression",
+		"GIT_CONFIG_VALUE_0=0",
+		"GIT_CONFIG_KEY_1=pack.threads",
+		"GIT_CONFIG_VALUE_1=1",
+		"GIT_CONFIG_KEY_2=gc.auto",
+		"GIT_CONFIG_VALUE_2=0",
 	};
 	size_t n = 0;
 

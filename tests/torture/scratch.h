@@ -13,16 +13,16 @@
 enum { GG_BIG_BYTES = 8 * 1024 * 1024 };
 
 struct gg_packed {
-	char oid[65];           /* the commit */
-	char *data;             /* mapped, read-only */
+	char oid[65]; /* the commit */
+	char *data;   /* mapped, read-only */
 	size_t n;
 };
 
 struct gg_scratch {
-	char dir[PATH_MAX];     /* "" before gg_scratch_make */
+	char dir[PATH_MAX]; /* "" before gg_scratch_make */
 	char repo[PATH_MAX];
-	char git[PATH_MAX];     /* absolute path of git */
-	char *env[16];          /* of every git that we start; owned */
+	char git[PATH_MAX]; /* absolute path of git */
+	char *env[16];	    /* of every git that we start; owned */
 	struct gg_packed small, large;
 };
 

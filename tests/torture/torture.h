@@ -21,28 +21,41 @@ struct gg_scratch;
 /* The server under test. */
 struct gg_target {
 	struct gg_addr addr;
-	char host[128];         /* as in the URL, port included: what the request's host= says */
-	char path[1024];        /* begins with '/' */
-	char repo[PATH_MAX];    /* the bare repository on this machine, resolved; "" when not told */
-	int64_t limit_ms;       /* how long a client waits to be ended, from the start of its silence */
+	char host[128];	     /* as in the URL, port included: what the request's host= says */
+	char path[1024];     /* begins with '/' */
+	char repo[PATH_MAX]; /* the bare repository on this machine, resolved; "" when not told */
+	int64_t limit_ms;    /* how long a client waits to be ended, from the start of its silence */
 };
 
 /* How a client behaves: each step in turn, the rest left out once a step is incomplete. */
 enum gg_request {
-	GG_REQ_NONE, GG_REQ_HALF, GG_REQ_TRICKLE, GG_REQ_JUNK,
-	GG_REQ_PUSH, GG_REQ_FETCH, GG_REQ_FETCH_V2
+	GG_REQ_NONE,
+	GG_REQ_HALF,
+	GG_REQ_TRICKLE,
+	GG_REQ_JUNK,
+	GG_REQ_PUSH,
+	GG_REQ_FETCH,
+	GG_REQ_FETCH_V2
 };
 enum gg_commands { GG_CMD_NONE, GG_CMD_HALF, GG_CMD_JUNK, GG_CMD_ALL, GG_CMD_MANY };
 enum gg_pack { GG_PACK_NONE, GG_PACK_JUNK, GG_PACK_SMALL, GG_PACK_LARGE };
 enum gg_part { GG_PART_ALL, GG_PART_HALF, GG_PART_HEADER };
 enum gg_then {
-	GG_THEN_SILENCE, GG_THEN_HALF_CLOSE, GG_THEN_FIN,
-	GG_THEN_RST, GG_THEN_TRICKLE, GG_THEN_UNREAD
+	GG_THEN_SILENCE,
+	GG_THEN_HALF_CLOSE,
+	GG_THEN_FIN,
+	GG_THEN_RST,
+	GG_THEN_TRICKLE,
+	GG_THEN_UNREAD
 };
 /* For a real `git push`: what the relay or the client does, and after which part of the conversation. */
 enum gg_stall {
-	GG_STALL_NONE, GG_STALL_REQUEST, GG_STALL_COMMANDS,
-	GG_STALL_PACK, GG_STOP_PUSH, GG_STOP_PACK_OBJECTS
+	GG_STALL_NONE,
+	GG_STALL_REQUEST,
+	GG_STALL_COMMANDS,
+	GG_STALL_PACK,
+	GG_STOP_PUSH,
+	GG_STOP_PACK_OBJECTS
 };
 
 struct gg_kind {
@@ -50,13 +63,13 @@ struct gg_kind {
 	enum gg_request request;
 	enum gg_commands commands;
 	enum gg_pack pack;
-	enum gg_part part;              /* how much of the pack is sent */
+	enum gg_part part; /* how much of the pack is sent */
 	enum gg_then then;
-	enum gg_stall stall;            /* not NONE: a real push, and nothing of the above counts */
-	bool plain;                     /* no side-band-64k */
-	const char *junk;               /* the bytes of the step that is JUNK */
+	enum gg_stall stall; /* not NONE: a real push, and nothing of the above counts */
+	bool plain;	     /* no side-band-64k */
+	const char *junk;    /* the bytes of the step that is JUNK */
 	size_t njunk;
-	const char *before, *after;     /* the reference: before, tag, after; NULL: "refs/heads/" and "" */
+	const char *before, *after; /* the reference: before, tag, after; NULL: "refs/heads/" and "" */
 };
 
 extern const struct gg_kind gg_kinds[];
@@ -80,12 +93,12 @@ enum { GG_LEFT_MAX = 16, GG_LEFT_NAME = 200 };
 /* What a client's process hands to its parent, whole, through a pipe. Texts are escaped already. */
 struct gg_result {
 	enum gg_ended ended;
-	uint16_t port;                  /* local port of the connection to the server; 0: never connected */
-	int64_t after_ms, total_ms;     /* end - start of silence; end - connect */
+	uint16_t port;		    /* local port of the connection to the server; 0: never connected */
+	int64_t after_ms, total_ms; /* end - start of silence; end - connect */
 	bool has_exit;
-	int status;                     /* of git push, as from waitpid */
-	int procs;                      /* server processes left, -1 unknown */
-	int nleft;                      /* leftovers, -1 unknown; left[] holds the first GG_LEFT_MAX */
+	int status; /* of git push, as from waitpid */
+	int procs;  /* server processes left, -1 unknown */
+	int nleft;  /* leftovers, -1 unknown; left[] holds the first GG_LEFT_MAX */
 	char left[GG_LEFT_MAX][GG_LEFT_NAME];
 	char ref[200];
 	char said[2048], report[1024], error[256];
@@ -94,19 +107,19 @@ struct gg_result {
 /* Which quarantine directory belongs to which client: one slot a client, in memory that all of them share. */
 struct gg_claim {
 	_Atomic bool set;
-	char name[64];                  /* tmp_objdir-incoming-XXXXXX */
+	char name[64]; /* tmp_objdir-incoming-XXXXXX */
 };
 
 struct gg_client {
 	const struct gg_target *target;
 	const struct gg_kind *kind;
-	const struct gg_scratch *scratch;       /* NULL when no kind of this run needs it */
-	const struct gg_names *before;          /* leftovers that were there before the run */
+	const struct gg_scratch *scratch; /* NULL when no kind of this run needs it */
+	const struct gg_names *before;	  /* leftovers that were there before the run */
 	struct gg_claim *claims;
 	size_t nclaims, me;
-	char tag[96];                           /* torture/KIND-PID-N: in every reference of this client */
-	bool seen;                              /* a server process of this connection was found in /proc */
-	int64_t connect_ms, silent_ms, end_ms;  /* monotonic; 0: not yet */
+	char tag[96];			       /* torture/KIND-PID-N: in every reference of this client */
+	bool seen;			       /* a server process of this connection was found in /proc */
+	int64_t connect_ms, silent_ms, end_ms; /* monotonic; 0: not yet */
 	int64_t connect_wall_ms;
 	struct gg_result *res;
 };

@@ -27,8 +27,12 @@ void gg_wire_init(struct gg_wire *w, struct gg_wire *inner, bool banded, struct 
 		  struct gg_tail *report)
 {
 	*inner = (struct gg_wire){ .mode = GG_WIRE_PLAIN, .fresh = true, .said = said, .report = report };
-	*w = (struct gg_wire){ .mode = GG_WIRE_ADVERT, .next = banded ? GG_WIRE_BANDED : GG_WIRE_PLAIN,
-			       .fresh = true, .said = said, .report = report, .inner = inner };
+	*w = (struct gg_wire){ .mode = GG_WIRE_ADVERT,
+			       .next = banded ? GG_WIRE_BANDED : GG_WIRE_PLAIN,
+			       .fresh = true,
+			       .said = said,
+			       .report = report,
+			       .inner = inner };
 }
 
 int gg_wire_length(const char head[4])
@@ -37,8 +41,10 @@ int gg_wire_length(const char head[4])
 
 	for (int i = 0; i < 4; i++) {
 		char c = head[i];
-		int v = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 :
-			c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+		int v = c >= '0' && c <= '9'   ? c - '0'
+			: c >= 'a' && c <= 'f' ? c - 'a' + 10
+			: c >= 'A' && c <= 'F' ? c - 'A' + 10
+					       : -1;
 
 		if (v < 0)
 			return -1;

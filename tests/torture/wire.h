@@ -19,23 +19,23 @@ struct gg_tail {
 void gg_tail_add(struct gg_tail *t, const char *s, size_t n);
 
 enum gg_wire_mode {
-	GG_WIRE_ADVERT,         /* references or capabilities, until a flush */
-	GG_WIRE_PLAIN,          /* lines: unpack, ok, ng, ERR */
-	GG_WIRE_BANDED          /* side-band-64k: 1 holds plain packets, 2 and 3 text */
+	GG_WIRE_ADVERT, /* references or capabilities, until a flush */
+	GG_WIRE_PLAIN,	/* lines: unpack, ok, ng, ERR */
+	GG_WIRE_BANDED	/* side-band-64k: 1 holds plain packets, 2 and 3 text */
 };
 
 struct gg_wire {
-	enum gg_wire_mode mode, next;   /* next: the mode after the advertisement */
+	enum gg_wire_mode mode, next; /* next: the mode after the advertisement */
 	bool advert_done;
-	bool broken;                    /* not pkt-lines: all that follows is taken as text */
+	bool broken; /* not pkt-lines: all that follows is taken as text */
 	char head[4];
-	size_t nhead, left;             /* bytes of the length read; bytes of the packet to come */
-	bool fresh;                     /* the next byte is a packet's first */
+	size_t nhead, left; /* bytes of the length read; bytes of the packet to come */
+	bool fresh;	    /* the next byte is a packet's first */
 	char band;
-	char line[512];                 /* beginning of a line packet */
+	char line[512]; /* beginning of a line packet */
 	size_t nline;
-	struct gg_tail *said, *report;  /* borrowed: ERR and bands 2, 3; unpack, ok, ng */
-	struct gg_wire *inner;          /* borrowed: reads band 1; NULL in itself */
+	struct gg_tail *said, *report; /* borrowed: ERR and bands 2, 3; unpack, ok, ng */
+	struct gg_wire *inner;	       /* borrowed: reads band 1; NULL in itself */
 };
 
 /* said, report and inner (another struct gg_wire, which is initialised here too) stay with the caller. */

@@ -12,28 +12,34 @@ enum { DAEMON, RECEIVE, UNPACKER, HOOK, CHILD, NPROCS };
 /* which: letters d r u h c. */
 static struct gg_snap make(const char *which, int64_t now, struct gg_proc *v)
 {
-	static const enum gg_role roles[NPROCS] = { GG_ROLE_DAEMON, GG_ROLE_RECEIVE_PACK, GG_ROLE_UNPACKER, GG_ROLE_HOOK,
-						    GG_ROLE_OTHER };
+	static const enum gg_role roles[NPROCS] = { GG_ROLE_DAEMON, GG_ROLE_RECEIVE_PACK, GG_ROLE_UNPACKER,
+						    GG_ROLE_HOOK, GG_ROLE_OTHER };
 	static const int parents[NPROCS] = { -1, DAEMON, RECEIVE, RECEIVE, HOOK };
 	struct gg_snap s = { .now_ms = now, .v = v };
 
 	for (int i = 0; i < NPROCS; i++)
 		if (strchr(which, "druhc"[i]))
-			v[s.n++] = (struct gg_proc){ .pid = 100 + i, .ppid = 100 + parents[i], .role = roles[i], .state = 'S',
-						     .nlwp = 1, .start_tick = 7, .hook = i == HOOK ? GG_HOOK_PRE_RECEIVE : 0 };
+			v[s.n++] = (struct gg_proc){ .pid = 100 + i,
+						     .ppid = 100 + parents[i],
+						     .role = roles[i],
+						     .state = 'S',
+						     .nlwp = 1,
+						     .start_tick = 7,
+						     .hook = i == HOOK ? GG_HOOK_PRE_RECEIVE : 0 };
 	return s;
 }
 
 struct step {
-	int64_t at;             /* ms */
-	const char *which;      /* what is alive */
+	int64_t at;	   /* ms */
+	const char *which; /* what is alive */
 	enum gg_phase phase;
 	enum gg_step want;
 };
 
 static void run(const char *name, enum gg_reason reason, const struct step *steps, size_t n)
 {
-	struct gg_ending e = { .reason = reason, .hook_pid = reason == GG_REASON_HOOK ? 103 : 0,
+	struct gg_ending e = { .reason = reason,
+			       .hook_pid = reason == GG_REASON_HOOK ? 103 : 0,
 			       .hook_tick = reason == GG_REASON_HOOK ? 7 : 0 };
 
 	for (size_t i = 0; i < n; i++) {
@@ -59,19 +65,25 @@ static void run(const char *name, enum gg_reason reason, const struct step *step
 
 Test(escalate, steps)
 {
-	RUN("before the pack", GG_REASON_COMMANDS,
-	    { 0, "dr", GG_PHASE_COMMANDS, GG_STEP_HANGUP }, { 10, "dr", GG_PHASE_COMMANDS, GG_STEP_NONE },
-	    { 499, "dr", GG_PHASE_COMMANDS, GG_STEP_NONE }, { 500, "dr", GG_PHASE_COMMANDS, GG_STEP_HANGUP_GIT },
-	    { 999, "dr", GG_PHASE_COMMANDS, GG_STEP_NONE }, { 1000, "dr", GG_PHASE_COMMANDS, GG_STEP_KILL_GIT },
-	    { 1500, "dr", GG_PHASE_COMMANDS, GG_STEP_STRAY }, { 2000, "dr", GG_PHASE_COMMANDS, GG_STEP_KILL_GIT });
-	RUN("mid-pack, obeys", GG_REASON_IDLE, { 0, "dru", GG_PHASE_PACK, GG_STEP_HALF_CLOSE }, { 20, "", GG_PHASE_CLOSING, GG_STEP_NONE });
+	RUN("before the pack", GG_REASON_COMMANDS, { 0, "dr", GG_PHASE_COMMANDS, GG_STEP_HANGUP },
+	    { 10, "dr", GG_PHASE_COMMANDS, GG_STEP_NONE }, { 499, "dr", GG_PHASE_COMMANDS, GG_STEP_NONE },
+	    { 500, "dr", GG_PHASE_COMMANDS, GG_STEP_HANGUP_GIT },
+	    { 999, "dr", GG_PHASE_COMMANDS, GG_STEP_NONE },
+	    { 1000, "dr", GG_PHASE_COMMANDS, GG_STEP_KILL_GIT },
+	    { 1500, "dr", GG_PHASE_COMMANDS, GG_STEP_STRAY },
+	    { 2000, "dr", GG_PHASE_COMMANDS, GG_STEP_KILL_GIT });
+	RUN("mid-pack, obeys", GG_REASON_IDLE, { 0, "dru", GG_PHASE_PACK, GG_STEP_HALF_CLOSE },
+	    { 20, "", GG_PHASE_CLOSING, GG_STEP_NONE });
 	RUN("mid-pack, does not", GG_REASON_IDLE, { 0, "dru", GG_PHASE_PACK, GG_STEP_HALF_CLOSE },
 	    { 500, "dru", GG_PHASE_WORK, GG_STEP_KILL_LEAF }, { 600, "dr", GG_PHASE_WORK, GG_STEP_NONE },
-	    { 1000, "dr", GG_PHASE_WORK, GG_STEP_HANGUP_GIT }, { 1500, "d", GG_PHASE_WORK, GG_STEP_KILL_GIT });
+	    { 1000, "dr", GG_PHASE_WORK, GG_STEP_HANGUP_GIT },
+	    { 1500, "d", GG_PHASE_WORK, GG_STEP_KILL_GIT });
 	RUN("not reading", GG_REASON_NOT_READING, { 0, "dr", GG_PHASE_SENDING, GG_STEP_SHUTDOWN },
 	    { 500, "dr", GG_PHASE_SENDING, GG_STEP_HANGUP_GIT });
-	RUN("at work", GG_REASON_SESSION, { 0, "dru", GG_PHASE_WORK, GG_STEP_KILL_LEAF }, { 500, "dr", GG_PHASE_WORK, GG_STEP_HANGUP_GIT });
-	RUN("at work, no leaf", GG_REASON_SESSION, { 0, "dr", GG_PHASE_WORK, GG_STEP_HANGUP_GIT }, { 500, "dr", GG_PHASE_WORK, GG_STEP_KILL_GIT });
+	RUN("at work", GG_REASON_SESSION, { 0, "dru", GG_PHASE_WORK, GG_STEP_KILL_LEAF },
+	    { 500, "dr", GG_PHASE_WORK, GG_STEP_HANGUP_GIT });
+	RUN("at work, no leaf", GG_REASON_SESSION, { 0, "dr", GG_PHASE_WORK, GG_STEP_HANGUP_GIT },
+	    { 500, "dr", GG_PHASE_WORK, GG_STEP_KILL_GIT });
 }
 
 Test(escalate, hook)
@@ -121,7 +133,8 @@ Test(escalate, a_subtree_that_forks_faster_is_given_up_once)
 
 Test(escalate, never_git_itself_while_a_hook_runs)
 {
-	/* in a ref transaction a signal to receive-pack leaves locks behind: whatever the reason, however long it takes */
+	/* in a ref transaction a signal to receive-pack leaves locks behind: whatever the reason, however
+	 * long it takes */
 	for (enum gg_reason r = GG_REASON_INIT; r < GG_NREASONS; r++) {
 		struct gg_ending e = { .reason = r, .hook_pid = 103, .hook_tick = 7 };
 		struct gg_proc v[NPROCS];
@@ -135,7 +148,8 @@ Test(escalate, never_git_itself_while_a_hook_runs)
 			gg_classify(&s, &view);
 			step = gg_escalate(&e, &s, &view, &lim, &next);
 			for (size_t k = 0; k < s.n; k++)
-				cr_expect(!gg_step_target(step, &s, k) || v[k].role == GG_ROLE_HOOK || v[k].role == GG_ROLE_OTHER,
+				cr_expect(!gg_step_target(step, &s, k) || v[k].role == GG_ROLE_HOOK ||
+						  v[k].role == GG_ROLE_OTHER,
 					  "%s: %s", gg_reason_name(r), gg_step_name(step));
 		}
 	}
@@ -145,10 +159,10 @@ Test(escalate, targets)
 {
 	static const struct {
 		enum gg_step step;
-		const char *want;       /* of "druhc" */
+		const char *want; /* of "druhc" */
 	} rows[] = {
-		{ GG_STEP_HANGUP, "dr" },     { GG_STEP_KILL_HOOK, "hc" },     { GG_STEP_KILL_LEAF, "uhc" },
-		{ GG_STEP_HANGUP_GIT, "dr" }, { GG_STEP_KILL_GIT, "druhc" },   { GG_STEP_HALF_CLOSE, "" },
+		{ GG_STEP_HANGUP, "dr" },     { GG_STEP_KILL_HOOK, "hc" },   { GG_STEP_KILL_LEAF, "uhc" },
+		{ GG_STEP_HANGUP_GIT, "dr" }, { GG_STEP_KILL_GIT, "druhc" }, { GG_STEP_HALF_CLOSE, "" },
 		{ GG_STEP_SHUTDOWN, "" },     { GG_STEP_NONE, "" },
 	};
 
@@ -157,7 +171,8 @@ Test(escalate, targets)
 		struct gg_snap s = make("druhc", 0, v);
 
 		for (size_t k = 0; k < s.n; k++)
-			cr_expect_eq(gg_step_target(rows[i].step, &s, k), strchr(rows[i].want, "druhc"[k]) != NULL, "%s, %zu",
+			cr_expect_eq(gg_step_target(rows[i].step, &s, k),
+				     strchr(rows[i].want, "druhc"[k]) != NULL, "%s, %zu",
 				     gg_step_name(rows[i].step), k);
 		v[RECEIVE].state = 'Z';
 		cr_expect(!gg_step_target(rows[i].step, &s, RECEIVE), "a zombie needs no signal");

@@ -28,7 +28,7 @@ Test(leftover, kind)
 		{ "HEAD.lock", GG_LEFT_LOCK },
 		{ "packed-refs.lock", GG_LEFT_LOCK },
 		{ "shallow.lock", GG_LEFT_LOCK },
-		{ "config.lock", GG_LEFT_NONE },        /* an operator's git config, never a push's */
+		{ "config.lock", GG_LEFT_NONE }, /* an operator's git config, never a push's */
 		{ "gc.pid.lock", GG_LEFT_NONE },
 		{ "hooks/x.lock", GG_LEFT_NONE },
 		{ ".lock", GG_LEFT_NONE },
@@ -45,17 +45,45 @@ Test(leftover, judge)
 	static const struct {
 		const char *name;
 		struct gg_leftover l;
-		int64_t user[2];        /* start times; 0: none */
+		int64_t user[2]; /* start times; 0: none */
 		struct gg_rule rule;
 		int want;
 	} rows[] = {
-		{ "nobody uses the repository", { GG_LEFT_QUARANTINE, 5, 1000, 0, 0, 0 }, { 0 }, { 5, 0, 0 }, R },
-		{ "the user is younger than it", { GG_LEFT_QUARANTINE, 5, 1000, 0, 0, 0 }, { 2000 }, { 5, 0, 0 }, R },
-		{ "the user is older: it may be its", { GG_LEFT_QUARANTINE, 5, 1000, 0, 0, 0 }, { 900 }, { 5, 0, 0 }, U },
-		{ "one of two is older", { GG_LEFT_QUARANTINE, 5, 1000, 0, 0, 0 }, { 2000, 900 }, { 5, 0, 0 }, U },
-		{ "started within the clock's resolution", { GG_LEFT_QUARANTINE, 5, 1000, 0, 0, 0 }, { 1005 }, { 5, 0, 0 }, U },
-		{ "the clock was set: any user protects it", { GG_LEFT_QUARANTINE, 5, 1000, 0, 0, 0 }, { 2000 }, { 5, 0, 1 }, U },
-		{ "the clock was set, nobody there", { GG_LEFT_QUARANTINE, 5, 1000, 0, 0, 0 }, { 0 }, { 5, 0, 1 }, R },
+		{ "nobody uses the repository",
+		  { GG_LEFT_QUARANTINE, 5, 1000, 0, 0, 0 },
+		  { 0 },
+		  { 5, 0, 0 },
+		  R },
+		{ "the user is younger than it",
+		  { GG_LEFT_QUARANTINE, 5, 1000, 0, 0, 0 },
+		  { 2000 },
+		  { 5, 0, 0 },
+		  R },
+		{ "the user is older: it may be its",
+		  { GG_LEFT_QUARANTINE, 5, 1000, 0, 0, 0 },
+		  { 900 },
+		  { 5, 0, 0 },
+		  U },
+		{ "one of two is older",
+		  { GG_LEFT_QUARANTINE, 5, 1000, 0, 0, 0 },
+		  { 2000, 900 },
+		  { 5, 0, 0 },
+		  U },
+		{ "started within the clock's resolution",
+		  { GG_LEFT_QUARANTINE, 5, 1000, 0, 0, 0 },
+		  { 1005 },
+		  { 5, 0, 0 },
+		  U },
+		{ "the clock was set: any user protects it",
+		  { GG_LEFT_QUARANTINE, 5, 1000, 0, 0, 0 },
+		  { 2000 },
+		  { 5, 0, 1 },
+		  U },
+		{ "the clock was set, nobody there",
+		  { GG_LEFT_QUARANTINE, 5, 1000, 0, 0, 0 },
+		  { 0 },
+		  { 5, 0, 1 },
+		  R },
 		{ "of another user", { GG_LEFT_QUARANTINE, 6, 1000, 0, 0, 0 }, { 0 }, { 5, 0, 0 }, N },
 		{ "older than the session", { GG_LEFT_LOCK, 5, 1000, 0, 0, 0 }, { 0 }, { 5, 3000, 0 }, N },
 		{ "made by the session", { GG_LEFT_LOCK, 5, 3001, 0, 0, 0 }, { 0 }, { 5, 3000, 0 }, R },
@@ -63,15 +91,19 @@ Test(leftover, judge)
 		{ "keep of another host", { GG_LEFT_KEEP, 5, 1000, 7, 0, 0 }, { 0 }, { 5, 0, 0 }, N },
 		{ "keep of a live receive-pack", { GG_LEFT_KEEP, 5, 1000, 7, 1, 1 }, { 0 }, { 5, 0, 0 }, U },
 		{ "keep of a dead one", { GG_LEFT_KEEP, 5, 1000, 7, 1, 0 }, { 0 }, { 5, 0, 0 }, R },
-		{ "keep of a dead one, somebody older there", { GG_LEFT_KEEP, 5, 1000, 7, 1, 0 }, { 900 }, { 5, 0, 0 }, U },
+		{ "keep of a dead one, somebody older there",
+		  { GG_LEFT_KEEP, 5, 1000, 7, 1, 0 },
+		  { 900 },
+		  { 5, 0, 0 },
+		  U },
 	};
 
 	for (size_t i = 0; i < GG_LEN(rows); i++) {
 		size_t n = rows[i].user[1] ? 2 : rows[i].user[0] ? 1 : 0;
 		const char *why = NULL;
 
-		cr_expect_eq((int)gg_leftover_judge(&rows[i].l, rows[i].user, n, &rows[i].rule, &why), rows[i].want, "%s: %s",
-			     rows[i].name, why ? why : "-");
+		cr_expect_eq((int)gg_leftover_judge(&rows[i].l, rows[i].user, n, &rows[i].rule, &why),
+			     rows[i].want, "%s: %s", rows[i].name, why ? why : "-");
 		cr_expect_eq(why != NULL, rows[i].want != R, "%s: a reason", rows[i].name);
 	}
 }
@@ -80,7 +112,7 @@ Test(leftover, keep_text)
 {
 	static const struct {
 		const char *text;
-		pid_t pid;              /* 0: refused */
+		pid_t pid; /* 0: refused */
 		const char *host;
 	} rows[] = {
 		{ "receive-pack 123 on build.example\n", 123, "build.example" },

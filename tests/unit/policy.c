@@ -1,6 +1,7 @@
 /*
- * Tests of reaper/policy.h. A small world plays a session from its start: what the client does when, and what git's processes
- * show meanwhile. The policy is driven as the reaper drives it. Each row says when a verdict must come, or that none may.
+ * Tests of reaper/policy.h. A small world plays a session from its start: what the client does when, and what
+ * git's processes show meanwhile. The policy is driven as the reaper drives it. Each row says when a verdict
+ * must come, or that none may.
  */
 #include <criterion/criterion.h>
 #include <string.h>
@@ -12,8 +13,16 @@
 /* The deadlines of the tests. */
 static struct gg_limits scaled(void)
 {
-	struct gg_limits lim = { .init = 2000, .commands = 3000, .pack_start = 3000, .idle = 2000, .hook = 5000,
-				 .work = GG_NEVER, .session = GG_NEVER, .grace = 500, .rate_min = 1024, .rate_window = 8000 };
+	struct gg_limits lim = { .init = 2000,
+				 .commands = 3000,
+				 .pack_start = 3000,
+				 .idle = 2000,
+				 .hook = 5000,
+				 .work = GG_NEVER,
+				 .session = GG_NEVER,
+				 .grace = 500,
+				 .rate_min = 1024,
+				 .rate_window = 8000 };
 
 	lim.period = gg_policy_period(&lim);
 	return lim;
@@ -21,12 +30,12 @@ static struct gg_limits scaled(void)
 
 /* One stretch of a session's life. */
 struct stretch {
-	int64_t ms;             /* how long */
+	int64_t ms; /* how long */
 	enum gg_phase phase;
-	bool client;            /* whose turn */
-	int every_ms;           /* the client sends (or, in sending, takes) bytes this often; 0: never */
-	int bytes;              /* each time */
-	bool busy;              /* git's processes use CPU */
+	bool client;  /* whose turn */
+	int every_ms; /* the client sends (or, in sending, takes) bytes this often; 0: never */
+	int bytes;    /* each time */
+	bool busy;    /* git's processes use CPU */
 };
 
 struct result {
@@ -36,7 +45,8 @@ struct result {
 };
 
 /* Play for at most total ms; stops at the first verdict. */
-static struct result play(const struct stretch *s, size_t n, const struct gg_limits *lim, int64_t total, bool opaque)
+static struct result play(const struct stretch *s, size_t n, const struct gg_limits *lim, int64_t total,
+			  bool opaque)
 {
 	struct result r = { 0 };
 	struct gg_track t;
@@ -69,15 +79,24 @@ static struct result play(const struct stretch *s, size_t n, const struct gg_lim
 			t.request_bytes = 50;
 		if (now < next)
 			continue;
-		snap.tcp = (struct gg_tcp){ .valid = true, .received = received, .acked = acked, .recv_age_ms = now - last,
+		snap.tcp = (struct gg_tcp){ .valid = true,
+					    .received = received,
+					    .acked = acked,
+					    .recv_age_ms = now - last,
 					    .sent_age_ms = now - last };
 		if (!gg_policy_sample(&t, &snap, lim, &next))
 			continue;
-		view = (struct gg_view){ .phase = s[at].phase, .client_turn = s[at].client, .certain = !opaque, .push = true,
-					 .cpu_ticks = cpu, .alive = 2, .hook_pid = s[at].phase == GG_PHASE_HOOK ? hook : 0 };
+		view = (struct gg_view){ .phase = s[at].phase,
+					 .client_turn = s[at].client,
+					 .certain = !opaque,
+					 .push = true,
+					 .cpu_ticks = cpu,
+					 .alive = 2,
+					 .hook_pid = s[at].phase == GG_PHASE_HOOK ? hook : 0 };
 		v = gg_policy_look(&t, &snap, &view, lim);
 		r.looks++;
-		next = t.look_ms < gg_policy_next_sample(lim, now) ? t.look_ms : gg_policy_next_sample(lim, now);
+		next = t.look_ms < gg_policy_next_sample(lim, now) ? t.look_ms
+								   : gg_policy_next_sample(lim, now);
 		if (next <= now)
 			next = now + 1;
 		if (v.reason) {
@@ -91,16 +110,32 @@ static struct result play(const struct stretch *s, size_t n, const struct gg_lim
 	return r;
 }
 
-#define REQUEST(ms) { ms, GG_PHASE_REQUEST, true, 0, 0, false }
-#define COMMANDS(ms) { ms, GG_PHASE_COMMANDS, true, 0, 0, false }
-#define PACK(ms, every, bytes) { ms, GG_PHASE_PACK, true, every, bytes, false }
-#define WORK(ms, busy) { ms, GG_PHASE_WORK, false, 0, 0, busy }
-#define HOOK(ms) { ms, GG_PHASE_HOOK, false, 0, 0, false }
+#define REQUEST(ms) \
+	{ \
+		ms, GG_PHASE_REQUEST, true, 0, 0, false \
+	}
+#define COMMANDS(ms) \
+	{ \
+		ms, GG_PHASE_COMMANDS, true, 0, 0, false \
+	}
+#define PACK(ms, every, bytes) \
+	{ \
+		ms, GG_PHASE_PACK, true, every, bytes, false \
+	}
+#define WORK(ms, busy) \
+	{ \
+		ms, GG_PHASE_WORK, false, 0, 0, busy \
+	}
+#define HOOK(ms) \
+	{ \
+		ms, GG_PHASE_HOOK, false, 0, 0, false \
+	}
 #define LONG 1000000
 
 Test(policy, verdicts)
 {
-	/* due: when the deadline passes, ms from accept; the verdict may come up to two samples later, never before */
+	/* due: when the deadline passes, ms from accept; the verdict may come up to two samples later, never
+	 * before */
 	static const struct {
 		const char *name;
 		struct stretch s[4];
@@ -109,27 +144,64 @@ Test(policy, verdicts)
 		int64_t due;
 	} rows[] = {
 		{ "says nothing", { REQUEST(LONG) }, 1, GG_REASON_INIT, 2000 },
-		{ "trickled request is not excused", { { LONG, GG_PHASE_REQUEST, true, 200, 1, false } }, 1, GG_REASON_INIT, 2000 },
+		{ "trickled request is not excused",
+		  { { LONG, GG_PHASE_REQUEST, true, 200, 1, false } },
+		  1,
+		  GG_REASON_INIT,
+		  2000 },
 		{ "request in time", { REQUEST(1900), COMMANDS(LONG) }, 2, GG_REASON_COMMANDS, 4900 },
 		{ "no command", { COMMANDS(LONG) }, 1, GG_REASON_COMMANDS, 3000 },
-		{ "no pack", { COMMANDS(450), { 50, GG_PHASE_COMMANDS, true, 50, 200, false }, { LONG, GG_PHASE_PACK_START, true, 0, 0, false } }, 3, GG_REASON_PACK_START, 3450 },
+		{ "no pack",
+		  { COMMANDS(450),
+		    { 50, GG_PHASE_COMMANDS, true, 50, 200, false },
+		    { LONG, GG_PHASE_PACK_START, true, 0, 0, false } },
+		  3,
+		  GG_REASON_PACK_START,
+		  3450 },
 		{ "stops mid-pack", { PACK(1000, 20, 1000), PACK(LONG, 0, 0) }, 2, GG_REASON_IDLE, 2980 },
-		{ "stops mid-pack while git still unpacks", { PACK(1000, 20, 1000), WORK(5000, true), PACK(LONG, 0, 0) }, 3, GG_REASON_IDLE, 8000 },
-		{ "does not read", { { LONG, GG_PHASE_SENDING, true, 0, 0, false } }, 1, GG_REASON_NOT_READING, 2000 },
-		{ "does not read, but sends", { { 100, GG_PHASE_SENDING, true, 0, 0, false }, { LONG, GG_PHASE_PACK, true, 0, 0, false } }, 2, GG_REASON_IDLE, 2100 },
+		{ "stops mid-pack while git still unpacks",
+		  { PACK(1000, 20, 1000), WORK(5000, true), PACK(LONG, 0, 0) },
+		  3,
+		  GG_REASON_IDLE,
+		  8000 },
+		{ "does not read",
+		  { { LONG, GG_PHASE_SENDING, true, 0, 0, false } },
+		  1,
+		  GG_REASON_NOT_READING,
+		  2000 },
+		{ "does not read, but sends",
+		  { { 100, GG_PHASE_SENDING, true, 0, 0, false },
+		    { LONG, GG_PHASE_PACK, true, 0, 0, false } },
+		  2,
+		  GG_REASON_IDLE,
+		  2100 },
 		{ "a hook hangs", { HOOK(LONG) }, 1, GG_REASON_HOOK, 5000 },
-		{ "a busy hook has the same limit", { { LONG, GG_PHASE_HOOK, false, 0, 0, true } }, 1, GG_REASON_HOOK, 5000 },
+		{ "a busy hook has the same limit",
+		  { { LONG, GG_PHASE_HOOK, false, 0, 0, true } },
+		  1,
+		  GG_REASON_HOOK,
+		  5000 },
 		{ "the second hook hangs", { HOOK(4500), HOOK(LONG) }, 2, GG_REASON_HOOK, 9500 },
 		{ "trickles", { PACK(LONG, 300, 1) }, 1, GG_REASON_TRICKLE, 8000 },
-		{ "trickles commands", { { LONG, GG_PHASE_COMMANDS, true, 300, 1, false } }, 1, GG_REASON_TRICKLE, 8000 },
-		{ "trickles in bursts below the rate", { PACK(LONG, 1500, 1000) }, 1, GG_REASON_TRICKLE, 8000 },
+		{ "trickles commands",
+		  { { LONG, GG_PHASE_COMMANDS, true, 300, 1, false } },
+		  1,
+		  GG_REASON_TRICKLE,
+		  8000 },
+		{ "trickles in bursts below the rate",
+		  { PACK(LONG, 1500, 1000) },
+		  1,
+		  GG_REASON_TRICKLE,
+		  8000 },
 	};
 	struct gg_limits lim = scaled();
 
 	for (size_t i = 0; i < GG_LEN(rows); i++) {
 		struct result r = play(rows[i].s, rows[i].n, &lim, 60000, false);
 		/* a trickle is noticed at the end of a slice, and its first slice begins anywhere */
-		int64_t late = rows[i].want == GG_REASON_TRICKLE ? lim.rate_window / GG_SLICES + 2 * lim.period : 2 * lim.period;
+		int64_t late = rows[i].want == GG_REASON_TRICKLE
+				       ? lim.rate_window / GG_SLICES + 2 * lim.period
+				       : 2 * lim.period;
 
 		cr_expect_eq(r.reason, rows[i].want, "%s: %s", rows[i].name, gg_reason_name(r.reason));
 		cr_expect_geq(r.at_ms, rows[i].due, "%s: too early, at %d", rows[i].name, (int)r.at_ms);
@@ -144,15 +216,29 @@ Test(policy, healthy)
 		struct stretch s[4];
 		size_t n;
 	} rows[] = {
-		{ "pre-push hook of 0.9 x commands, then a push", { COMMANDS(2700), PACK(5000, 20, 1000), WORK(LONG, true) }, 3 },
-		{ "counts for 0.9 x packStart", { { 2700, GG_PHASE_PACK_START, true, 0, 0, false }, PACK(5000, 20, 1000), WORK(LONG, true) }, 3 },
+		{ "pre-push hook of 0.9 x commands, then a push",
+		  { COMMANDS(2700), PACK(5000, 20, 1000), WORK(LONG, true) },
+		  3 },
+		{ "counts for 0.9 x packStart",
+		  { { 2700, GG_PHASE_PACK_START, true, 0, 0, false },
+		    PACK(5000, 20, 1000),
+		    WORK(LONG, true) },
+		  3 },
 		{ "stopped and resumed in time, again and again", { PACK(LONG, 1900, 4000) }, 1 },
-		{ "delta resolution for 5 x idle", { PACK(1000, 20, 1000), WORK(10000, true), HOOK(100), WORK(LONG, false) }, 4 },
-		{ "a few commands, then counts for longer than rate.window", { { 100, GG_PHASE_COMMANDS, true, 50, 100, false }, { 2900, GG_PHASE_PACK_START, true, 0, 0, false }, PACK(LONG, 20, 1000) }, 3 },
+		{ "delta resolution for 5 x idle",
+		  { PACK(1000, 20, 1000), WORK(10000, true), HOOK(100), WORK(LONG, false) },
+		  4 },
+		{ "a few commands, then counts for longer than rate.window",
+		  { { 100, GG_PHASE_COMMANDS, true, 50, 100, false },
+		    { 2900, GG_PHASE_PACK_START, true, 0, 0, false },
+		    PACK(LONG, 20, 1000) },
+		  3 },
 		{ "silent work without CPU (deadline.work is never)", { WORK(LONG, false) }, 1 },
 		{ "hook silent for 2 x idle", { HOOK(4900), WORK(LONG, false) }, 2 },
 		{ "slow, above the rate", { PACK(LONG, 500, 600) }, 1 },
-		{ "slow link, below the rate only while git is busy", { { LONG, GG_PHASE_PACK, false, 1000, 10, true } }, 1 },
+		{ "slow link, below the rate only while git is busy",
+		  { { LONG, GG_PHASE_PACK, false, 1000, 10, true } },
+		  1 },
 		{ "the queue is full: git's turn", { { LONG, GG_PHASE_PACK, false, 0, 0, false } }, 1 },
 		{ "reads slowly", { { LONG, GG_PHASE_SENDING, true, 1500, 3000, false } }, 1 },
 		{ "client's turn, but a process uses CPU", { { LONG, GG_PHASE_PACK, true, 0, 0, true } }, 1 },
@@ -162,7 +248,8 @@ Test(policy, healthy)
 	for (size_t i = 0; i < GG_LEN(rows); i++) {
 		struct result r = play(rows[i].s, rows[i].n, &lim, 60000, false);
 
-		cr_expect_eq(r.reason, GG_REASON_NONE, "%s: %s at %d", rows[i].name, gg_reason_name(r.reason), (int)r.at_ms);
+		cr_expect_eq(r.reason, GG_REASON_NONE, "%s: %s at %d", rows[i].name, gg_reason_name(r.reason),
+			     (int)r.at_ms);
 	}
 }
 
@@ -183,17 +270,27 @@ Test(policy, a_policy_that_acts_at_half_the_deadline_is_caught)
 
 Test(policy, every_deadline_can_be_never)
 {
-	static const enum gg_phase phases[] = { GG_PHASE_REQUEST, GG_PHASE_COMMANDS, GG_PHASE_PACK_START, GG_PHASE_PACK,
-						GG_PHASE_WORK,	  GG_PHASE_HOOK,     GG_PHASE_SENDING };
-	struct gg_limits lim = { .init = GG_NEVER, .commands = GG_NEVER, .pack_start = GG_NEVER, .idle = GG_NEVER, .hook = GG_NEVER,
-				 .work = GG_NEVER, .session = GG_NEVER, .grace = 500 };
+	static const enum gg_phase phases[] = { GG_PHASE_REQUEST, GG_PHASE_COMMANDS, GG_PHASE_PACK_START,
+						GG_PHASE_PACK,	  GG_PHASE_WORK,     GG_PHASE_HOOK,
+						GG_PHASE_SENDING };
+	struct gg_limits lim = { .init = GG_NEVER,
+				 .commands = GG_NEVER,
+				 .pack_start = GG_NEVER,
+				 .idle = GG_NEVER,
+				 .hook = GG_NEVER,
+				 .work = GG_NEVER,
+				 .session = GG_NEVER,
+				 .grace = 500 };
 
 	lim.period = gg_policy_period(&lim);
 	cr_expect_eq(lim.period, 1000);
 	for (size_t i = 0; i < GG_LEN(phases); i++) {
-		struct stretch s = { LONG, phases[i], phases[i] != GG_PHASE_WORK && phases[i] != GG_PHASE_HOOK, 0, 0, false };
+		struct stretch s = {
+			LONG, phases[i], phases[i] != GG_PHASE_WORK && phases[i] != GG_PHASE_HOOK, 0, 0, false
+		};
 
-		cr_expect_eq(play(&s, 1, &lim, 600000, false).reason, GG_REASON_NONE, "%s", gg_phase_name(phases[i]));
+		cr_expect_eq(play(&s, 1, &lim, 600000, false).reason, GG_REASON_NONE, "%s",
+			     gg_phase_name(phases[i]));
 	}
 }
 
@@ -242,7 +339,8 @@ Test(policy, reduced_evidence)
 	cr_expect(v.doubted);
 }
 
-/* On a host the client may count for ten minutes, and rate.window is one: silence before the pack must not pass for a trickle. */
+/* On a host the client may count for ten minutes, and rate.window is one: silence before the pack must not
+ * pass for a trickle. */
 Test(policy, counting_is_no_trickle)
 {
 	static const struct stretch counts[] = { { 100, GG_PHASE_COMMANDS, true, 50, 100, false },
@@ -257,7 +355,8 @@ Test(policy, counting_is_no_trickle)
 
 Test(policy, the_longer_limit_after_the_first_commands)
 {
-	static const struct stretch plain[] = { { 100, GG_PHASE_COMMANDS, true, 50, 200, false }, COMMANDS(LONG) };
+	static const struct stretch plain[] = { { 100, GG_PHASE_COMMANDS, true, 50, 200, false },
+						COMMANDS(LONG) };
 	struct gg_limits lim = scaled();
 	struct result r;
 
@@ -280,8 +379,11 @@ Test(policy, period)
 	};
 
 	for (size_t i = 0; i < GG_LEN(rows); i++) {
-		struct gg_limits lim = { .init = rows[i].init, .commands = rows[i].commands, .pack_start = rows[i].pack_start,
-					 .idle = rows[i].idle, .hook = GG_NEVER };
+		struct gg_limits lim = { .init = rows[i].init,
+					 .commands = rows[i].commands,
+					 .pack_start = rows[i].pack_start,
+					 .idle = rows[i].idle,
+					 .hook = GG_NEVER };
 
 		cr_expect_eq(gg_policy_period(&lim), rows[i].want);
 	}

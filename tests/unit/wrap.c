@@ -1,4 +1,5 @@
-/* Tests of daemon-wrap/: the request packet, the status record, argv and environment; and of reaper/tell.h. */
+/* Tests of daemon-wrap/: the request packet, the status record, argv and environment; and of reaper/tell.h.
+ */
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <string.h>
@@ -16,20 +17,22 @@ Test(request, length)
 		const char *bytes;
 		int want;
 	} rows[] = {
-		{ "", 0 },	   { "0", 0 },	       { "003", 0 },	   { "0032", 50 },     { "003Fgit", 63 },
-		{ "0000", -EINVAL }, { "0004", -EINVAL }, { "0003", -EINVAL }, { "fff1", -EINVAL }, { "fff0", 65520 },
-		{ "GET ", -EINVAL }, { "\x16\x03", -EINVAL }, { "SSH-", -EINVAL }, { "00 5", -EINVAL },
+		{ "", 0 },	     { "0", 0 },	  { "003", 0 },	       { "0032", 50 },
+		{ "003Fgit", 63 },   { "0000", -EINVAL }, { "0004", -EINVAL }, { "0003", -EINVAL },
+		{ "fff1", -EINVAL }, { "fff0", 65520 },	  { "GET ", -EINVAL }, { "\x16\x03", -EINVAL },
+		{ "SSH-", -EINVAL }, { "00 5", -EINVAL },
 	};
 
 	for (size_t i = 0; i < GG_LEN(rows); i++)
-		cr_expect_eq(gg_request_length(rows[i].bytes, strlen(rows[i].bytes)), rows[i].want, "'%s'", rows[i].bytes);
+		cr_expect_eq(gg_request_length(rows[i].bytes, strlen(rows[i].bytes)), rows[i].want, "'%s'",
+			     rows[i].bytes);
 }
 
 Test(request, parse)
 {
 	static const struct {
 		const char *body;
-		size_t n;               /* 0: strlen */
+		size_t n; /* 0: strlen */
 		int want;
 		const char *service, *path;
 	} rows[] = {
@@ -104,8 +107,9 @@ Test(argv, rows)
 		{ NULL, NULL, "--informative-errors", true },
 		{ NULL, NULL, "--timeout=0", true },
 		{ NULL, NULL, "--base-path=/srv/git", true },
-		{ NULL, NULL, "--init-timeout=23", true },      /* 15 s + 4 x 2 s */
-		{ "deadline.init", "100ms", "--init-timeout=9", true }, /* rounded up: behind the reaper, never before it */
+		{ NULL, NULL, "--init-timeout=23", true }, /* 15 s + 4 x 2 s */
+		{ "deadline.init", "100ms", "--init-timeout=9",
+		  true }, /* rounded up: behind the reaper, never before it */
 		{ "deadline.init", "never", "--init-timeout=0", true },
 		{ "deadline.grace", "500ms", "--init-timeout=17", true },
 		{ "reaper.mode", "observe", "--init-timeout=0", true },
@@ -139,8 +143,9 @@ Test(argv, rows)
 			gg_reader_feed(&r, "command line", rows[i].key, rows[i].value);
 		cr_assert_eq(r.nerror, 0, "%s", rows[i].key);
 		cr_assert_eq(gg_argv_git(&argv, &r.conf, "/x/git-gate-session", "/y/git-daemon", 1024), 0);
-		cr_expect_eq(has(&argv, rows[i].arg), rows[i].there, "%s=%s: %s", rows[i].key ? rows[i].key : "-",
-			     rows[i].value ? rows[i].value : "-", rows[i].arg);
+		cr_expect_eq(has(&argv, rows[i].arg), rows[i].there, "%s=%s: %s",
+			     rows[i].key ? rows[i].key : "-", rows[i].value ? rows[i].value : "-",
+			     rows[i].arg);
 		cr_expect_str_eq(argv.v[0], "/x/git-gate-session");
 		cr_expect(has(&argv, "/y/git-daemon"));
 		gg_strv_free(&argv);
@@ -193,7 +198,7 @@ Test(tell, packet_is_what_the_phase_understands)
 {
 	static const struct {
 		struct gg_view view;
-		const char *want;       /* NULL: nothing is said */
+		const char *want; /* NULL: nothing is said */
 	} rows[] = {
 		{ { .phase = GG_PHASE_REQUEST }, "0009ERR x" },
 		{ { .phase = GG_PHASE_COMMANDS, .push = true }, "0007\003x\n" },
@@ -241,7 +246,7 @@ Test(setup, git_version)
 {
 	static const struct {
 		const char *text;
-		int major, minor;       /* -1: refused */
+		int major, minor; /* -1: refused */
 	} rows[] = {
 		{ "git version 2.39.5", 2, 39 },
 		{ "git version 2.36.0.windows.1", 2, 36 },
