@@ -18,8 +18,7 @@
 #include "reaper/procfs.h"
 #include "reaper/proctable.h"
 
-#define THREADS_MAX 64 /* of one process that are looked at; git's unpackers use as many as there are CPUs \
-			*/
+#define THREADS_MAX 64 /* of one process that are looked at; unpackers use one a CPU */
 #define ARGV_MAX 1024  /* bytes of a command line that are read: enough for argv[0..3] */
 
 uint64_t gg_scan_reads(void)

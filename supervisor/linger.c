@@ -80,7 +80,7 @@ void gg_linger(struct gg_gate *g, int fd, bool half_closed, bool reaped)
 		close(fd);
 		return;
 	}
-	if (count == LINGER_MAX)
+	if (count == LINGER_MAX && head)
 		drop(g->loop, head);
 	l->budget = budget;
 	ev_io_init(&l->io, on_input, fd, EV_READ);

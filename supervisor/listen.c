@@ -18,9 +18,8 @@
 
 #define BACKLOG \
 	4096 /* the kernel caps it at net.core.somaxconn; git daemon's own 5 stalls bursts for a second */
-#define ACCEPT_BATCH 64 /* connections taken at one wake-up, so that signals and the reaper get their turn \
-			 */
-#define PAUSE_S 1.0	/* when the machine lacks something */
+#define ACCEPT_BATCH 64	   /* connections taken at one wake-up: signals and the reaper get their turn */
+#define PAUSE_S 1.0	   /* when the machine lacks something */
 #define SAY_EVERY_MS 60000 /* gate.limited is said at most this often for the same cause */
 
 struct gg_listen {

@@ -50,7 +50,7 @@ void gg_names_free(struct gg_names *n)
 
 static int add(struct gg_names *names, const char *path)
 {
-	if (names->n == NAMES_MAX) {
+	if (!names->v || names->n == NAMES_MAX) {
 		names->cut = true;
 		return 0;
 	}
