@@ -99,6 +99,8 @@ void gg_conf_free(struct gg_conf *c);
  * What is wrong goes to r->error, git's own words about a syntax error included. 0, -ENOMEM or -errno when
  * git cannot be run (which is in r->error too).
  */
+#define GG_CONTROL_SYSTEM \
+	"/run/git-gate/control" /* gate.control's default for root, and without $XDG_RUNTIME_DIR */
 #define GG_CONF_FILE "/etc/git-gate/config"
 int gg_conf_load(struct gg_reader *r, const char *file, char *const *set, size_t nset);
 

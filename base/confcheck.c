@@ -46,14 +46,13 @@ static void apply_profile(struct gg_reader *r)
 
 static int set_control(struct gg_reader *r, const struct gg_place *place)
 {
+	bool own = !place->root && place->runtime_dir && *place->runtime_dir == '/';
 	char *path;
 
 	if (is_set(r, GG_KEY_control))
 		return 0;
-	if (!place->root && (!place->runtime_dir || *place->runtime_dir != '/'))
-		return wrong(r, GG_KEY_control,
-			     "has no default, because XDG_RUNTIME_DIR is not set; give it a path");
-	if (asprintf(&path, "%s/git-gate/control", place->root ? "/run" : place->runtime_dir) < 0)
+	/* without a runtime directory of the user's (a container, a system user) the system's is the place */
+	if (asprintf(&path, "%s/git-gate/control", own ? place->runtime_dir : "/run") < 0)
 		return -ENOMEM;
 	free(r->conf.control);
 	r->conf.control = path;
@@ -64,7 +63,7 @@ static int make_absolute(struct gg_reader *r, enum gg_key k, const char *cwd)
 {
 	char **at = gg_conf_text(&r->conf, k), *path;
 
-	if (**at == '/' || !**at) /* empty: set_control() found no default, and said so */
+	if (**at == '/')
 		return 0;
 	if (!cwd)
 		return wrong(r, k,

@@ -27,6 +27,16 @@ struct answer {
 	size_t len, room;
 };
 
+/* A user who has a runtime directory of his own may still mean the machine's gate. */
+static const char *default_path(const struct gg_reader *r)
+{
+	const char *path = r->conf.control;
+	bool chosen = r->origin[GG_KEY_control] && strcmp(r->origin[GG_KEY_control], "default") != 0;
+
+	return !chosen && access(path, F_OK) < 0 && access(GG_CONTROL_SYSTEM, F_OK) == 0 ? GG_CONTROL_SYSTEM
+											 : path;
+}
+
 /* ret: the address of the control socket. */
 static int find_socket(const struct gg_args *a, struct sockaddr_un *ret)
 {
@@ -37,7 +47,7 @@ static int find_socket(const struct gg_args *a, struct sockaddr_un *ret)
 	*ret = (struct sockaddr_un){ .sun_family = AF_UNIX };
 	if (!path) {
 		code = gg_config_load(a, &r);
-		path = r.conf.control;
+		path = default_path(&r);
 		if (code)
 			gg_say("the configuration names the control socket; --control PATH needs none");
 	}

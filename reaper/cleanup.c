@@ -51,7 +51,7 @@ static int remove_entry(const char *path, const struct stat *st, int type, struc
  * errno. */
 static int remove_tree(const char *path)
 {
-	int r = nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
+	int r = nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
 
 	return r < 0 ? errno : r;
 }

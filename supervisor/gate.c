@@ -50,15 +50,23 @@ static void set_limits(struct gg_gate *g)
 	g->reaper.arg = g;
 }
 
-static void tell_systemd(struct gg_gate *g, int64_t now)
+/* Returns when to be called again though nothing else happens until then; GG_NEVER: what was told still
+ * holds. */
+static int64_t tell_systemd(struct gg_gate *g, int64_t now)
 {
+	size_t serving = gg_registry_serving(&g->reg);
+
+	if (g->told_serving == serving && g->told_ended == g->reg.ended_at)
+		return GG_NEVER;
 	if (now - g->told_ms < STATUS_EVERY_MS)
-		return;
+		return g->told_ms + STATUS_EVERY_MS;
 	g->told_ms = now;
+	g->told_serving = serving;
+	g->told_ended = g->reg.ended_at;
 	sd_notifyf(0, "STATUS=%s: %zu sessions of %lld; %llu ended, %llu of them by the gate",
-		   g->stage == GG_SERVING ? "serving" : "stopping", gg_registry_serving(&g->reg),
-		   (long long)g->conf->sessions, (unsigned long long)g->reg.ended_at,
-		   (unsigned long long)g->reg.reaped);
+		   g->stage == GG_SERVING ? "serving" : "stopping", serving, (long long)g->conf->sessions,
+		   (unsigned long long)g->reg.ended_at, (unsigned long long)g->reg.reaped);
+	return GG_NEVER;
 }
 
 static void arm_tick(struct gg_gate *g, int64_t delay_ms)
@@ -72,11 +80,11 @@ static void arm_tick(struct gg_gate *g, int64_t delay_ms)
 static void on_tick(EV_P_ ev_timer *w, int revents)
 {
 	struct gg_gate *g = w->data;
-	int64_t now = gg_now_ms(), next = gg_reaper_pass(&g->reaper, now);
+	int64_t now = gg_now_ms(), next = gg_reaper_pass(&g->reaper, now), tell = tell_systemd(g, now);
 
 	(void)loop;
 	(void)revents;
-	tell_systemd(g, now);
+	next = tell < next ? tell : next;
 	if (next != GG_NEVER)
 		arm_tick(g, next - gg_now_ms());
 }
@@ -231,7 +239,8 @@ static void serve(struct gg_gate *g)
 		gg_listen_address(g, i, &where);
 	}
 	gg_listen_resume(g);
-	gg_event(GG_EV_GATE_READY, NULL, "serving %s on %s, mode %s", g->conf->base_path, where.s,
+	gg_event(GG_EV_GATE_READY, NULL, "serving %s on %s%s, mode %s", g->conf->base_path, where.s,
+		 gg_listen_inherited(g) ? " (inherited; listen.git is not used)" : "",
 		 g->reaper.observe ? "observe" : "enforce");
 	sd_notifyf(0, "READY=1\nSTATUS=serving on %s", where.s);
 	ev_run(g->loop, 0);

@@ -30,6 +30,7 @@ struct gg_listen {
 	} * v;
 	size_t n;
 	ev_timer pause;
+	bool inherited; /* from systemd: listen.git is not used */
 	bool paused;
 	bool full; /* at limit.sessions */
 	int64_t said_full_ms, said_pause_ms;
@@ -194,6 +195,7 @@ static int inherit(struct gg_gate *g, struct gg_buf *err)
 
 	if (n <= 0)
 		return n;
+	g->listen->inherited = true;
 	for (int i = 0; i < n; i++) {
 		int fd = SD_LISTEN_FDS_START + i;
 
@@ -260,6 +262,11 @@ bool gg_listen_paused(const struct gg_gate *g)
 size_t gg_listen_count(const struct gg_gate *g)
 {
 	return g->listen ? g->listen->n : 0;
+}
+
+bool gg_listen_inherited(const struct gg_gate *g)
+{
+	return g->listen->inherited;
 }
 
 void gg_listen_address(const struct gg_gate *g, size_t i, struct gg_buf *b)

@@ -20,6 +20,8 @@ void gg_listen_close(struct gg_gate *g);
 void gg_listen_pause(struct gg_gate *g, const char *what, int err);
 
 bool gg_listen_paused(const struct gg_gate *g);
+/* The sockets came from LISTEN_FDS. */
+bool gg_listen_inherited(const struct gg_gate *g);
 size_t gg_listen_count(const struct gg_gate *g);
 /* The i-th address as text, appended to b. */
 void gg_listen_address(const struct gg_gate *g, size_t i, struct gg_buf *b);

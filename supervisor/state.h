@@ -43,7 +43,9 @@ struct gg_gate {
 	ev_timer tick;	/* the reaper's next pass */
 	ev_timer drain; /* the end of deadline.drain, then of our patience */
 	ev_signal sig[8];
-	int64_t told_ms; /* when STATUS= was last sent */
+	int64_t told_ms; /* when STATUS= was last sent, and what it said */
+	size_t told_serving;
+	uint64_t told_ended;
 	int exit_code;
 };
 
