@@ -362,9 +362,9 @@ def leftovers(repo):
     return found
 
 
-def fsck(repo):
+def fsck(repo, *more):
     """'' when git finds nothing wrong."""
-    r = git("fsck", "--strict", "--no-dangling", "--no-progress", cwd=repo, check=False)
+    r = git("fsck", "--strict", "--no-dangling", "--no-progress", *more, cwd=repo, check=False)
     return "" if r.returncode == 0 else r.stdout + r.stderr
 
 
