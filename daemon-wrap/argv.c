@@ -62,6 +62,7 @@ int gg_argv_git(struct gg_strv *ret, const struct gg_conf *c, const char *sessio
 	r = r ? r : gg_strv_add(ret, "--status-fd=3");
 	r = r ? r : gg_strv_add(ret, "--base-path=%s", c->base_path);
 	r = r ? r : gg_strv_add(ret, "--hook-path=%s", c->hook_path);
+	r = r ? r : gg_strv_add(ret, "--init-timeout=%lld", (long long)gg_argv_init_timeout(c));
 	r = r ? r : gg_strv_add(ret, "--nofile=%llu", (unsigned long long)nofile);
 	for (size_t i = 0; r == 0 && i < c->safe_directory.n; i++)
 		r = gg_strv_add(ret, "--safe-directory=%s", c->safe_directory.v[i]);

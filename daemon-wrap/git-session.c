@@ -21,6 +21,8 @@
 #include "daemon-wrap/request.h"
 #include "daemon-wrap/status.h"
 
+static char packet[GG_REQUEST_MAX]; /* the request, as peeked at */
+
 struct options {
 	int status_fd;
 	const char *base_path, *hook_path;
@@ -43,6 +45,7 @@ static int parse_options(int argc, char **argv, struct options *o)
 		{ "hook-path", required_argument, NULL, 'h' },
 		{ "nofile", required_argument, NULL, 'n' },
 		{ "safe-directory", required_argument, NULL, 'd' },
+		{ "init-timeout", required_argument, NULL, 't' },
 		{ 0 },
 	};
 	struct rlimit lim;
@@ -62,6 +65,9 @@ static int parse_options(int argc, char **argv, struct options *o)
 				lim.rlim_cur = (rlim_t)n < lim.rlim_max ? (rlim_t)n : lim.rlim_max;
 				setrlimit(RLIMIT_NOFILE, &lim);
 			}
+		} else if (c == 't' && gg_int_parse(optarg, 0, UINT_MAX, &n) == 0) {
+			/* a backstop for when the gate is gone; exec keeps it, and git-daemon sets its own */
+			alarm((unsigned)n);
 		} else if (c == 'd' && o->nsafe < sizeof(o->safe) / sizeof(o->safe[0])) {
 			o->safe[o->nsafe++] = optarg;
 		} else {
@@ -106,18 +112,18 @@ static ssize_t peek(char *buf, size_t n)
 
 /* The request packet, whole; *ret_n is 0 when what comes is no request, which git-daemon then answers in its
  * way. */
-static int read_request(char *buf, size_t *ret_n)
+static int read_request(size_t *ret_n)
 {
-	ssize_t got = peek(buf, 4);
+	ssize_t got = peek(packet, 4);
 	int len;
 
 	*ret_n = 0;
 	if (got < 0)
 		return (int)got;
-	len = gg_request_length(buf, (size_t)got);
-	if (len <= 0 || len > GG_REQUEST_MAX)
+	len = gg_request_length(packet, (size_t)got);
+	if (len <= 0)
 		return 0;
-	got = peek(buf, (size_t)len);
+	got = peek(packet, (size_t)len);
 	if (got < 0)
 		return (int)got;
 	if (got == len)
@@ -152,12 +158,11 @@ static void check_hook(const struct options *o, struct gg_buf *err)
 
 static int refuse(size_t n, const char *why)
 {
-	char mem[700], sink[GG_REQUEST_MAX];
+	char mem[700];
 	struct gg_buf b = GG_BUF(mem);
 
-	/* take the request out of the queue: a close with unread bytes would reset the connection and the
-	 * text with it */
-	if (recv(0, sink, n < sizeof(sink) ? n : sizeof(sink), MSG_DONTWAIT) < 0)
+	/* out of the queue: a close with unread bytes would reset the connection and the text with it */
+	if (recv(0, packet, n, MSG_DONTWAIT) < 0)
 		return 1;
 	gg_buf_add(&b, "%04xERR git-gate: %s", (unsigned)(strlen(why) + 18), why);
 	(void)!send(1, b.s, b.len, MSG_NOSIGNAL);
@@ -186,7 +191,6 @@ static void examine(const struct options *o, const struct gg_request *req, int k
 
 int main(int argc, char **argv)
 {
-	char packet[GG_REQUEST_MAX];
 	struct gg_status st = { 0 };
 	static struct gg_request req;
 	struct options o;
@@ -195,14 +199,17 @@ int main(int argc, char **argv)
 
 	if (parse_options(argc, argv, &o) < 0)
 		return usage();
-	if (read_request(packet, &n) < 0)
+	if (read_request(&n) < 0)
 		return 1; /* the connection is gone */
 	setsockopt(0, SOL_SOCKET, SO_RCVLOWAT, &one, sizeof(one));
 	if (n) {
 		int r = gg_request_parse(packet, n, &req);
 
 		st.request_bytes = (uint32_t)n;
-		if (r != -EINVAL)
+		if (r == -EINVAL)
+			snprintf(st.refused, sizeof(st.refused),
+				 "malformed request, or a path of more than %d bytes", GG_PATH_MAX - 1);
+		else
 			examine(&o, &req, r, &st);
 	}
 	report(&o, &st);

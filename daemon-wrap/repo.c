@@ -11,6 +11,13 @@
 
 #include "base/gitdir.h"
 
+static bool is_file(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && S_ISREG(st.st_mode);
+}
+
 /* git's own rule: the git directory, and the work tree above it, must belong to whoever runs git. */
 static bool owned(const char *dir, uid_t *ret_owner)
 {
@@ -37,7 +44,7 @@ int gg_repo_find(const char *base, const char *path, char *const *safe, size_t n
 	char root[PATH_MAX], name[PATH_MAX];
 	size_t n, len = strlen(path);
 	uid_t owner = 0;
-	bool found = false;
+	bool found = false, gitfile = false;
 
 	ret->dir[0] = 0;
 	ret->below = ret->dir;
@@ -45,10 +52,19 @@ int gg_repo_find(const char *base, const char *path, char *const *safe, size_t n
 		return 0;
 	while (len > 1 && path[len - 1] == '/')
 		len--;
-	for (size_t i = 0; !found && i < sizeof(suffixes) / sizeof(suffixes[0]); i++)
-		found = snprintf(name, sizeof(name), "%s%s%.*s%s", root, path[0] == '/' ? "" : "/", (int)len,
-				 path, suffixes[i]) < (int)sizeof(name) &&
-			gg_gitdir_is(name);
+	for (size_t i = 0; !found && i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
+		int k = snprintf(name, sizeof(name), "%s%s%.*s%s", root, path[0] == '/' ? "" : "/", (int)len,
+				 path, suffixes[i]);
+
+		if (k >= (int)sizeof(name))
+			continue;
+		gitfile = is_file(name); /* git follows what it says, wherever that is */
+		found = gitfile || gg_gitdir_is(name);
+	}
+	if (found && gitfile) {
+		gg_buf_add(ret_err, "repository is a file that names another directory, which is not served");
+		return -EPERM;
+	}
 	if (!found || !realpath(name, ret->dir)) {
 		ret->dir[0] = 0;
 		return 0;

@@ -7,8 +7,8 @@
 
 #include <stddef.h>
 
-#define GG_REQUEST_MAX \
-	4096 /* bytes of a request packet that are looked at: git itself caps a path at PATH_MAX */
+#define GG_REQUEST_MAX 65520 /* the longest packet that git's protocol has, header included */
+#define GG_PATH_MAX 4096
 
 /*
  * The length that a pkt-line header announces, header included.
@@ -20,7 +20,7 @@ int gg_request_length(const char *bytes, size_t n);
 
 struct gg_request {
 	char service[32]; /* "receive-pack", without "git-" */
-	char path[GG_REQUEST_MAX];
+	char path[GG_PATH_MAX];
 };
 
 /* packet: all of it, header included. 0; -EINVAL: not a request; -ENOENT: a service that does not exist

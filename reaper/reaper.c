@@ -13,6 +13,7 @@
 #define SCAN_FAILED_EVERY_MS 60000 /* one scan.failed a minute says as much as a thousand */
 #define KNOWN_MAX 1024		   /* processes of a session that are remembered */
 #define PEEKS_MAX 20 /* looks for the process that serves the request, before it is left to the policy */
+#define LATE_MS 1000 /* a pass that comes later than this after it was due */
 #define AFTER_MS 20  /* between looks while the rest of an ended session goes away */
 
 void gg_session_fields(const struct gg_session *s, int64_t now_ms, struct gg_fields *ret)
@@ -267,6 +268,8 @@ static void judge(struct gg_reaper *r, struct gg_session *s, struct gg_snap *sna
 	peek_in_time(s);
 	if (v.doubted)
 		kept(s, snap->now_ms);
+	else if (v.reason && snap->now_ms < r->doubt_ms)
+		s->due_ms = r->doubt_ms;
 	else if (v.reason && r->observe)
 		observed(r, s, &v, snap->now_ms);
 	else if (v.reason)
@@ -347,6 +350,12 @@ int64_t gg_reaper_pass(struct gg_reaper *r, int64_t now_ms)
 {
 	int64_t next = GG_NEVER;
 
+	/*
+	 * Stopped, starved, or a virtual machine that was paused: what clients sent meanwhile may not have
+	 * arrived yet. They get a moment before anybody is judged.
+	 */
+	if (r->next_ms && now_ms - r->next_ms > LATE_MS)
+		r->doubt_ms = now_ms + 2 * r->lim.period;
 	r->orphans.fresh = false;
 	/* backwards: finish() takes the session out by moving the last one, already seen, into its place */
 	for (size_t i = r->reg->n; i-- > 0;) {
@@ -366,6 +375,7 @@ int64_t gg_reaper_pass(struct gg_reaper *r, int64_t now_ms)
 		if (r->reg->n == before && s->due_ms < next)
 			next = s->due_ms;
 	}
+	r->next_ms = next == GG_NEVER ? 0 : next;
 	return next;
 }
 

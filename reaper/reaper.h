@@ -16,6 +16,8 @@ struct gg_reaper {
 	bool observe; /* log verdicts, touch nothing */
 	struct gg_orphans orphans;
 	int64_t scan_failed_ms; /* when scan.failed was last logged; -1 never */
+	int64_t next_ms;	/* when the last pass asked for the next one */
+	int64_t doubt_ms;	/* no verdict before: the gate itself was held up */
 	bool reduced;		/* some process could not be looked into */
 	/* Nothing of the session is left and its root is gone: release it. Called from within gg_reaper_pass.
 	 */

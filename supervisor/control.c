@@ -20,6 +20,7 @@
 
 #define CLIENTS_MAX 16
 #define REQUEST_MAX 4096
+#define PAUSE_S 1.0
 #define CLIENT_S 5.0 /* from accept to the last byte of the answer */
 
 struct client {
@@ -34,6 +35,7 @@ struct client {
 
 struct gg_control {
 	ev_io io;
+	ev_timer pause;
 	int lock;
 	struct client *client[CLIENTS_MAX];
 	int64_t denied_ms; /* when control.denied was last logged */
@@ -261,6 +263,24 @@ static void deny(struct gg_control *ctl, int fd)
 	gg_event(GG_EV_CONTROL_DENIED, NULL, "uid %u, pid %d", (unsigned)cred.uid, (int)cred.pid);
 }
 
+static void on_pause_over(EV_P_ ev_timer *w, int revents)
+{
+	struct gg_control *ctl = w->data;
+
+	(void)revents;
+	ev_io_start(EV_A_ & ctl->io);
+}
+
+/* Out of descriptors or memory: the client stays in the queue, and to ask for it again at once would spin. */
+static void pause_accepting(EV_P_ struct gg_control *ctl, int err)
+{
+	if (err == EAGAIN || err == EINTR || err == ECONNABORTED)
+		return;
+	ev_io_stop(EV_A_ & ctl->io);
+	ev_timer_set(&ctl->pause, PAUSE_S, 0.);
+	ev_timer_start(EV_A_ & ctl->pause);
+}
+
 static void on_connect(EV_P_ ev_io *w, int revents)
 {
 	struct gg_gate *g = w->data;
@@ -276,7 +296,7 @@ static void on_connect(EV_P_ ev_io *w, int revents)
 		return ev_io_stop(EV_A_ w); /* further ones wait in the queue; drop() starts it again */
 	fd = accept4(w->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	if (fd < 0)
-		return;
+		return pause_accepting(EV_A_ ctl, errno);
 	if (!may_ask(fd, g->conf->control))
 		return deny(ctl, fd);
 	c = calloc(1, sizeof(*c));
@@ -379,6 +399,8 @@ int gg_control_open(struct gg_gate *g, struct gg_buf *err)
 	g->control = ctl;
 	ctl->lock = -1;
 	ctl->io.fd = -1;
+	ev_timer_init(&ctl->pause, on_pause_over, PAUSE_S, 0.);
+	ctl->pause.data = ctl;
 	r = make_parent(g->conf->control, err);
 	r = r ? r : take_lock(g, &ctl->lock, err);
 	r = r ? r : make_socket(g->conf->control, &fd, err);
@@ -399,6 +421,7 @@ void gg_control_close(struct gg_gate *g)
 	for (size_t i = 0; i < CLIENTS_MAX; i++)
 		if (ctl->client[i])
 			drop(ctl->client[i]);
+	ev_timer_stop(g->loop, &ctl->pause);
 	if (ctl->io.fd >= 0) {
 		ev_io_stop(g->loop, &ctl->io);
 		close(ctl->io.fd);

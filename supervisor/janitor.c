@@ -18,6 +18,7 @@
 
 #define RETRY_MS 60000	     /* while something is in use; doubled each time … */
 #define RETRY_MAX_MS 3600000 /* … up to an hour */
+#define SHARE 5 /* clients whose pushes fail cannot have it run for more than a fifth of the time */
 #define CLOCK_STEP_MS \
 	500 /* the wall clock moved against the monotonic one by more: birth times mean nothing */
 
@@ -38,6 +39,7 @@ struct gg_janitor {
 	ev_io out;
 	ev_timer timer;
 	struct gg_loglines lines;
+	int64_t begun_ms, not_before_ms;
 };
 
 static void job_free(struct job *j)
@@ -115,6 +117,7 @@ static void on_done(EV_P_ ev_child *w, int revents)
 	close_out(j);
 	gg_close_fd(&j->pidfd);
 	j->current = NULL;
+	j->not_before_ms = gg_now_ms() + (gg_now_ms() - j->begun_ms) * (SHARE - 1);
 	if (WIFEXITED(w->rstatus) && WEXITSTATUS(w->rstatus) == 0)
 		job_free(job);
 	else
@@ -155,6 +158,7 @@ static int run(struct gg_janitor *j, struct job *job)
 	if (r < 0)
 		return r;
 	j->current = job;
+	j->begun_ms = gg_now_ms();
 	gg_loglines_init(&j->lines, on_line, j);
 	ev_io_init(&j->out, on_output, gg_take_fd(&r_fd), EV_READ);
 	ev_child_init(&j->child, on_done, pid, 0);
@@ -168,7 +172,7 @@ static int run(struct gg_janitor *j, struct job *job)
 static void schedule(struct gg_janitor *j)
 {
 	struct job **best = NULL;
-	int64_t now = gg_now_ms();
+	int64_t now = gg_now_ms(), due;
 
 	if (j->current)
 		return;
@@ -178,7 +182,8 @@ static void schedule(struct gg_janitor *j)
 	ev_timer_stop(j->gate->loop, &j->timer);
 	if (!best)
 		return;
-	if ((*best)->due_ms <= now) {
+	due = (*best)->due_ms > j->not_before_ms ? (*best)->due_ms : j->not_before_ms;
+	if (due <= now) {
 		struct job *job = *best;
 		int r;
 
@@ -191,7 +196,7 @@ static void schedule(struct gg_janitor *j)
 		again_later(j, job);
 		return schedule(j);
 	}
-	ev_timer_set(&j->timer, (double)((*best)->due_ms - now) / 1000., 0.);
+	ev_timer_set(&j->timer, (double)(due - now) / 1000., 0.);
 	ev_timer_start(j->gate->loop, &j->timer);
 }
 

@@ -92,7 +92,7 @@ static void on_status(EV_P_ ev_io *w, int revents)
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
 	close_watcher(io->gate, w);
-	if (n <= 0 || gg_status_unpack(buf, (size_t)n, &st) < 0 || !st.service[0])
+	if (n <= 0 || gg_status_unpack(buf, (size_t)n, &st) < 0 || (!st.service[0] && !st.refused[0]))
 		return;
 	snprintf(s->service, sizeof(s->service), "%s", st.service);
 	snprintf(s->repo, sizeof(s->repo), "%.*s", (int)sizeof(s->repo) - 1, st.repo);

@@ -435,7 +435,7 @@ class Raw:
             if not p:
                 return refs
             oid, name = p.split(b"\0")[0].split()[:2]
-            refs[name.decode()] = oid.decode()
+            refs[name.decode(errors="replace")] = oid.decode()
 
     def commands(self, oid, ref, capabilities="report-status side-band-64k", old="0" * 40):
         """The command list of a push of one ref, with the flush."""
