@@ -1,0 +1,42 @@
+#!/usr/bin/python3
+"""What is set on sockets and limits: keep-alive as configured, a long backlog, descriptors for limit.sessions, IPv4 and IPv6."""
+import re
+
+from gate import *
+
+if not shutil.which("ss"):
+    skip_all("ss (iproute2) is not installed")
+tap = Tap()
+g = Gate({"tcp.keepIdle": "77s", "tcp.keepInterval": "5s", "tcp.keepCount": "3", "limit.sessions": "2000", **{k: "10m" for k in SCALED if "grace" not in k}})
+g.repo()
+
+
+def ss(*args):
+    return subprocess.run(["ss", "-H", "-n", *args], capture_output=True, text=True, env=ENV, timeout=PATIENCE).stdout
+
+
+c = Raw(g)
+c.advertisement()
+timer = re.search(r"timer:\(keepalive,(\d+)(min|sec)(?:\d+)?", ss("-t", "-o", "state", "established", "sport = :%d" % g.port))
+tap.ok(timer, "an accepted socket has a keep-alive timer", ss("-t", "-o", "sport = :%d" % g.port))
+seconds = int(timer[1]) * (60 if timer[2] == "min" else 1) if timer else 0
+tap.ok(60 <= seconds <= 77, "of tcp.keepIdle, not of the kernel's two hours (%d s)" % seconds)
+backlog = int(ss("-t", "-l", "sport = :%d" % g.port).split()[2])
+most = int(read("/proc/sys/net/core/somaxconn"))
+tap.eq(backlog, min(4096, most), "the backlog is long")
+limits = dict(re.findall(r"(?m)^(Max open files)\s+(\d+)", read("/proc/%d/limits" % g.pid)))
+hard = int(re.search(r"(?m)^Max open files\s+\d+\s+(\d+)", read("/proc/self/limits"))[1])
+tap.ok(int(limits["Max open files"]) >= min(hard, 2000 * 5), "the gate may open enough descriptors (%s)" % limits["Max open files"])
+soft = re.search(r"(?m)^Max open files\s+(\d+)", read("/proc/self/limits"))[1]
+child = wait_for(lambda: [p for p in g.processes() if "receive-pack" in cmdline(p)], "receive-pack")[0]
+tap.eq(re.search(r"(?m)^Max open files\s+(\d+)", read("/proc/%d/limits" % child))[1], soft, "git gets the limit that the gate was started with")
+st = proc_stat(child)
+tap.ok(st[2] != proc_stat(g.pid)[2], "a session is its own session (setsid)")
+fds = sorted(os.listdir("/proc/%d/fd" % child))
+tap.eq(fds, ["0", "1", "2"], "receive-pack has fds 0 to 2 and no other")
+# SIGKILL of the client's host would leave no FIN; a reset, though, is seen at once
+c.s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+c.close()
+wait_for(lambda: not g.sessions(), "the session to end with its client")
+tap.eq(g.reaped(), [], "by itself")
+finish(tap, g)
