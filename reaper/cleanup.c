@@ -83,7 +83,10 @@ static int64_t born_ms(const struct statx *stx)
 
 static void judge(struct run *run, const char *path, enum gg_leftover_kind kind)
 {
-	struct gg_rule rule = { .uid = geteuid(), .since_ms = run->c->since_ms, .strict = run->c->strict };
+	struct gg_rule rule = { .uid = geteuid(),
+				.since_ms = run->c->since_ms,
+				.until_ms = gg_users_looked(run->users),
+				.strict = run->c->strict };
 	struct gg_leftover l = { .kind = kind };
 	const char *why = NULL;
 	enum gg_leftover_fate fate;

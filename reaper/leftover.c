@@ -73,6 +73,9 @@ enum gg_leftover_fate gg_leftover_judge(const struct gg_leftover *l, const int64
 		return no(GG_LEFTOVER_NOT_OURS, "it belongs to another user", ret_why);
 	if (l->born_ms < rule->since_ms - SLACK_MS)
 		return no(GG_LEFTOVER_NOT_OURS, "it is older than the session", ret_why);
+	if (rule->until_ms && l->born_ms > rule->until_ms - SLACK_MS)
+		return no(GG_LEFTOVER_IN_USE, "it is younger than the look at who uses the repository",
+			  ret_why);
 	if (l->kind == GG_LEFT_KEEP) {
 		if (!l->keep_pid)
 			return no(GG_LEFTOVER_NOT_OURS, "it was not made by a push", ret_why);

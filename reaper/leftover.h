@@ -36,6 +36,8 @@ struct gg_leftover {
 struct gg_rule {
 	uid_t uid;	  /* ours: files of others are not touched */
 	int64_t since_ms; /* only what was born at or after this; 0: anything */
+	int64_t until_ms; /* when the users were looked for; what was born since may be of one that was
+			     missed. 0: any */
 	bool strict;	  /* the clock was set meanwhile: any user at all protects everything */
 };
 

@@ -18,6 +18,7 @@
 struct gg_users {
 	struct gg_proctable_row *v;
 	size_t n;
+	int64_t looked_ms;
 	int64_t boot_real_ms; /* when the machine started, by the wall clock of now */
 };
 
@@ -28,6 +29,7 @@ int gg_users_read(struct gg_users **ret)
 
 	if (!u)
 		return -ENOMEM;
+	u->looked_ms = gg_clock_ms(CLOCK_REALTIME);
 	r = gg_proctable_read(&u->v, &u->n);
 	if (r < 0) {
 		free(u);
@@ -49,6 +51,11 @@ void gg_users_free(struct gg_users *u)
 static int64_t start_of(const struct gg_users *u, const struct gg_proctable_row *p)
 {
 	return u->boot_real_ms + (int64_t)p->start_tick * 1000 / sysconf(_SC_CLK_TCK);
+}
+
+int64_t gg_users_looked(const struct gg_users *u)
+{
+	return u->looked_ms;
 }
 
 int64_t gg_users_start(const struct gg_users *u, pid_t pid)

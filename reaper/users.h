@@ -18,6 +18,8 @@ void gg_users_free(struct gg_users *u);
 /* Start times of those that use git directory dir (absolute, resolved). *ret is owned by the caller. 0 or
  * -errno. */
 int gg_users_of(const struct gg_users *u, const char *dir, int64_t **ret, size_t *ret_n);
+/* When they were read, ms since the epoch: a process that began later may be missing. */
+int64_t gg_users_looked(const struct gg_users *u);
 /* When the process with this pid started; -1: there is none. */
 int64_t gg_users_start(const struct gg_users *u, pid_t pid);
 

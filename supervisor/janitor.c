@@ -17,7 +17,7 @@
 #include "supervisor/loglines.h"
 
 #define RETRY_MS 60000	     /* while something is in use; doubled each time … */
-#define RETRY_MAX_MS 3600000 /* … up to an hour */
+#define RETRY_MAX_MS 3600000 /* ... up to an hour */
 #define SHARE 5 /* clients whose pushes fail cannot have it run for more than a fifth of the time */
 #define CLOCK_STEP_MS \
 	500 /* the wall clock moved against the monotonic one by more: birth times mean nothing */
