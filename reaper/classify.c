@@ -93,6 +93,8 @@ static enum gg_role git_role(const char *cmd, enum gg_role parent)
 	if ((of_session || parent == GG_ROLE_RECEIVE_PACK) &&
 	    (!strcmp(cmd, "index-pack") || !strcmp(cmd, "unpack-objects")))
 		return GG_ROLE_UNPACKER;
+	if (parent == GG_ROLE_UPLOAD_PACK && !strcmp(cmd, "upload-archive--writer"))
+		return GG_ROLE_UNPACKER; /* it reads the client's arguments */
 	/* git daemon runs nothing else: a hook left it behind, and the root, a subreaper, inherited it */
 	return of_session ? GG_ROLE_OTHER : GG_ROLE_GIT;
 }
@@ -269,8 +271,9 @@ void gg_classify(const struct gg_snap *snap, struct gg_view *ret)
 		v.fetch = true;
 		if (held_by_client(snap, f.fetch))
 			set(&v, GG_PHASE_SENDING, true, f.fetch);
-		else if (!f.git && waits_for_client(snap, f.fetch))
-			set(&v, GG_PHASE_COMMANDS, true, f.fetch);
+		else if (f.unpacker ? waits_for_client(snap, f.unpacker)
+				    : !f.git && waits_for_client(snap, f.fetch))
+			set(&v, GG_PHASE_COMMANDS, true, f.unpacker ? f.unpacker : f.fetch);
 		else
 			set(&v, GG_PHASE_WORK, false, f.fetch);
 	} else if (f.root && (f.stray || snap->served) && !f.root->reads_client &&

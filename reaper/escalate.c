@@ -29,7 +29,7 @@ bool gg_step_target(enum gg_step s, const struct gg_snap *snap, size_t i)
 		return false;
 	switch (s) {
 	case GG_STEP_HANGUP:
-		return trunk || p->role == GG_ROLE_GIT;
+		return trunk || p->role == GG_ROLE_GIT || p->role == GG_ROLE_UNPACKER;
 	case GG_STEP_KILL_HOOK:
 		return gg_in_hook(snap, i);
 	case GG_STEP_KILL_LEAF:

@@ -160,7 +160,7 @@ static int64_t client_limit(const struct gg_track *t, const struct gg_snap *snap
 		 * Some commands have come. A client without side-band that has sent all of them looks the
 		 * same and may be counting objects: the longer of the two limits holds.
 		 */
-		if (t->request_bytes && snap->tcp.received > t->request_bytes &&
+		if (view->push && t->request_bytes && snap->tcp.received > t->request_bytes &&
 		    lim->pack_start > lim->commands) {
 			*ret = GG_REASON_PACK_START;
 			return lim->pack_start;
@@ -275,7 +275,7 @@ struct gg_verdict gg_policy_look(struct gg_track *t, const struct gg_snap *snap,
 	if (view->phase == GG_PHASE_REQUEST)
 		return judge_request(t, snap, view, lim);
 	t->looks++;
-	if (view->fetch || view->phase == GG_PHASE_CLOSING) {
+	if (view->phase == GG_PHASE_CLOSING) {
 		t->look_ms = now + max64(lim->period, lim->idle / 8);
 		return (struct gg_verdict){ 0 };
 	}

@@ -18,7 +18,7 @@ enum gg_role {
 	GG_ROLE_DAEMON,	 /* git-daemon --inetd */
 	GG_ROLE_RECEIVE_PACK,
 	GG_ROLE_UPLOAD_PACK, /* upload-pack, upload-archive */
-	GG_ROLE_UNPACKER,    /* index-pack, unpack-objects: reads the client's pack */
+	GG_ROLE_UNPACKER,    /* index-pack, unpack-objects, upload-archive--writer: reads from the client */
 	GG_ROLE_GIT,	     /* another git command: rev-list, pack-objects, gc in the foreground, … */
 	GG_ROLE_HOOK,	     /* the process that git started as a hook */
 };

@@ -240,6 +240,7 @@ class Gate:
         self.base = base or os.path.join(self.dir, "git")
         self.control = control or os.path.join(self.dir, "run", "control")
         self.log = os.path.join(self.dir, "log")
+        os.makedirs(self.dir, exist_ok=True)
         os.makedirs(self.base, exist_ok=True)
         self.settings = {
             "listen.git": "127.0.0.1:0", "gate.basePath": self.base, "gate.control": self.control, "gate.exportAll": "true",

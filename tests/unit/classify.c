@@ -31,6 +31,7 @@ Test(classify, role)
 		  0 }, /* its receive-pack was killed */
 		{ "git rev-list --objects --stdin", GG_ROLE_RECEIVE_PACK, GG_ROLE_GIT, 0 },
 		{ "git gc --auto --quiet", GG_ROLE_RECEIVE_PACK, GG_ROLE_GIT, 0 },
+		{ "git upload-archive--writer .", GG_ROLE_UPLOAD_PACK, GG_ROLE_UNPACKER, 0 },
 		{ "git pack-objects --revs", GG_ROLE_UPLOAD_PACK, GG_ROLE_GIT, 0 },
 		{ "git", GG_ROLE_RECEIVE_PACK, GG_ROLE_GIT, 0 },
 		{ "/srv/hooks/pre-receive", GG_ROLE_RECEIVE_PACK, GG_ROLE_HOOK, GG_HOOK_PRE_RECEIVE },

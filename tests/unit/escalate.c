@@ -161,7 +161,7 @@ Test(escalate, targets)
 		enum gg_step step;
 		const char *want; /* of "druhc" */
 	} rows[] = {
-		{ GG_STEP_HANGUP, "dr" },     { GG_STEP_KILL_HOOK, "hc" },   { GG_STEP_KILL_LEAF, "uhc" },
+		{ GG_STEP_HANGUP, "dru" },    { GG_STEP_KILL_HOOK, "hc" },   { GG_STEP_KILL_LEAF, "uhc" },
 		{ GG_STEP_HANGUP_GIT, "dr" }, { GG_STEP_KILL_GIT, "druhc" }, { GG_STEP_HALF_CLOSE, "" },
 		{ GG_STEP_SHUTDOWN, "" },     { GG_STEP_NONE, "" },
 	};
