@@ -1,0 +1,131 @@
+#!/usr/bin/python3
+"""Healthy sessions that look stuck: silent, slow, stopped for a while, or with a server that is busy. None may be ended.
+
+The same clients against a gate with half the deadlines are ended, so a policy that acts at half the deadline fails here. A client that the
+machine made slower than it wanted to be is no healthy client: it is played again.
+"""
+import threading
+
+from gate import *
+from patient import *
+
+tap = Tap()
+HOOKS = ["pre-receive", "update", "reference-transaction", "post-receive"]
+SCRIPT = ("cat >/dev/null; [ $(basename $0) = reference-transaction ] && [ \"$1\" != prepared ] && exit 0; "
+          "[ -f silent-$(basename $0) ] && sleep %g; [ -f noisy-$(basename $0) ] && head -c 12000000 /dev/zero | tr '\\0' x >&2; exit 0" % (LONG + 1.5))
+hooks = Hooks(**{n.replace("-", "_"): SCRIPT for n in HOOKS})
+RATE = {"rate.window": "4s", "limit.sessions": "200"}
+g = Gate(RATE, hooks=hooks.dir)
+half = Gate({**RATE, "deadline.init": "1s", "deadline.commands": "1500ms", "deadline.packStart": "1500ms", "deadline.idle": "1s"}, hooks=hooks.dir)
+
+
+# --- what the gate saw meanwhile --------------------------------------------------------------------------------------------
+
+class Watch(threading.Thread):
+    """Notes for every repository which phases were seen, from when to when, and the longest silence in each."""
+
+    def __init__(self, gate):
+        super().__init__(daemon=True)
+        self.gate, self.seen, self.over = gate, {}, threading.Event()
+        self.start()
+
+    def run(self):
+        while not self.over.wait(0.15):
+            for s in self.gate.sessions():
+                now, phases = time.monotonic(), self.seen.setdefault(s["repo"], {})
+                first, _, quiet = phases.get(s["phase"], (now, now, 0))
+                phases[s["phase"]] = first, now, max(quiet, s["quiet_ms"] / 1000)
+
+    def lasted(self, repo, phase):
+        first, last, _ = self.seen.get(repo, {}).get(phase, (0, 0, 0))
+        return last - first
+
+    def quiet(self, repo, phase):
+        return self.seen.get(repo, {}).get(phase, (0, 0, 0))[2]
+
+
+strict.add(g)
+watches = {gate: Watch(gate) for gate in (g, half)}
+
+# name, client, its further arguments, phase that must have been seen, for how long at least, and the reason if half the time is allowed
+CASES = [
+    ("slow-request", slow_request, (), "request", INIT / 2, "init"),
+    ("pre-push-hook", pre_push_hook, (), "commands", COMMANDS / 2, "commands"),
+    ("counting", counting, (), "pack-start", PACK_START / 2, "pack-start"),
+    ("counting-plain", counting, ("report-status",), "commands", COMMANDS / 2, "commands"),
+    ("heavy-work", heavy_work, (), "work", LONG, None),
+    ("stalled-server", stalled_server, (), "pack", 1.5 * IDLE, None),
+    ("stopped-client", stopped_client, (), "pack", IDLE, "idle"),
+    ("slow-sender", sender, (600, 0.25), "pack", LONG, None),
+    ("pausing-sender", sender, (5000, 0.8 * IDLE), "pack", 3 * IDLE, "idle"),
+    ("slow-reader", slow_reader, (), "sending", 2 * IDLE, "not-reading"),
+    *[("%s-%s" % (n, how), hook, (n, how), "hook", LONG, None) for n in HOOKS for how in ("git", "plain")],
+    ("pre-receive-half-closed", hook, ("pre-receive", "half-closed"), "hook", LONG, None),
+]
+results = {}            # (gate, name): (repository, None or what went wrong)
+
+
+def play(gate, case):
+    name, client, args = case[:3]
+    for attempt in range(4):
+        repo = "%s-%d.git" % (name, attempt)
+        gate.repo(repo, "receive.unpackLimit=1", "pack.threads=1")
+        try:
+            client(gate, repo, *args)
+            results[gate, name] = repo, None
+            return
+        except Late as e:
+            note("%s: %s; once more" % (name, e))
+            results[gate, name] = repo, e
+        except (Failed, OSError) as e:
+            results[gate, name] = repo, e
+            return
+        except Exception as e:
+            results[gate, name] = repo, RuntimeError("%s: %r" % (name, e))
+            return
+
+
+threads = [threading.Thread(target=play, args=(gate, case), daemon=True) for case in CASES for gate in (g, half) if gate is g or case[5]]
+for t in threads:
+    t.start()
+for t in threads:
+    t.join(4 * PATIENCE)
+for w in watches.values():
+    w.over.set()
+    w.join()
+
+healthy = []
+
+
+def is_healthy(e):
+    """Is an event or a record about a client that was not late?"""
+    return e["repo"] in healthy if e.get("repo") else e.get("peer") not in late
+
+
+for name, client, args, phase, at_least, reason in CASES:
+    repo, error = results.get((g, name), ("", "it did not end"))
+    healthy.append(repo)
+    log = [e for e in g.events() if e.get("repo") == repo]
+    tap.ok(error is None, "%s: the push succeeds" % name, error, *log)
+    key = repo if phase != "request" else ""
+    lasted, quiet, seen = watches[g].lasted(key, phase), watches[g].quiet(key, phase), watches[g].seen.get(key)
+    tap.ok(lasted >= at_least and phase in (seen or {}), "%s: it was in phase %s, for %.1fs, and silent for %.1fs" % (name, phase, lasted, quiet), seen)
+    d = os.path.join(g.base, repo)
+    tap.eq(git("rev-parse", "refs/heads/topic", cwd=d, check=False).returncode, 0, "%s: the branch is there" % name)
+    # what index-pack has checked takes fsck as long again
+    tap.eq(fsck(d, *["--connectivity-only"][:name == "heavy-work"]), "", "%s: fsck is clean" % name)
+    if reason in ("idle", "not-reading"):
+        tap.ok(quiet > IDLE / 2, "%s: the silence reached the gate" % name, seen)
+g.settle()
+for event in ("session.reaped", "session.observed", "session.kept", "session.stray", "cleanup.removed"):
+    tap.eq([e for e in g.events(event) if is_healthy(e)], [], "no %s" % event)
+tap.eq([e for e in g.ask("reaped") if is_healthy(e)], [], "git-gate reaped --json has none of them")
+tap.eq(sum((leftovers(os.path.join(g.base, r)) for r in healthy), []), [], "nothing is left")
+
+half.settle()
+for name, client, args, phase, at_least, reason in CASES:
+    if reason:
+        repo, error = results.get((half, name), ("", None))
+        got = [e["reason"] for e in half.reaped(repo="" if reason == "init" else repo)]
+        tap.ok(error and got == [reason], "half the deadlines: %s is ended, for %s" % (name, reason), error, got)
+finish(tap, g, half)
