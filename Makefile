@@ -32,7 +32,7 @@ TORTURE := $(call objects,tests/torture/*.c)
 PURE    := $(addprefix $(O)/,reaper/classify.o reaper/policy.o reaper/escalate.o reaper/leftover.o reaper/tell.o \
 	   daemon-wrap/request.o daemon-wrap/status.o base/text.o base/addr.o cli/format.o)
 UNIT    := $(call objects,tests/unit/*.c) $(sort $(BASE) $(PURE) $(O)/daemon-wrap/argv.o $(O)/supervisor/setup.o \
-	   $(O)/supervisor/loglines.o)
+	   $(O)/supervisor/loglines.o $(O)/supervisor/waitroom.o)
 PROGS   := $(O)/git-gate $(O)/git-gate-session $(O)/git-gate-hook $(O)/git-gate-torture
 FUZZERS := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/*.c))
 

@@ -64,6 +64,8 @@ int gg_argv_git(struct gg_strv *ret, const struct gg_conf *c, const char *sessio
 	r = r ? r : gg_strv_add(ret, "--hook-path=%s", c->hook_path);
 	r = r ? r : gg_strv_add(ret, "--init-timeout=%lld", (long long)gg_argv_init_timeout(c));
 	r = r ? r : gg_strv_add(ret, "--nofile=%llu", (unsigned long long)nofile);
+	if (r == 0 && c->sessions_per_repo)
+		r = gg_strv_add(ret, "--ask");
 	for (size_t i = 0; r == 0 && i < c->safe_directory.n; i++)
 		r = gg_strv_add(ret, "--safe-directory=%s", c->safe_directory.v[i]);
 	r = r ? r : gg_strv_add(ret, "--");

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <poll.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +26,7 @@ static char packet[GG_REQUEST_MAX]; /* the request, as peeked at */
 
 struct options {
 	int status_fd;
+	bool ask; /* the gate answers the report: limit.sessionsPerRepo */
 	const char *base_path, *hook_path;
 	char *safe[256];
 	size_t nsafe;
@@ -45,6 +47,7 @@ static int parse_options(int argc, char **argv, struct options *o)
 		{ "hook-path", required_argument, NULL, 'h' },
 		{ "nofile", required_argument, NULL, 'n' },
 		{ "safe-directory", required_argument, NULL, 'd' },
+		{ "ask", no_argument, NULL, 'a' },
 		{ "init-timeout", required_argument, NULL, 't' },
 		{ 0 },
 	};
@@ -65,6 +68,8 @@ static int parse_options(int argc, char **argv, struct options *o)
 				lim.rlim_cur = (rlim_t)n < lim.rlim_max ? (rlim_t)n : lim.rlim_max;
 				setrlimit(RLIMIT_NOFILE, &lim);
 			}
+		} else if (c == 'a') {
+			o->ask = true;
 		} else if (c == 't' && gg_int_parse(optarg, 0, UINT_MAX, &n) == 0) {
 			/* a backstop for when the gate is gone; exec keeps it, and git-daemon sets its own */
 			alarm((unsigned)n);
@@ -129,6 +134,16 @@ static int read_request(size_t *ret_n)
 	if (got == len)
 		*ret_n = (size_t)len;
 	return 0;
+}
+
+/* Wait until the gate has room for another session of the repository. refused: why it will not have any. */
+static void wait_for_room(const struct options *o, struct gg_status *st)
+{
+	ssize_t n = read(o->status_fd, st->refused, sizeof(st->refused) - 1);
+
+	st->refused[n > 0 ? n : 0] = 0;
+	if (n <= 0)
+		snprintf(st->refused, sizeof(st->refused), "the gate has ended, try again later");
 }
 
 static void report(const struct options *o, const struct gg_status *s)
@@ -213,6 +228,8 @@ int main(int argc, char **argv)
 			examine(&o, &req, r, &st);
 	}
 	report(&o, &st);
+	if (o.ask && st.service[0] && !st.refused[0])
+		wait_for_room(&o, &st);
 	if (st.refused[0])
 		return refuse(n, st.refused);
 	if (o.status_fd >= 0)

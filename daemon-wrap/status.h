@@ -1,6 +1,6 @@
 /*
- * status - what git-gate-session tells the gate about the request it read, as one write to the status pipe
- * (fd 3, closed by exec). The gate itself parses nothing that a client sends. Pure. Tested by
+ * status - what git-gate-session tells the gate about the request it read, as one message on fd 3,
+ * a Unix socket that exec closes. The gate itself parses nothing that a client sends. Pure. Tested by
  * tests/unit/request.c.
  */
 #ifndef GG_WRAP_STATUS_H

@@ -122,7 +122,7 @@ size_t gg_registry_serving(const struct gg_registry *r)
 	size_t n = 0;
 
 	for (size_t i = 0; i < r->n; i++)
-		n += !r->v[i]->root_gone;
+		n += !r->v[i]->root_gone && !r->v[i]->held;
 	return n;
 }
 

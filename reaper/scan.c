@@ -384,6 +384,7 @@ void gg_scan_tcp(int sock, struct gg_tcp *ret)
 	ret->unacked = info.tcpi_unacked;
 	/* TCP_ESTABLISHED is 1, TCP_SYN_RECV 3, TCP_FIN_WAIT1 and 2 are ours; the rest means that the client
 	 * closed */
+	ret->gone = info.tcpi_state == 7;
 	ret->peer_closed =
 		info.tcpi_state == 7 || info.tcpi_state == 8 || info.tcpi_state == 9 || info.tcpi_state == 11;
 }

@@ -62,6 +62,7 @@ struct gg_tcp {
 	uint32_t retransmits; /* of the oldest unacknowledged segment, unanswered so far */
 	uint32_t unacked;     /* segments in flight */
 	bool peer_closed;     /* the client sent FIN, or the connection is gone */
+	bool gone;	      /* the connection is gone: reset, or timed out */
 };
 
 struct gg_snap {

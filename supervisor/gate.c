@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "base/event.h"
+#include "supervisor/admit.h"
 #include "supervisor/control.h"
 #include "supervisor/janitor.h"
 #include "supervisor/linger.h"
@@ -102,7 +103,7 @@ static void finish_if_empty(struct gg_gate *g)
 
 void gg_gate_session_gone(struct gg_gate *g)
 {
-	gg_listen_resume(g);
+	gg_admit_next(g);
 	finish_if_empty(g);
 }
 
@@ -147,6 +148,7 @@ void gg_gate_stop(struct gg_gate *g)
 	gg_duration_add(&limit, g->conf->drain_ms);
 	gg_event(GG_EV_GATE_STOPPING, NULL, "%zu sessions may finish (deadline.drain %s)", g->reg.n, limit.s);
 	gg_listen_close(g);
+	gg_admit_close(g, "the gate is stopping, try again");
 	if (g->conf->drain_ms != GG_NEVER) {
 		ev_timer_set(&g->drain, (double)g->conf->drain_ms / 1000., 0.);
 		ev_timer_start(g->loop, &g->drain);
@@ -213,6 +215,7 @@ static int set_up(struct gg_gate *g, struct gg_buf *err)
 	r = r ? r : gg_argv_git(&g->session_argv, g->conf, g->session_prog, g->git_daemon, nofile);
 	r = r ? r : gg_registry_init(&g->reg);
 	r = r ? r : gg_control_open(g, err);
+	r = r ? r : gg_admit_open(g);
 	r = r ? r : gg_listen_open(g, err);
 	if (r < 0)
 		return r;
@@ -250,6 +253,7 @@ static void serve(struct gg_gate *g)
 static void tear_down(struct gg_gate *g)
 {
 	gg_listen_close(g);
+	gg_admit_close(g, "the gate is stopping, try again");
 	gg_control_close(g);
 	gg_janitor_free(g);
 	gg_linger_stop(g);

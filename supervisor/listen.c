@@ -14,7 +14,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/event.h"
-#include "supervisor/session.h"
+#include "supervisor/admit.h"
 
 #define BACKLOG \
 	4096 /* the kernel caps it at net.core.somaxconn; git daemon's own 5 stalls bursts for a second */
@@ -32,8 +32,7 @@ struct gg_listen {
 	ev_timer pause;
 	bool inherited; /* from systemd: listen.git is not used */
 	bool paused;
-	bool full; /* at limit.sessions */
-	int64_t said_full_ms, said_pause_ms;
+	int64_t said_pause_ms;
 };
 
 static bool time_to_say(int64_t *said_ms)
@@ -52,29 +51,12 @@ static void stop_accepting(struct gg_gate *g)
 		ev_io_stop(g->loop, &g->listen->v[i].io);
 }
 
-static bool at_limit(struct gg_gate *g)
-{
-	size_t serving = gg_registry_serving(&g->reg);
-
-	if (serving < (size_t)g->conf->sessions)
-		return false;
-	if (!g->listen->full && time_to_say(&g->listen->said_full_ms))
-		gg_event(GG_EV_GATE_LIMITED, NULL,
-			 "limit.sessions (%lld) is reached: further clients wait in the listen queue",
-			 (long long)g->conf->sessions);
-	g->listen->full = true;
-	stop_accepting(g);
-	return true;
-}
-
 void gg_listen_resume(struct gg_gate *g)
 {
 	struct gg_listen *l = g->listen;
 
-	if (!l || l->paused || g->stage != GG_SERVING ||
-	    gg_registry_serving(&g->reg) >= (size_t)g->conf->sessions)
+	if (!l || l->paused || g->stage != GG_SERVING)
 		return;
-	l->full = false;
 	for (size_t i = 0; i < l->n; i++)
 		ev_io_start(g->loop, &l->v[i].io);
 }
@@ -87,6 +69,7 @@ static void on_pause_over(EV_P_ ev_timer *w, int revents)
 	(void)revents;
 	g->listen->paused = false;
 	gg_listen_resume(g);
+	gg_admit_next(g);
 }
 
 void gg_listen_pause(struct gg_gate *g, const char *what, int err)
@@ -118,14 +101,12 @@ static void on_client(EV_P_ ev_io *w, int revents)
 
 	(void)loop;
 	(void)revents;
-	for (int i = 0; i < ACCEPT_BATCH && !at_limit(g); i++) {
+	for (int i = 0; i < ACCEPT_BATCH && !g->listen->paused; i++) {
 		struct gg_addr peer = { .len = sizeof(peer.ss) };
 		int fd = accept4(w->fd, (struct sockaddr *)&peer.ss, &peer.len, SOCK_CLOEXEC);
 
 		if (fd >= 0) {
-			gg_session_start(g, fd, &peer);
-			if (g->listen->paused)
-				return;
+			gg_admit(g, fd, &peer);
 		} else if (errno == EAGAIN || errno == EWOULDBLOCK) {
 			return;
 		} else if (!passing(errno)) {
@@ -254,9 +235,9 @@ void gg_listen_close(struct gg_gate *g)
 	g->listen = NULL;
 }
 
-bool gg_listen_paused(const struct gg_gate *g)
+bool gg_listen_out_of_resources(const struct gg_gate *g)
 {
-	return g->listen && (g->listen->paused || g->listen->full);
+	return !g->listen || g->listen->paused;
 }
 
 size_t gg_listen_count(const struct gg_gate *g)

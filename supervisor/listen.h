@@ -12,14 +12,15 @@
  * says which one and why. 0 or -errno.
  */
 int gg_listen_open(struct gg_gate *g, struct gg_buf *err);
-/* Start accepting, as far as limit.sessions allows. Safe to call at any time while serving. */
+/* Start accepting. Safe to call at any time while serving. */
 void gg_listen_resume(struct gg_gate *g);
 /* For good: close our own sockets; systemd keeps its own and queues clients for the next start. */
 void gg_listen_close(struct gg_gate *g);
 /* Pause for a second: the machine lacks what. */
 void gg_listen_pause(struct gg_gate *g, const char *what, int err);
 
-bool gg_listen_paused(const struct gg_gate *g);
+/* Accepting pauses, because the machine lacks something; or has ended. */
+bool gg_listen_out_of_resources(const struct gg_gate *g);
 /* The sockets came from LISTEN_FDS. */
 bool gg_listen_inherited(const struct gg_gate *g);
 size_t gg_listen_count(const struct gg_gate *g);

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/event.h"
 #include "reaper/procfs.h"
+#include "supervisor/admit.h"
 #include "supervisor/control.h"
 #include "supervisor/listen.h"
 
@@ -127,19 +128,34 @@ static json_t *by_reason(const struct gg_gate *g)
 
 json_t *gg_report_status(const struct gg_gate *g)
 {
-	return json_pack("{s:s, s:s, s:i, s:s, s:I, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:o, s:b, s:b, "
-			 "s:I, s:b, s:I, s:I}",
-			 "version", GG_VERSION, "instance", g->instance, "pid", (int)getpid(), "mode",
-			 g->conf->mode == GG_MODE_OBSERVE ? "observe" : "enforce", "uptime_ms",
-			 (json_int_t)(gg_now_ms() - g->started_ms), "listening", addresses(g), "control",
-			 text(g->conf->control), "base_path", text(g->conf->base_path), "sessions",
-			 (json_int_t)gg_registry_serving(&g->reg), "limit_sessions",
-			 (json_int_t)g->conf->sessions, "ended", (json_int_t)g->reg.ended_at, "reaped",
-			 (json_int_t)g->reg.reaped, "observed", (json_int_t)g->reg.observed, "by_reason",
-			 by_reason(g), "draining", g->stage >= GG_DRAINING, "paused", gg_listen_paused(g),
-			 "dropped_events", (json_int_t)gg_event_dropped(), "reduced_evidence",
-			 g->reaper.reduced, "proc_reads", (json_int_t)gg_scan_reads(), "wakeups",
-			 (json_int_t)ev_iteration(g->loop));
+	json_t *j = json_pack("{s:s, s:s, s:i, s:s, s:I, s:o, s:o, s:o}", "version", GG_VERSION, "instance",
+			      g->instance, "pid", (int)getpid(), "mode",
+			      g->conf->mode == GG_MODE_OBSERVE ? "observe" : "enforce", "uptime_ms",
+			      (json_int_t)(gg_now_ms() - g->started_ms), "listening", addresses(g), "control",
+			      text(g->conf->control), "base_path", text(g->conf->base_path));
+	const struct {
+		const char *key;
+		uint64_t value;
+	} counts[] = {
+		{ "sessions", gg_registry_serving(&g->reg) },
+		{ "limit_sessions", (uint64_t)g->conf->sessions },
+		{ "waiting", gg_admit_waiting(g) },
+		{ "refused", gg_admit_refused(g) },
+		{ "ended", g->reg.ended_at },
+		{ "reaped", g->reg.reaped },
+		{ "observed", g->reg.observed },
+		{ "dropped_events", gg_event_dropped() },
+		{ "proc_reads", gg_scan_reads() },
+		{ "wakeups", ev_iteration(g->loop) },
+	};
+
+	for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++)
+		json_object_set_new(j, counts[i].key, json_integer((json_int_t)counts[i].value));
+	json_object_set_new(j, "by_reason", by_reason(g));
+	json_object_set_new(j, "draining", json_boolean(g->stage >= GG_DRAINING));
+	json_object_set_new(j, "paused", json_boolean(gg_listen_out_of_resources(g)));
+	json_object_set_new(j, "reduced_evidence", json_boolean(g->reaper.reduced));
+	return j;
 }
 
 static const char *role_name(enum gg_role r)

@@ -19,6 +19,7 @@
 #include "base/pstat.h"
 #include "base/spawn.h"
 #include "daemon-wrap/status.h"
+#include "supervisor/admit.h"
 #include "supervisor/janitor.h"
 #include "supervisor/linger.h"
 #include "supervisor/listen.h"
@@ -78,28 +79,81 @@ static void opened(struct gg_session *s, const struct gg_status *st)
 	}
 }
 
-/* git-gate-session has read the request: one atomic write, then it closes the pipe. */
+size_t gg_session_repo_count(const struct gg_gate *g, const char *repo)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < g->reg.n; i++) {
+		const struct gg_session *s = g->reg.v[i];
+
+		n += !s->root_gone && !s->held && !s->refused && s->service[0] && !strcmp(s->repo, repo);
+	}
+	return n;
+}
+
+/* Answer git-gate-session, which waits for it when limit.sessionsPerRepo is set: "" go on, else why not. */
+static void answer(struct gg_session *s, const char *why)
+{
+	struct gg_io *io = s->io;
+
+	if (io->status.fd >= 0)
+		(void)!send(io->status.fd, why, strlen(why) + 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+	close_watcher(io->gate, &io->status);
+}
+
+static void go_on(struct gg_session *s)
+{
+	answer(s, "");
+	s->due_ms = gg_now_ms();
+	s->peek_ms = s->due_ms + GG_PEEK_MS;
+}
+
+void gg_session_release(struct gg_session *s)
+{
+	uint64_t request_bytes = s->track.request_bytes;
+
+	s->held = false;
+	gg_track_init(&s->track, gg_now_ms());
+	s->track.request_bytes = request_bytes;
+	go_on(s);
+	gg_gate_wake(s->io->gate);
+}
+
+void gg_session_give_up(struct gg_session *s)
+{
+	static const char why[] = "too many sessions of this repository, try again later";
+	struct gg_fields f;
+
+	s->held = false;
+	s->refused = true;
+	gg_session_fields(s, gg_now_ms(), &f);
+	gg_event(GG_EV_SESSION_REFUSED, &f, "%s", why);
+	answer(s, why);
+}
+
+/* git-gate-session has read the request: one message. */
 static void on_status(EV_P_ ev_io *w, int revents)
 {
 	struct gg_io *io = w->data;
 	struct gg_session *s = io->session;
 	char buf[GG_STATUS_MAX];
 	struct gg_status st;
-	ssize_t n = read(w->fd, buf, sizeof(buf));
+	ssize_t n = recv(w->fd, buf, sizeof(buf), MSG_DONTWAIT);
 
-	(void)loop;
 	(void)revents;
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
-	close_watcher(io->gate, w);
+	ev_io_stop(EV_A_ w);
 	if (n <= 0 || gg_status_unpack(buf, (size_t)n, &st) < 0 || (!st.service[0] && !st.refused[0]))
-		return;
+		return close_watcher(io->gate, w);
 	snprintf(s->service, sizeof(s->service), "%s", st.service);
 	snprintf(s->repo, sizeof(s->repo), "%.*s", (int)sizeof(s->repo) - 1, st.repo);
 	s->track.request_bytes = st.request_bytes;
-	s->due_ms = gg_now_ms();
-	s->peek_ms = st.refused[0] ? 0 : s->due_ms + GG_PEEK_MS;
 	opened(s, &st);
+	if (s->refused)
+		close_watcher(io->gate, w);
+	else if (gg_admit_repo(io->gate, s))
+		go_on(s);
 	gg_gate_wake(io->gate);
 }
 
@@ -218,11 +272,10 @@ static int start(struct gg_gate *g, struct gg_session *s, const struct gg_addr *
 	if (pipe2(p, O_CLOEXEC) < 0)
 		return -errno;
 	err_r = p[0], err_w = p[1];
-	if (pipe2(p, O_CLOEXEC) < 0)
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, p) < 0)
 		return -errno;
 	st_r = p[0], st_w = p[1];
-	if (fcntl(err_r, F_SETFL, O_NONBLOCK) < 0 || fcntl(st_r, F_SETFL, O_NONBLOCK) < 0 ||
-	    fstat(s->sock, &sb) < 0)
+	if (fcntl(err_r, F_SETFL, O_NONBLOCK) < 0 || fstat(s->sock, &sb) < 0)
 		return -errno;
 	s->sock_ino = sb.st_ino;
 	io = calloc(1, sizeof(*io));
@@ -248,8 +301,7 @@ static int start(struct gg_gate *g, struct gg_session *s, const struct gg_addr *
 	return 0;
 }
 
-/* The client has sent its request or is about to; it is told once, without waiting for it. */
-static void turn_away(int fd, const char *why)
+void gg_session_turn_away(int fd, const char *why)
 {
 	char mem[200];
 	struct gg_buf b = GG_BUF(mem);
@@ -267,7 +319,7 @@ void gg_session_start(struct gg_gate *g, int fd, const struct gg_addr *peer)
 	int r;
 
 	if (!s) {
-		turn_away(fd, "out of memory, try again");
+		gg_session_turn_away(fd, "out of memory, try again");
 		close(fd);
 		return gg_listen_pause(g, "cannot start a session", ENOMEM);
 	}
@@ -282,7 +334,7 @@ void gg_session_start(struct gg_gate *g, int fd, const struct gg_addr *peer)
 		gg_event(GG_EV_SESSION_ACCEPTED, &f, "client connected");
 		return gg_gate_wake(g);
 	}
-	turn_away(fd, "the gate cannot start a session now, try again");
+	gg_session_turn_away(fd, "the gate cannot start a session now, try again");
 	gg_linger(g, gg_take_fd(&s->sock), false, false);
 	gg_event(GG_EV_SESSION_REFUSED, &f, "cannot start %s: %s", g->session_prog, strerror(-r));
 	s->refused = true;

@@ -8,9 +8,20 @@
 #include "base/addr.h"
 #include "supervisor/state.h"
 
-/* Takes fd, an accepted connection. When the session cannot be started the client is told so and accepting
- * pauses. */
+/*
+ * Takes fd, an accepted connection; its clocks start now. When the session cannot be started the client is
+ * told so and accepting pauses.
+ */
 void gg_session_start(struct gg_gate *g, int fd, const struct gg_addr *peer);
+
+/* Tell a client whose session is not begun why. fd stays open. */
+void gg_session_turn_away(int fd, const char *why);
+/* Sessions of a repository that run, held ones left out. */
+size_t gg_session_repo_count(const struct gg_gate *g, const char *repo);
+/* A held session may go on: its clocks start now. */
+void gg_session_release(struct gg_session *s);
+/* A held session has waited for too long. */
+void gg_session_give_up(struct gg_session *s);
 
 /* For the reaper: the process that talks to the client. Its exit ends the connection; pid 0: it has exited.
  */

@@ -14,6 +14,7 @@
 #include "daemon-wrap/argv.h"
 #include "reaper/reaper.h"
 
+struct gg_admit;
 struct gg_listen;
 struct gg_control;
 struct gg_janitor;
@@ -38,6 +39,7 @@ struct gg_gate {
 	struct gg_registry reg;
 	struct gg_reaper reaper;
 	struct gg_listen *listen;
+	struct gg_admit *admit;
 	struct gg_control *control;
 	struct gg_janitor *janitor;
 	ev_timer tick;	/* the reaper's next pass */

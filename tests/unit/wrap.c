@@ -132,6 +132,8 @@ Test(argv, rows)
 		{ NULL, NULL, "--interpolated-path", false },
 		{ NULL, NULL, "--nofile=1024", true },
 		{ NULL, NULL, "--status-fd=3", true },
+		{ NULL, NULL, "--ask", false },
+		{ "limit.sessionsPerRepo", "3", "--ask", true },
 	};
 
 	for (size_t i = 0; i < GG_LEN(rows); i++) {

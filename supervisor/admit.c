@@ -1,0 +1,224 @@
+/* admit - who of the accepted connections is served, when. See admit.h. */
+#include "supervisor/admit.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/event.h"
+#include "supervisor/linger.h"
+#include "supervisor/listen.h"
+#include "supervisor/session.h"
+#include "supervisor/waitroom.h"
+
+#define SWEEP_S 1.0 /* how often the room is looked at for who left, or waited too long */
+#define SAY_EVERY_MS 60000
+
+struct gg_admit {
+	struct gg_waitroom *room;
+	ev_timer sweep;
+	uint64_t refused;
+	int64_t said_ms;
+	bool serving_next; /* gg_admit_next is at work: a session that fails to start must not call it again
+			    */
+};
+
+static size_t held(const struct gg_gate *g)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < g->reg.n; i++)
+		n += g->reg.v[i]->held && !g->reg.v[i]->root_gone;
+	return n;
+}
+
+size_t gg_admit_waiting(const struct gg_gate *g)
+{
+	return g->admit ? gg_waitroom_count(g->admit->room) + held(g) : 0;
+}
+
+uint64_t gg_admit_refused(const struct gg_gate *g)
+{
+	return g->admit ? g->admit->refused : 0;
+}
+
+static bool peer_may(const char *host, void *arg)
+{
+	const struct gg_gate *g = arg;
+	size_t n = 0, len = strlen(host);
+
+	if (!g->conf->sessions_per_peer)
+		return true;
+	for (size_t i = 0; i < g->reg.n; i++) {
+		const struct gg_session *s = g->reg.v[i];
+
+		n += !s->root_gone && !strncmp(s->peer, host, len) && s->peer[len] == ':';
+	}
+	return n < (size_t)g->conf->sessions_per_peer;
+}
+
+static void turn_away(struct gg_gate *g, int fd, const struct gg_addr *peer, const char *why)
+{
+	char mem[64];
+	struct gg_buf b = GG_BUF(mem);
+	struct gg_fields f = { GG_NO_FIELDS, .transport = "git", .peer = b.s };
+
+	gg_addr_add(&b, peer);
+	g->admit->refused++;
+	gg_session_turn_away(fd, why);
+	gg_linger(g, fd, false, false);
+	gg_event(GG_EV_SESSION_REFUSED, &f, "%s", why);
+}
+
+/* Only a connection whose client is still there is worth a process. */
+static bool has_left(int fd)
+{
+	struct gg_tcp tcp;
+
+	gg_scan_tcp(fd, &tcp);
+	/* what it sent before a FIN may be a whole push */
+	return tcp.valid && (tcp.gone || (tcp.peer_closed && !tcp.queued_in));
+}
+
+static bool full(const struct gg_gate *g)
+{
+	return gg_registry_serving(&g->reg) >= (size_t)g->conf->sessions;
+}
+
+/* Of the held sessions whose repository has room again, the one that came first. */
+static struct gg_session *releasable(struct gg_gate *g)
+{
+	struct gg_session *first = NULL;
+
+	for (size_t i = 0; i < g->reg.n; i++) {
+		struct gg_session *s = g->reg.v[i];
+
+		if (s->held && !s->root_gone && (!first || s->accepted_ms < first->accepted_ms) &&
+		    gg_session_repo_count(g, s->repo) < (size_t)g->conf->sessions_per_repo)
+			first = s;
+	}
+	return first;
+}
+
+static bool may_serve(const struct gg_gate *g)
+{
+	return g->stage == GG_SERVING && !gg_listen_out_of_resources(g) && !full(g);
+}
+
+void gg_admit_next(struct gg_gate *g)
+{
+	struct gg_admit *a = g->admit;
+	struct gg_session *s;
+	struct gg_waiter w;
+
+	if (!a || a->serving_next)
+		return;
+	a->serving_next = true;
+	while (may_serve(g) && (s = releasable(g)))
+		gg_session_release(s);
+	while (may_serve(g) && gg_waitroom_next(a->room, peer_may, g, &w)) {
+		if (has_left(w.fd))
+			close(w.fd);
+		else
+			gg_session_start(g, w.fd, &w.peer);
+	}
+	a->serving_next = false;
+	if (!gg_admit_waiting(g))
+		ev_timer_stop(g->loop, &a->sweep);
+}
+
+void gg_admit(struct gg_gate *g, int fd, const struct gg_addr *peer)
+{
+	struct gg_admit *a = g->admit;
+	struct gg_waiter w = { .fd = fd, .peer = *peer, .arrived_ms = gg_now_ms() };
+
+	if (gg_admit_waiting(g) >= (size_t)g->conf->waiting && (full(g) || gg_waitroom_count(a->room)))
+		return turn_away(g, fd, peer, "too many clients are waiting, try again later");
+	if (gg_waitroom_add(a->room, &w) < 0)
+		return turn_away(g, fd, peer, "out of memory, try again later");
+	gg_admit_next(g);
+	if (!gg_waitroom_count(a->room))
+		return;
+	if (!ev_is_active(&a->sweep))
+		ev_timer_again(g->loop, &a->sweep);
+	if (full(g) && (!a->said_ms || w.arrived_ms - a->said_ms > SAY_EVERY_MS)) {
+		a->said_ms = w.arrived_ms;
+		gg_event(GG_EV_GATE_LIMITED, NULL, "limit.sessions (%lld) is reached: further clients wait",
+			 (long long)g->conf->sessions);
+	}
+}
+
+static void give_up_held(struct gg_gate *g)
+{
+	int64_t before = g->conf->wait_ms == GG_NEVER ? INT64_MIN : gg_now_ms() - g->conf->wait_ms;
+
+	for (size_t i = 0; i < g->reg.n; i++) {
+		struct gg_session *s = g->reg.v[i];
+
+		if (s->held && !s->root_gone && s->accepted_ms < before) {
+			g->admit->refused++;
+			gg_session_give_up(s);
+		}
+	}
+}
+
+static void on_sweep(EV_P_ ev_timer *timer, int revents)
+{
+	struct gg_gate *g = timer->data;
+	struct gg_waiter w;
+
+	(void)loop;
+	(void)revents;
+	while (gg_waitroom_left(g->admit->room, has_left, &w))
+		close(w.fd);
+	while (g->conf->wait_ms != GG_NEVER &&
+	       gg_waitroom_expired(g->admit->room, gg_now_ms() - g->conf->wait_ms, &w))
+		turn_away(g, w.fd, &w.peer, "no session became free within deadline.wait, try again later");
+	give_up_held(g);
+	gg_admit_next(g);
+}
+
+bool gg_admit_repo(struct gg_gate *g, struct gg_session *s)
+{
+	if (!g->conf->sessions_per_repo ||
+	    gg_session_repo_count(g, s->repo) <= (size_t)g->conf->sessions_per_repo)
+		return true;
+	s->held = true;
+	if (!ev_is_active(&g->admit->sweep))
+		ev_timer_again(g->loop, &g->admit->sweep);
+	gg_admit_next(g); /* its place is free: it runs nothing while it is held */
+	return false;
+}
+
+int gg_admit_open(struct gg_gate *g)
+{
+	g->admit = calloc(1, sizeof(*g->admit));
+	if (!g->admit)
+		return -ENOMEM;
+	g->admit->room = gg_waitroom_new();
+	if (!g->admit->room)
+		return -ENOMEM;
+	ev_timer_init(&g->admit->sweep, on_sweep, SWEEP_S, SWEEP_S);
+	g->admit->sweep.data = g;
+	return 0;
+}
+
+void gg_admit_close(struct gg_gate *g, const char *why)
+{
+	struct gg_waiter w;
+
+	if (!g->admit)
+		return;
+	for (size_t i = 0; i < g->reg.n; i++)
+		if (g->reg.v[i]->held && !g->reg.v[i]->root_gone)
+			gg_session_give_up(g->reg.v[i]);
+	ev_timer_stop(g->loop, &g->admit->sweep);
+	while (g->admit->room && gg_waitroom_expired(g->admit->room, INT64_MAX, &w))
+		turn_away(g, w.fd, &w.peer, why);
+	if (g->admit->room)
+		gg_waitroom_free(g->admit->room);
+	free(g->admit);
+	g->admit = NULL;
+}

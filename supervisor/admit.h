@@ -1,0 +1,32 @@
+/*
+ * admit - who of the accepted connections is served, when: limit.sessions, limit.sessionsPerPeer, the waiting
+ * room with limit.waiting and deadline.wait, and limit.sessionsPerRepo once the request is known.
+ */
+#ifndef GG_SUPERVISOR_ADMIT_H
+#define GG_SUPERVISOR_ADMIT_H
+
+#include "base/addr.h"
+#include "supervisor/state.h"
+
+/* 0 or -ENOMEM. */
+int gg_admit_open(struct gg_gate *g);
+/* Turn away all who wait, with the reason. */
+void gg_admit_close(struct gg_gate *g, const char *why);
+
+/* Takes fd, an accepted connection: it is served at once, waits, or is turned away with text. */
+void gg_admit(struct gg_gate *g, int fd, const struct gg_addr *peer);
+/* A session has ended, or accepting goes on after a pause: serve who waits, as far as the limits allow. */
+void gg_admit_next(struct gg_gate *g);
+
+/*
+ * A session's request was read. True: it may go on; false: too many sessions of its repository run, and it is
+ * held until gg_admit_next finds room for it or deadline.wait passes.
+ */
+bool gg_admit_repo(struct gg_gate *g, struct gg_session *s);
+
+/* Clients that wait for a session, held ones among them. */
+size_t gg_admit_waiting(const struct gg_gate *g);
+/* Clients turned away so far, because the room was full or they had waited too long. */
+uint64_t gg_admit_refused(const struct gg_gate *g);
+
+#endif

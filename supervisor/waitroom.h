@@ -1,0 +1,44 @@
+/*
+ * waitroom - accepted connections that wait for a session to become free: served round-robin by peer, then by
+ * arrival, so that one peer with a thousand connections cannot keep another out. Pure but for allocation: it
+ * neither reads nor closes descriptors. Tested by tests/unit/waitroom.c; used by supervisor/listen.c.
+ */
+#ifndef GG_SUPERVISOR_WAITROOM_H
+#define GG_SUPERVISOR_WAITROOM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/addr.h"
+
+struct gg_waiter {
+	int fd;
+	struct gg_addr peer;
+	int64_t arrived_ms; /* CLOCK_MONOTONIC */
+};
+
+struct gg_waitroom;
+
+struct gg_waitroom *gg_waitroom_new(void);
+/* The room must be empty. */
+void gg_waitroom_free(struct gg_waitroom *room);
+size_t gg_waitroom_count(const struct gg_waitroom *room);
+
+/* 0 or -ENOMEM. The room holds fd from then on. */
+int gg_waitroom_add(struct gg_waitroom *room, const struct gg_waiter *w);
+
+/*
+ * Take out the next to be served. may says whether a peer (its address without the port) may have another
+ * session now; peers that may not are passed over. False: nobody may.
+ */
+bool gg_waitroom_next(struct gg_waitroom *room, bool (*may)(const char *host, void *arg), void *arg,
+		      struct gg_waiter *ret);
+
+/* Take out the one that has waited longest, if it arrived before this time. */
+bool gg_waitroom_expired(struct gg_waitroom *room, int64_t before_ms, struct gg_waiter *ret);
+
+/* Take out every waiter for which left() is true, one a call. */
+bool gg_waitroom_left(struct gg_waitroom *room, bool (*left)(int fd), struct gg_waiter *ret);
+
+#endif

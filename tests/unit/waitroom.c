@@ -1,0 +1,92 @@
+/* Tests of supervisor/waitroom.h: who is served next. */
+#include <criterion/criterion.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "supervisor/waitroom.h"
+
+static bool any(const char *host, void *arg)
+{
+	return !arg || strcmp(host, arg) != 0;
+}
+
+/* Waiters "a1 a2 b1 …": letter the peer, digit its number; fd tells them apart. */
+static void fill(struct gg_waitroom *room, const char *who)
+{
+	for (int64_t at = 0; *who; who += 2 + (who[2] == ' '), at++) {
+		struct gg_waiter w = { .fd = who[0] * 10 + who[1] - '0', .arrived_ms = at };
+		const char *why;
+		char text[32];
+
+		snprintf(text, sizeof(text), "10.0.0.%d:%d", who[0] - 'a' + 1, 1000 + who[1]);
+		cr_assert_eq(gg_addr_parse(text, &w.peer, &why), 0);
+		cr_assert_eq(gg_waitroom_add(room, &w), 0);
+	}
+}
+
+static void take_all(struct gg_waitroom *room, const char *not_host, char *ret)
+{
+	struct gg_waiter w;
+
+	*ret = 0;
+	while (gg_waitroom_next(room, any, (void *)not_host, &w)) {
+		char one[4] = { (char)(w.fd / 10), (char)('0' + w.fd % 10), ' ', 0 };
+
+		strcat(ret, one);
+	}
+}
+
+Test(waitroom, order)
+{
+	static const struct {
+		const char *come, *not_host, *served;
+	} rows[] = {
+		{ "", NULL, "" },
+		{ "a1", NULL, "a1 " },
+		{ "a1 a2 a3", NULL, "a1 a2 a3 " },
+		{ "a1 b1 a2 b2", NULL, "a1 b1 a2 b2 " },
+		/* one that floods waits behind itself only */
+		{ "a1 a2 a3 a4 a5 b1", NULL, "a1 b1 a2 a3 a4 a5 " },
+		{ "a1 a2 a3 b1 c1 b2", NULL, "a1 b1 c1 a2 b2 a3 " },
+		/* a peer at its own limit is passed over, and keeps its place */
+		{ "a1 a2 b1", "10.0.0.1", "b1 " },
+	};
+
+	for (size_t i = 0; i < GG_LEN(rows); i++) {
+		struct gg_waitroom *room = gg_waitroom_new();
+		char served[100];
+		struct gg_waiter w;
+
+		fill(room, rows[i].come);
+		take_all(room, rows[i].not_host, served);
+		cr_expect_str_eq(served, rows[i].served, "%s: %s", rows[i].come, served);
+		while (gg_waitroom_next(room, any, NULL, &w))
+			;
+		cr_expect_eq(gg_waitroom_count(room), 0);
+		gg_waitroom_free(room);
+	}
+}
+
+static bool is_b(int fd)
+{
+	return fd / 10 == 'b';
+}
+
+Test(waitroom, expiry_and_leaving)
+{
+	struct gg_waitroom *room = gg_waitroom_new();
+	struct gg_waiter w;
+
+	fill(room, "a1 b1 a2 b2");
+	cr_expect(!gg_waitroom_expired(room, -1, &w));
+	cr_expect(gg_waitroom_expired(room, 0, &w));
+	cr_expect_eq(w.fd, 'a' * 10 + 1);
+	cr_expect(!gg_waitroom_expired(room, 0, &w));
+	cr_expect(gg_waitroom_left(room, is_b, &w));
+	cr_expect(gg_waitroom_left(room, is_b, &w));
+	cr_expect(!gg_waitroom_left(room, is_b, &w));
+	cr_expect_eq(gg_waitroom_count(room), 1);
+	cr_expect(gg_waitroom_next(room, any, NULL, &w));
+	cr_expect_eq(w.fd, 'a' * 10 + 2);
+	gg_waitroom_free(room);
+}
