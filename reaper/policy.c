@@ -19,6 +19,8 @@ static const struct {
 	[GG_REASON_WORK] = { "work", "deadline.work" },
 	[GG_REASON_SESSION] = { "session", "deadline.session" },
 	[GG_REASON_PEER_GONE] = { "peer-gone", "deadline.idle" },
+	[GG_REASON_PRESSURE] = { "pressure", "limit.sessions" },
+	[GG_REASON_PREDECESSOR] = { "predecessor", NULL },
 	[GG_REASON_DRAIN] = { "drain", "deadline.drain" },
 	[GG_REASON_OPERATOR] = { "operator", NULL },
 };

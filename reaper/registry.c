@@ -105,16 +105,21 @@ static void remember(struct gg_registry *r, const struct gg_session *s, int64_t 
 	r->reaped += reaped;
 }
 
-void gg_registry_end(struct gg_registry *r, struct gg_session *s, int64_t now_ms)
+void gg_registry_drop(struct gg_registry *r, struct gg_session *s)
 {
 	for (size_t i = 0; i < r->n; i++) {
 		if (r->v[i] != s)
 			continue;
-		remember(r, s, now_ms);
 		r->v[i] = r->v[--r->n];
 		session_free(s);
 		return;
 	}
+}
+
+void gg_registry_end(struct gg_registry *r, struct gg_session *s, int64_t now_ms)
+{
+	remember(r, s, now_ms);
+	gg_registry_drop(r, s);
 }
 
 size_t gg_registry_serving(const struct gg_registry *r)

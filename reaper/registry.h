@@ -37,6 +37,7 @@ struct gg_session {
 	bool served;	 /* receive-pack or upload-pack was seen, and has exited */
 	int64_t peek_ms; /* look for it then; 0: it was found, or there is no request yet */
 	int peeks;
+	bool adopted; /* of a gate that died: its root is not our child */
 	bool held;    /* its request is known, but limit.sessionsPerRepo makes it wait: it runs nothing */
 	bool refused; /* git-gate-session said no: session.refused was logged */
 	int sock;     /* our dup of the client's socket; -1 once the connection was ended */
@@ -92,6 +93,8 @@ void gg_registry_free(struct gg_registry *r);
 struct gg_session *gg_registry_add(struct gg_registry *r, int64_t now_ms);
 /* Forget it, after copying what history keeps. Watchers and descriptors must be gone. */
 void gg_registry_end(struct gg_registry *r, struct gg_session *s, int64_t now_ms);
+/* Forget one that was never begun. */
+void gg_registry_drop(struct gg_registry *r, struct gg_session *s);
 struct gg_session *gg_registry_find(const struct gg_registry *r, const char *id);
 /* Sessions whose root process runs, held ones left out: what limit.sessions bounds. */
 size_t gg_registry_serving(const struct gg_registry *r);

@@ -23,6 +23,8 @@ static const char *what(enum gg_reason r)
 		return "a hook ran for";
 	case GG_REASON_WORK:
 		return "no progress of git for";
+	case GG_REASON_PRESSURE:
+		return "others wait for a session, and this one was silent for";
 	case GG_REASON_SESSION:
 		return "the session is open for";
 	default:
@@ -43,6 +45,8 @@ void gg_tell_text(struct gg_buf *b, const struct gg_verdict *v, const char *id)
 		gg_buf_add(b, ", %s)", key);
 	} else if (v->reason == GG_REASON_DRAIN) {
 		gg_buf_add(b, "the gate is stopping, try again");
+	} else if (v->reason == GG_REASON_PREDECESSOR) {
+		gg_buf_add(b, "the gate was restarted, try again");
 	} else {
 		gg_buf_add(b, "ended by the operator");
 	}

@@ -333,7 +333,7 @@ static int make_parent(const char *path, struct gg_buf *err)
 }
 
 /* Held as long as we live: whoever gets it knows that no other gate uses this socket. */
-static int take_lock(struct gg_gate *g, int *ret_fd, struct gg_buf *err)
+static int take_lock(struct gg_gate *g, int *ret_fd, char ret_predecessor[static 33], struct gg_buf *err)
 {
 	char path[PATH_MAX], text[64];
 	AUTO_CLOSE int fd = -1;
@@ -355,8 +355,12 @@ static int take_lock(struct gg_gate *g, int *ret_fd, struct gg_buf *err)
 		}
 		return -e;
 	}
+	n = (int)pread(fd, text, sizeof(text) - 1, 0);
+	text[n > 0 ? n : 0] = 0;
+	if (sscanf(text, "%*d %32[0-9a-f]", ret_predecessor) != 1)
+		ret_predecessor[0] = 0;
 	n = snprintf(text, sizeof(text), "%d %s\n", (int)getpid(), g->instance);
-	if (ftruncate(fd, 0) < 0 || write(fd, text, (size_t)n) != n) {
+	if (ftruncate(fd, 0) < 0 || pwrite(fd, text, (size_t)n, 0) != n) {
 		gg_buf_add(err, "gate.control: cannot write %s: %s", path, strerror(errno));
 		return -EIO;
 	}
@@ -389,7 +393,7 @@ static int make_socket(const char *path, int *ret_fd, struct gg_buf *err)
 	return 0;
 }
 
-int gg_control_open(struct gg_gate *g, struct gg_buf *err)
+int gg_control_open(struct gg_gate *g, char ret_predecessor[static 33], struct gg_buf *err)
 {
 	struct gg_control *ctl = calloc(1, sizeof(*ctl));
 	int fd = -1, r;
@@ -402,7 +406,7 @@ int gg_control_open(struct gg_gate *g, struct gg_buf *err)
 	ev_timer_init(&ctl->pause, on_pause_over, PAUSE_S, 0.);
 	ctl->pause.data = ctl;
 	r = make_parent(g->conf->control, err);
-	r = r ? r : take_lock(g, &ctl->lock, err);
+	r = r ? r : take_lock(g, &ctl->lock, ret_predecessor, err);
 	r = r ? r : make_socket(g->conf->control, &fd, err);
 	if (r < 0)
 		return r;

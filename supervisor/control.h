@@ -9,8 +9,11 @@
 #include "base/text.h"
 #include "supervisor/state.h"
 
-/* Take the lock beside the socket, then make it. 0 or -errno with a text in err. */
-int gg_control_open(struct gg_gate *g, struct gg_buf *err);
+/*
+ * Take the lock beside the socket, then make it. 0 or -errno with a text in err.
+ * ret_predecessor: the instance id of whoever had the lock before, and is dead; "": nobody.
+ */
+int gg_control_open(struct gg_gate *g, char ret_predecessor[static 33], struct gg_buf *err);
 void gg_control_close(struct gg_gate *g);
 
 #endif

@@ -17,6 +17,7 @@
 #include "supervisor/control.h"
 #include "supervisor/janitor.h"
 #include "supervisor/linger.h"
+#include "supervisor/predecessor.h"
 #include "supervisor/listen.h"
 #include "supervisor/session.h"
 #include "supervisor/setup.h"
@@ -201,8 +202,21 @@ static int make_instance_id(struct gg_gate *g)
 	return 0;
 }
 
+static void end_predecessor(struct gg_gate *g, const char *instance)
+{
+	int n = g->reaper.observe ? 0 : gg_predecessor_end(g, instance);
+
+	if (n < 0)
+		gg_event(GG_EV_GATE_ERROR, NULL, "cannot look for sessions of the gate before: %s",
+			 strerror(-n));
+	else if (n > 0)
+		gg_event(GG_EV_GATE_PREDECESSOR, NULL,
+			 "%d processes of sessions of a gate that died were found; they are ended", n);
+}
+
 static int set_up(struct gg_gate *g, struct gg_buf *err)
 {
+	char predecessor[33] = "";
 	char warn_mem[300];
 	struct gg_buf warn = GG_BUF(warn_mem);
 	uint64_t nofile = 0;
@@ -214,7 +228,7 @@ static int set_up(struct gg_gate *g, struct gg_buf *err)
 	r = r ? r : gg_setup_nofile(g->conf, &nofile, &warn);
 	r = r ? r : gg_argv_git(&g->session_argv, g->conf, g->session_prog, g->git_daemon, nofile);
 	r = r ? r : gg_registry_init(&g->reg);
-	r = r ? r : gg_control_open(g, err);
+	r = r ? r : gg_control_open(g, predecessor, err);
 	r = r ? r : gg_admit_open(g);
 	r = r ? r : gg_listen_open(g, err);
 	if (r < 0)
@@ -227,7 +241,10 @@ static int set_up(struct gg_gate *g, struct gg_buf *err)
 		gg_event(GG_EV_GATE_ERROR, NULL,
 			 "cannot become a subreaper: %s; processes that leave their session cannot be found",
 			 strerror(errno));
-	return gg_janitor_start(g);
+	r = gg_janitor_start(g);
+	if (r == 0 && predecessor[0])
+		end_predecessor(g, predecessor);
+	return r;
 }
 
 static void serve(struct gg_gate *g)

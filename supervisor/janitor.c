@@ -16,8 +16,11 @@
 #include "base/spawn.h"
 #include "supervisor/loglines.h"
 
-#define RETRY_MS 60000	     /* while something is in use; doubled each time … */
-#define RETRY_MAX_MS 3600000 /* ... up to an hour */
+#define RETRY_MS 1000	      /* while something is in use, or too young; doubled each time ... */
+#define RETRY_PATIENT_MS 8000 /* ... up to this, for as many times as stand below: a push may take minutes \
+			       */
+#define PATIENT_TRIES 60
+#define RETRY_MAX_MS 3600000 /* ... and from then on up to an hour */
 #define SHARE 5 /* clients whose pushes fail cannot have it run for more than a fifth of the time */
 #define CLOCK_STEP_MS \
 	500 /* the wall clock moved against the monotonic one by more: birth times mean nothing */
@@ -27,6 +30,7 @@ struct job {
 	int64_t since_ms;  /* CLOCK_REALTIME, ms; 0: anything */
 	int64_t offset_ms; /* real time minus monotonic time when the job was made */
 	int64_t due_ms, wait_ms;
+	int tries;
 	struct job *next;
 };
 
@@ -100,6 +104,8 @@ static void close_out(struct gg_janitor *j)
 static void again_later(struct gg_janitor *j, struct job *job)
 {
 	job->wait_ms = job->wait_ms ? job->wait_ms * 2 : RETRY_MS;
+	if (++job->tries < PATIENT_TRIES && job->wait_ms > RETRY_PATIENT_MS)
+		job->wait_ms = RETRY_PATIENT_MS;
 	if (job->wait_ms > RETRY_MAX_MS)
 		job->wait_ms = RETRY_MAX_MS;
 	job->due_ms = gg_now_ms() + job->wait_ms;
@@ -219,6 +225,8 @@ static void add(struct gg_janitor *j, const char *repo, int64_t since_ms)
 {
 	struct job *job = find(j, repo);
 
+	if (j->gate->reaper.observe)
+		return; /* it touches nothing */
 	if (job) {
 		job->since_ms = job->since_ms < since_ms ? job->since_ms : since_ms;
 	} else {
@@ -236,12 +244,18 @@ static void add(struct gg_janitor *j, const char *repo, int64_t since_ms)
 	}
 	job->due_ms = gg_now_ms();
 	job->wait_ms = 0;
+	job->tries = 0;
 	schedule(j);
 }
 
 void gg_janitor_add(struct gg_janitor *j, const char *repo, int64_t accepted_ms)
 {
 	add(j, repo, accepted_ms + clock_offset());
+}
+
+void gg_janitor_add_all(struct gg_janitor *j)
+{
+	add(j, "", 0);
 }
 
 void gg_janitor_retry(struct gg_janitor *j, const char *repo)

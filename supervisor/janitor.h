@@ -14,6 +14,8 @@ void gg_janitor_free(struct gg_gate *g);
 /* Clean a repository of what was made since accepted_ms (CLOCK_MONOTONIC). Repeated until nothing is in use
  * any more. */
 void gg_janitor_add(struct gg_janitor *j, const char *repo, int64_t accepted_ms);
+/* Clean all repositories once more, of whatever was made whenever. */
+void gg_janitor_add_all(struct gg_janitor *j);
 /* A session of the repository has ended: what it kept from being removed may go now. */
 void gg_janitor_retry(struct gg_janitor *j, const char *repo);
 /* Something is being removed now, or waits for its turn (not for its users to go). */

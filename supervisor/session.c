@@ -28,6 +28,7 @@
 struct gg_io {
 	ev_child child;
 	ev_io err, status;
+	ev_io root;   /* pidfd of a root that is not our child */
 	ev_io server; /* pidfd of receive-pack or upload-pack */
 	struct gg_loglines lines;
 	struct gg_gate *gate;
@@ -202,19 +203,71 @@ void gg_session_served(struct gg_session *s, pid_t pid, uint64_t start_tick, voi
 	ev_io_start(g->loop, &s->io->server);
 }
 
-static void on_root_exit(EV_P_ ev_child *w, int revents)
+static void root_gone(struct gg_io *io, int status)
 {
-	struct gg_io *io = w->data;
 	struct gg_session *s = io->session;
 
-	(void)revents;
-	ev_child_stop(EV_A_ w);
 	s->root_gone = true;
-	s->root_status = w->rstatus;
+	s->root_status = status;
 	s->ended_ms = s->due_ms = gg_now_ms();
 	end_connection(io->gate, s);
 	gg_gate_session_gone(io->gate);
 	gg_gate_wake(io->gate);
+}
+
+static void on_root_exit(EV_P_ ev_child *w, int revents)
+{
+	(void)revents;
+	ev_child_stop(EV_A_ w);
+	root_gone(w->data, w->rstatus);
+}
+
+static void on_adopted_exit(EV_P_ ev_io *w, int revents)
+{
+	(void)revents;
+	ev_io_stop(EV_A_ w);
+	w->fd = -1; /* it is the session's pidfd, closed with it */
+	root_gone(w->data, 0);
+}
+
+/* 0: there is none; no socket has that number. */
+static uint64_t socket_inode(int fd)
+{
+	struct stat st;
+
+	return fd >= 0 && fstat(fd, &st) == 0 ? st.st_ino : 0;
+}
+
+void gg_session_adopt(struct gg_gate *g, const struct gg_adoptee *a)
+{
+	struct gg_session *s = gg_registry_add(&g->reg, gg_now_ms());
+	struct gg_io *io = calloc(1, sizeof(*io));
+	int sock = a->sock;
+
+	if (!s || !io || gg_pidfd_open(a->root, a->root_tick, &s->pidfd) < 0) {
+		gg_close_fd(&sock);
+		free(io);
+		if (s)
+			gg_registry_drop(&g->reg, s);
+		return;
+	}
+	memcpy(s->id, a->id, sizeof(s->id));
+	memcpy(s->peer, a->peer, sizeof(s->peer));
+	memcpy(s->repo, a->repo, sizeof(s->repo));
+	s->root = a->root;
+	s->root_tick = a->root_tick;
+	s->adopted = true;
+	s->sock = sock;
+	s->sock_ino = socket_inode(sock);
+	s->io = io;
+	*io = (struct gg_io){ .gate = g, .session = s };
+	io->err.fd = io->status.fd = io->server.fd = -1;
+	gg_loglines_init(&io->lines, on_line, s);
+	ev_io_init(&io->root, on_adopted_exit, s->pidfd, EV_READ);
+	io->root.data = io;
+	ev_io_start(g->loop, &io->root);
+	gg_reaper_end(s, GG_REASON_PREDECESSOR, -1, gg_now_ms());
+	gg_gate_wake(g);
 }
 
 static void set_keepalive(const struct gg_conf *c, int fd)
@@ -266,7 +319,6 @@ static int start(struct gg_gate *g, struct gg_session *s, const struct gg_addr *
 {
 	AUTO_CLOSE int err_r = -1, err_w = -1, st_r = -1, st_w = -1;
 	struct gg_io *io;
-	struct stat sb;
 	int p[2], r;
 
 	if (pipe2(p, O_CLOEXEC) < 0)
@@ -275,9 +327,9 @@ static int start(struct gg_gate *g, struct gg_session *s, const struct gg_addr *
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, p) < 0)
 		return -errno;
 	st_r = p[0], st_w = p[1];
-	if (fcntl(err_r, F_SETFL, O_NONBLOCK) < 0 || fstat(s->sock, &sb) < 0)
+	if (fcntl(err_r, F_SETFL, O_NONBLOCK) < 0)
 		return -errno;
-	s->sock_ino = sb.st_ino;
+	s->sock_ino = socket_inode(s->sock);
 	io = calloc(1, sizeof(*io));
 	if (!io)
 		return -ENOMEM;
@@ -289,7 +341,7 @@ static int start(struct gg_gate *g, struct gg_session *s, const struct gg_addr *
 	s->io = io;
 	io->gate = g;
 	io->session = s;
-	io->server.fd = -1;
+	io->server.fd = io->root.fd = -1;
 	gg_loglines_init(&io->lines, on_line, s);
 	ev_child_init(&io->child, on_root_exit, s->root, 0);
 	ev_io_init(&io->err, on_stderr, gg_take_fd(&err_r), EV_READ);
@@ -395,8 +447,10 @@ void gg_session_finish(struct gg_session *s, void *gate)
 	close_watcher(g, &io->server);
 	log_end(s, now);
 	/* a push that did not end by itself, and well, may have left something */
-	if (!strcmp(s->service, "receive-pack") && !s->refused &&
-	    (s->root_status || s->verdict.reason != GG_REASON_NONE))
+	if (s->adopted)
+		gg_janitor_add_all(g->janitor);
+	else if (!strcmp(s->service, "receive-pack") && !s->refused &&
+		 (s->root_status || s->verdict.reason != GG_REASON_NONE))
 		gg_janitor_add(g->janitor, s->repo, s->accepted_ms);
 	else
 		gg_janitor_retry(g->janitor, s->repo);
