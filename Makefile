@@ -20,7 +20,7 @@ ALL_LD   = -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(LDFLAGS) $(SAN)
 DEPS      := gcc make pkg-config git libev-dev libproc2-dev libsystemd-dev libjansson-dev
 TEST_DEPS := libcriterion-dev zlib1g-dev perl python3 iproute2 util-linux procps strace clang clang-tidy clang-format cppcheck \
 	     shellcheck valgrind libclang-rt-14-dev jgit-cli default-jre-headless python3-dulwich python3-pygit2 \
-	     systemd systemd-container crun runc busybox-static
+	     systemd systemd-container crun runc busybox-static mandoc
 
 objects  = $(patsubst %.c,$(O)/%.o,$(wildcard $(1)))
 BASE    := $(call objects,base/*.c)
@@ -33,13 +33,19 @@ PURE    := $(addprefix $(O)/,reaper/classify.o reaper/policy.o reaper/escalate.o
 	   daemon-wrap/request.o daemon-wrap/status.o base/text.o base/addr.o cli/format.o)
 UNIT    := $(call objects,tests/unit/*.c) $(sort $(BASE) $(PURE) $(O)/daemon-wrap/argv.o $(O)/supervisor/setup.o \
 	   $(O)/supervisor/loglines.o $(O)/supervisor/waitroom.o)
+MAN     := git-gate.1 git-gate.8 git-gate.conf.5
 PROGS   := $(O)/git-gate $(O)/git-gate-session $(O)/git-gate-hook $(O)/git-gate-torture
 FUZZERS := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/*.c))
 
-.PHONY: all test check-asan check-static check-pure check-valgrind fuzz bench run deps test-deps install uninstall clean
+.PHONY: all man test check-asan check-static check-pure check-valgrind fuzz bench run deps test-deps install uninstall clean
 .DELETE_ON_ERROR:
 
 all: $(PROGS) $(O)/hooks/pre-receive
+
+# docs/man is committed: after a change of what it is made from (tables, cli/man*.c), or of VERSION
+man: $(O)/git-gate
+	@mkdir -p docs/man
+	for page in $(MAN); do $(O)/git-gate --dump-man $$page >docs/man/$$page || exit 1; done
 
 $(O)/git-gate: $(GATE) $(BASE)
 	$(CC) $(ALL_LD) -o $@ $^ $(LIBEV) -lproc2 $(shell pkg-config --libs $(PKGS))
@@ -106,6 +112,7 @@ test-deps:
 	@tools/packages $(DEPS) $(TEST_DEPS)
 
 LIBDIR  := $(DESTDIR)$(PREFIX)/lib
+MANDIR  := $(DESTDIR)$(PREFIX)/share/man
 install: all
 	install -Dm755 $(O)/git-gate $(DESTDIR)$(PREFIX)/bin/git-gate
 	install -Dm755 $(O)/git-gate-torture $(DESTDIR)$(PREFIX)/bin/git-gate-torture
@@ -119,12 +126,14 @@ install: all
 	install -Dm644 systemd/git-gate.sysusers $(LIBDIR)/sysusers.d/git-gate.conf
 	install -Dm644 systemd/git-gate.tmpfiles $(LIBDIR)/tmpfiles.d/git-gate.conf
 	$(O)/git-gate --dump-catalog >$(LIBDIR)/systemd/catalog/git-gate.catalog
+	for page in $(MAN); do install -Dm644 docs/man/$$page $(MANDIR)/man$${page##*.}/$$page || exit 1; done
 
 uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/bin/git-gate $(DESTDIR)$(PREFIX)/bin/git-gate-torture
 	rm -rf $(DESTDIR)$(PREFIX)/libexec/git-gate
 	rm -f $(LIBDIR)/systemd/system/git-gate.service $(LIBDIR)/systemd/system/git-gate-git.socket
 	rm -f $(LIBDIR)/sysusers.d/git-gate.conf $(LIBDIR)/tmpfiles.d/git-gate.conf $(LIBDIR)/systemd/catalog/git-gate.catalog
+	rm -f $(MANDIR)/man1/git-gate.1 $(MANDIR)/man5/git-gate.conf.5 $(MANDIR)/man8/git-gate.8
 
 clean:
 	rm -rf $(O)

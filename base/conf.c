@@ -185,7 +185,7 @@ static void add_text(struct gg_buf *b, const char *s)
 		gg_quote(b, s, n, SIZE_MAX);
 }
 
-static void add_num(struct gg_buf *b, enum gg_kind kind, int64_t v)
+void gg_conf_add_num(struct gg_buf *b, enum gg_kind kind, int64_t v)
 {
 	if (kind == GG_KIND_MS)
 		gg_duration_add(b, v);
@@ -207,7 +207,7 @@ void gg_conf_value(struct gg_buf *b, const struct gg_conf *conf, enum gg_key k)
 	case GG_KIND_MS:
 	case GG_KIND_SIZE:
 	case GG_KIND_COUNT:
-		add_num(b, gg_conf_keys[k].kind, *gg_conf_num(c, k));
+		gg_conf_add_num(b, gg_conf_keys[k].kind, *gg_conf_num(c, k));
 		break;
 	case GG_KIND_FLAG:
 		gg_buf_add(b, *gg_conf_flag(c, k) ? "true" : "false");
@@ -327,10 +327,10 @@ void gg_conf_help(FILE *to)
 
 		text[0] = '\0';
 		if (key->kind <= GG_KIND_COUNT) {
-			add_num(&b, key->kind, key->def);
+			gg_conf_add_num(&b, key->kind, key->def);
 			if (key->host != key->def) {
 				gg_buf_add(&b, "; host: ");
-				add_num(&b, key->kind, key->host);
+				gg_conf_add_num(&b, key->kind, key->host);
 			}
 		} else if (key->kind == GG_KIND_FLAG) {
 			gg_buf_add(&b, key->def ? "true" : "false");

@@ -1,6 +1,6 @@
 /*
- * confkey - the table that base/conf.def makes, for the files that implement conf.h. Nobody else includes
- * this.
+ * confkey - the table that base/conf.def makes, for the files that implement conf.h and for the manual
+ * (cli/mansettings.c). Nobody else includes this.
  */
 #ifndef GG_BASE_CONFKEY_H
 #define GG_BASE_CONFKEY_H
@@ -39,6 +39,9 @@ bool *gg_conf_flag(struct gg_conf *c, enum gg_key k);
 char **gg_conf_text(struct gg_conf *c, enum gg_key k);
 int *gg_conf_pick(struct gg_conf *c, enum gg_key k);
 struct gg_list *gg_conf_list(struct gg_conf *c, enum gg_key k);
+
+/* A number of a setting as it would be written: "15s", "1k", "64". */
+void gg_conf_add_num(struct gg_buf *b, enum gg_kind kind, int64_t v);
 
 /* Append a copy of s to the list. 0 or -ENOMEM. */
 int gg_list_add(struct gg_list *l, const char *s);

@@ -6,10 +6,9 @@
 #include <stddef.h>
 
 enum gg_exit {
-	GG_EXIT_DONE,
-	GG_EXIT_FAILED,
-	GG_EXIT_USAGE,	     /* or configuration */
-	GG_EXIT_NOT_RUNNING, /* nothing listens on the control socket */
+#define EXIT(ID, ...) GG_EXIT_##ID,
+#include "cli/exit.def"
+#undef EXIT
 };
 
 /* The command line after parsing. Texts are borrowed from argv; NULL: not given. */

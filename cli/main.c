@@ -12,6 +12,7 @@
 #include "base/event.h"
 #include "base/text.h"
 #include "cli/command.h"
+#include "cli/man.h"
 #include "cli/options.h"
 #include "cli/say.h"
 
@@ -36,6 +37,12 @@ static const struct gg_command commands[] = {
 	  BIT(BASE) | BIT(SINCE) | BIT(STRICT), false, gg_cmd_cleanup },
 	{ "version", "", 0, 0, "Print the version", BIT(JSON), false, gg_cmd_version },
 	{ "help", "[COMMAND]", 0, 1, "Explain a command", 0, false, cmd_help },
+};
+
+static const char *const exits[] = {
+#define EXIT(ID, word, doc) [GG_EXIT_##ID] = word,
+#include "cli/exit.def"
+#undef EXIT
 };
 
 static const struct gg_command *find(const char *name)
@@ -72,9 +79,10 @@ static void help(FILE *to)
 		gg_buf_add(&b, "%s %s", commands[i].name, commands[i].operands);
 		fprintf(to, "  %-18s  %s\n", mem, commands[i].help);
 	}
-	fputs("\n'git-gate COMMAND --help' lists its options.\n"
-	      "Exit status: 0 done, 1 failed, 2 usage or configuration, 3 no gate is running.\n",
-	      to);
+	fputs("\n'git-gate COMMAND --help' lists its options.\nExit status: ", to);
+	for (size_t i = 0; i < GG_LEN(exits); i++)
+		fprintf(to, "%s%zu %s", i ? ", " : "", i, exits[i]);
+	fputs(".\n", to);
 }
 
 static int help_on(const struct gg_command *c)
@@ -113,6 +121,8 @@ static int dispatch(int argc, char **argv)
 
 	if (strcmp(argv[0], "--dump-catalog") == 0)
 		return dump_catalog();
+	if (strcmp(argv[0], "--dump-man") == 0)
+		return gg_man_dump(argc > 1 ? argv[1] : "", commands, GG_LEN(commands));
 	if (strcmp(argv[0], "--version") == 0)
 		c = find("version");
 	if (strcmp(argv[0], "--help") == 0 || strcmp(argv[0], "-h") == 0)

@@ -42,7 +42,7 @@ enum { LONG_BASE = 256 }; /* what getopt_long returns for opts[i]: LONG_BASE + i
 
 static bool takes(const struct gg_command *c, size_t i)
 {
-	return i == GG_OPT_HELP || (c->options >> i & 1);
+	return i == GG_OPT_HELP || !c || (c->options >> i & 1);
 }
 
 static size_t opt_index(const struct gg_command *c, int val)
@@ -182,6 +182,22 @@ static void add_form(struct gg_buf *b, const struct opt *o, bool both)
 		gg_buf_add(b, "--%s", o->name);
 	if (o->value)
 		gg_buf_add(b, " %s", o->value);
+}
+
+bool gg_options_at(const struct gg_command *c, size_t i, struct gg_option *ret)
+{
+	for (size_t j = 0; j < GG_NOPTS; j++) {
+		if (!takes(c, j) || i--)
+			continue;
+		*ret = (struct gg_option){ .name = opts[j].name,
+					   .letter = opts[j].letter,
+					   .value = opts[j].value,
+					   .help = opts[j].help,
+					   .required = j == GG_OPT_BASE,
+					   .repeat = opts[j].kind == REPEAT };
+		return true;
+	}
+	return false;
 }
 
 void gg_options_help(const struct gg_command *c)

@@ -16,9 +16,10 @@
 #include "base/spawn.h"
 #include "supervisor/loglines.h"
 
-#define RETRY_MS 1000	      /* while something is in use, or too young; doubled each time ... */
-#define RETRY_PATIENT_MS 8000 /* ... up to this, for as many times as stand below: a push may take minutes \
-			       */
+#define RETRY_MS 1000 /* while something is in use, or too young; doubled each time ... */
+#define RETRY_PATIENT_MS \
+	8000 /* ... up to this, for as many times as stand below: a push may take minutes \
+	      */
 #define PATIENT_TRIES 60
 #define RETRY_MAX_MS 3600000 /* ... and from then on up to an hour */
 #define SHARE 5 /* clients whose pushes fail cannot have it run for more than a fifth of the time */

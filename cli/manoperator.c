@@ -1,0 +1,147 @@
+/* manoperator - git-gate(8): what a gate does, for whoever runs one. Its fixed prose is in cli/mantext.c. */
+#include <stdio.h>
+
+#include "base/cleanup.h"
+#include "base/text.h"
+#include "cli/manpage.h"
+#include "cli/mantext.h"
+#include "reaper/escalate.h"
+
+static const struct {
+	const char *turn, *what, *bound;
+} phases[GG_NPHASES] = {
+	[GG_PHASE_REQUEST] = { "client", "The request line has not come whole.",
+			       "deadline.init, from accept on" },
+	[GG_PHASE_COMMANDS] = { "client",
+				"The refs were advertised; a push has sent no command yet, a fetch has not "
+				"said, or not "
+				"to the end, what it wants and has. The client's pre-push hook runs here. A "
+				"push "
+				"that has sent some commands may be counting already, if its client is "
+				"without "
+				"side-band: it has the longer of this and the next limit.",
+				"deadline.commands" },
+	[GG_PHASE_PACK_START] = { "client",
+				  "The commands have come, the pack has not begun: the client counts and "
+				  "compresses "
+				  "objects.",
+				  "deadline.packStart" },
+	[GG_PHASE_PACK] = { "client", "The pack is coming, and git waits for more of it.",
+			    "deadline.idle; rate.min over rate.window" },
+	[GG_PHASE_SENDING] = { "client", "Git cannot write on because the client does not read.",
+			       "deadline.idle; rate.min over rate.window" },
+	[GG_PHASE_HOOK] = { "gate", "A hook runs, or what one left behind holds up the end.",
+			    "deadline.hook, however busy it is" },
+	[GG_PHASE_WORK] = { "gate", "Git resolves deltas, checks, counts objects for a fetch.",
+			    "deadline.work" },
+	[GG_PHASE_CLOSING] = { "gate", "The connection has ended; the last processes go.", NULL },
+};
+
+static const char *const reasons[GG_NREASONS] = {
+	[GG_REASON_INIT] = "No complete request came.",
+	[GG_REASON_COMMANDS] = "The client said nothing after the advertisement, or not all it had to.",
+	[GG_REASON_PACK_START] = "The pack did not begin.",
+	[GG_REASON_IDLE] = "Nothing moved in the middle of the pack.",
+	[GG_REASON_NOT_READING] = "The client did not take what was sent to it.",
+	[GG_REASON_TRICKLE] = "It sent, or took, fewer bytes a second than that over rate.window.",
+	[GG_REASON_HOOK] = "A hook ran too long; it was ended, and the push with it.",
+	[GG_REASON_WORK] = "Git's processes used neither CPU nor I/O.",
+	[GG_REASON_SESSION] = "The session was open for too long, healthy or not.",
+	[GG_REASON_PEER_GONE] = "As not-reading, and the client's kernel acknowledges nothing any more.",
+	[GG_REASON_PRESSURE] = "Others waited for a session, and this one was silent.",
+	[GG_REASON_PREDECESSOR] = "It was a session of a gate on the same control socket that had died.",
+	[GG_REASON_DRAIN] = "The gate stopped, and the session had not ended by itself.",
+	[GG_REASON_OPERATOR] = "Someone asked for it: git-gate kill.",
+};
+
+static const char *const steps[GG_NSTEPS] = {
+	[GG_STEP_HANGUP] = "Before the pack: SIGHUP to git's processes.",
+	[GG_STEP_HALF_CLOSE] =
+		"In the pack: the reading half of the connection is shut down. Git sees the end, removes "
+		"its quarantine and reports to the client by itself.",
+	[GG_STEP_SHUTDOWN] = "While sending: both halves are shut down, which wakes the blocked writer.",
+	[GG_STEP_KILL_HOOK] =
+		"In a hook: SIGKILL to it and to all that it started, until two looks find nothing, 50 "
+		"times at most. Git tells the client that the hook failed, and goes on.",
+	[GG_STEP_KILL_LEAF] = "SIGKILL to what git waits for: index-pack, unpack-objects and the like.",
+	[GG_STEP_HANGUP_GIT] = "SIGHUP to receive-pack or upload-pack and the root of the session.",
+	[GG_STEP_KILL_GIT] = "SIGKILL to every process of the session.",
+};
+
+static const struct {
+	const char *name, *priority, *doc;
+} events[] = {
+#define EV(ID, name, PRIORITY, id, doc) { name, #PRIORITY, doc },
+#include "base/event.def"
+#undef EV
+};
+
+static void put_phases(void)
+{
+	puts(".Bl -tag -width Ds");
+	for (enum gg_phase p = 0; p < GG_NPHASES; p++) {
+		printf(".It Cm %s Pq the %s's turn\n", gg_phase_name(p),
+		       phases[p].turn ? phases[p].turn : "undocumented");
+		gg_page_text(phases[p].what);
+		if (!phases[p].bound)
+			continue;
+		puts(".br");
+		fputs("Bound by ", stdout);
+		printf("%s.\n", phases[p].bound);
+	}
+	puts(".El");
+}
+
+static void put_reasons(void)
+{
+	puts(".Bl -tag -width Ds");
+	for (enum gg_reason r = GG_REASON_NONE + 1; r < GG_NREASONS; r++) {
+		const char *key = gg_reason_key(r);
+
+		printf(".It Cm %s%s%s\n", gg_reason_name(r), key ? " Pq Ic " : "", key ? key : "");
+		gg_page_text(reasons[r]);
+	}
+	puts(".El");
+}
+
+/* Those that leave a name in the record. */
+static void put_steps(void)
+{
+	puts(".Bl -tag -width Ds\n.It Cm told\nThe reason was written to the client.");
+	for (enum gg_step s = GG_STEP_NONE + 1; s < GG_NSTEPS; s++) {
+		if (s == GG_STEP_RESUME || s == GG_STEP_STRAY)
+			continue;
+		printf(".It Cm %s\n", gg_step_name(s));
+		gg_page_text(steps[s]);
+	}
+	puts(".El");
+}
+
+static void put_events(void)
+{
+	puts(".Bl -tag -width Ds");
+	for (size_t i = 0; i < GG_LEN(events); i++) {
+		printf(".It Cm %s Pq ", events[i].name);
+		for (const char *s = events[i].priority; *s; s++)
+			putchar(*s >= 'A' && *s <= 'Z' ? *s - 'A' + 'a' : *s);
+		putchar('\n');
+		gg_page_text(events[i].doc);
+	}
+	puts(".El");
+}
+
+void gg_man_operator(void)
+{
+	gg_page_begin("git-gate", "8", "operate a git server that ends half-open sessions");
+	fputs(gg_mantext_intro, stdout);
+	put_phases();
+	fputs(gg_mantext_ending, stdout);
+	put_reasons();
+	fputs(gg_mantext_steps, stdout);
+	put_steps();
+	fputs(gg_mantext_events, stdout);
+	put_events();
+	fputs(gg_mantext_operation, stdout);
+	gg_page_exits();
+	fputs(gg_mantext_end, stdout);
+}

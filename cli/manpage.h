@@ -1,0 +1,32 @@
+/*
+ * manpage - the pages, and what they are put together from. Everything goes to stdout. Prose stands in the
+ * files of the pages as mdoc(7) itself; text of the tables goes through gg_page_text. Only cli/man*.c include
+ * this.
+ */
+#ifndef GG_CLI_MANPAGE_H
+#define GG_CLI_MANPAGE_H
+
+#include "cli/command.h"
+
+void gg_man_user(const struct gg_command *commands, size_t n); /* git-gate(1) */
+void gg_man_operator(void);				       /* git-gate(8) */
+void gg_man_settings(void);				       /* git-gate.conf(5) */
+
+/* From the date to the one-line description. */
+void gg_page_begin(const char *name, const char *section, const char *what);
+
+/* Plain text as filled lines: a sentence begins a line, and nothing of it is taken for a macro or an escape.
+ * NULL shows as "undocumented", which a test looks for. */
+void gg_page_text(const char *text);
+/* One word as an argument of a macro. */
+void gg_page_word(const char *word);
+
+struct gg_page_item {
+	const char *word, *text; /* text: as for gg_page_text */
+};
+/* A list of items; macro ("Ic", "Pa") is how the words are set. */
+void gg_page_list(const char *macro, const struct gg_page_item *v, size_t n);
+/* EXIT STATUS, from the table. */
+void gg_page_exits(void);
+
+#endif

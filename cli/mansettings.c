@@ -1,0 +1,233 @@
+/* mansettings - git-gate.conf(5): every setting of base/conf.def, and how they are written. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/conf.h"
+#include "base/confkey.h"
+#include "base/text.h"
+#include "cli/manpage.h"
+
+static const char before[] =
+	".Sh SYNOPSIS\n"
+	".Pa " GG_CONF_FILE "\n"
+	".Sh DESCRIPTION\n"
+	"The settings of a gate, in the syntax of\n"
+	".Xr git-config 1 :\n"
+	"sections in brackets, one\n"
+	".Ar name No = Ar value\n"
+	"a line, comments after # or ;, and double quotes around a value that holds one\n"
+	"of these or begins or ends with a space.\n"
+	"The file is read by git itself.\n"
+	"Git's system-wide and personal configuration files are not.\n"
+	".Pp\n"
+	"The key of a setting is its section and its name:\n"
+	".Ic deadline.idle\n"
+	"is\n"
+	".Ic idle\n"
+	"in section\n"
+	".Ic [deadline] .\n"
+	"Upper and lower case do not differ in keys.\n"
+	".Pp\n"
+	".Ic path\n"
+	"in section\n"
+	".Ic [include]\n"
+	"reads another file at this place; a relative path starts where the file that\n"
+	"names it is.\n"
+	"On the command line\n"
+	".Ic include.path\n"
+	"is no key.\n"
+	".Pp\n"
+	"The command line\n"
+	".Pq Fl c Ar KEY=VALUE\n"
+	"counts before the file, the file before the default.\n"
+	"Within the file and on the command line the last value counts.\n"
+	"The file is\n"
+	".Pa " GG_CONF_FILE " ,\n"
+	"which need not exist, or the one given with\n"
+	".Fl \\-config ,\n"
+	"which must.\n"
+	"A setting that is a list takes all values of one source: a value on the\n"
+	"command line replaces the whole list of the file, and an empty value clears\n"
+	"what its own source set before.\n"
+	".Pp\n"
+	".Nm git-gate Cm check-config\n"
+	"prints every value and where it comes from.\n"
+	"An unknown key, a value out of range, or settings that contradict each other are\n"
+	"errors, all of which are said, with the file, the key and the cure; nothing\n"
+	"starts then, and\n"
+	".Nm git-gate\n"
+	"exits with 2.\n"
+	"The configuration is read once, at the start.\n"
+	".Ss Kinds of values\n";
+
+static const struct gg_page_item kinds[] = {
+	{ "duration",
+	  "A whole number and its unit: 500ms, 15s, 2m, 1h or 1d. The unit is required, but 0 needs "
+	  "none. Where it says so, never takes the limit away." },
+	{ "size", "Bytes: a whole number, which k, m or g behind it multiplies by 1024, 1024^2 or 1024^3." },
+	{ "number", "A whole number." },
+	{ "boolean", "true, yes, on or 1; false, no, off or 0. A key without = is true." },
+	{ "path", "A path. A relative one starts at the directory that git-gate was started in, and is made "
+		  "absolute when it is read." },
+	{ "choice", "One of the words given, in lower case as they stand there." },
+	{ "list of addresses",
+	  "HOST:PORT, with a numeric IPv4 address as HOST, or [V6]:PORT; names are not looked "
+	  "up. 0.0.0.0 and [::] are all addresses. Port 0 takes a free one. off, alone, is none." },
+	{ "list of texts", "Any text." },
+};
+
+static const char after[] = ".Ss Contradictions\n"
+			    "These are errors too: an address named twice, or together with off; no address\n"
+			    "at all; a gate that serves neither pushes, nor fetches, nor archives; a tcp\n"
+			    "duration not in whole seconds; a deadline that was set longer than\n"
+			    ".Ic deadline.session ;\n"
+			    "a\n"
+			    ".Ic gate.control\n"
+			    "longer than the 107 bytes that a socket's path has room for.\n"
+			    ".Sh FILES\n"
+			    ".Bl -tag -width Ds\n"
+			    ".It Pa " GG_CONF_FILE "\n"
+			    "The configuration, unless\n"
+			    ".Fl \\-config\n"
+			    "names another.\n"
+			    ".El\n"
+			    ".Sh EXAMPLES\n"
+			    "A gate on a host, for clients of the local network:\n"
+			    ".Bd -literal -offset indent\n"
+			    "[listen]\n"
+			    "    git = 192.0.2.10:9418\n"
+			    "    git = [2001:db8::10]:9418\n"
+			    "[gate]\n"
+			    "    basePath = /srv/git\n"
+			    "    exportAll = true\n"
+			    "    profile = host\n"
+			    "[deadline]\n"
+			    "    packStart = 20m     ; the clients have large repositories\n"
+			    "[hook]\n"
+			    "    scanner = none      ; accept pushes unscanned\n"
+			    "[include]\n"
+			    "    path = local.conf   ; /etc/git\\-gate/local.conf\n"
+			    ".Ed\n"
+			    ".Pp\n"
+			    "See what one more setting changes, without writing it down:\n"
+			    ".Pp\n"
+			    ".Dl git\\-gate check\\-config \\-c deadline.idle=30s\n"
+			    ".Sh SEE ALSO\n"
+			    ".Xr git-config 1 ,\n"
+			    ".Xr git-gate 1 ,\n"
+			    ".Xr git-gate 8\n";
+
+static const char *kind_name(enum gg_kind kind)
+{
+	static const char *const names[] = {
+		[GG_KIND_MS] = "duration",
+		[GG_KIND_SIZE] = "size",
+		[GG_KIND_COUNT] = "number",
+		[GG_KIND_FLAG] = "boolean",
+		[GG_KIND_PATH] = "path",
+		[GG_KIND_WORD] = "text",
+		[GG_KIND_PICK] = "choice",
+		[GG_KIND_LIST_ADDR] = "list of addresses",
+		[GG_KIND_LIST_WORD] = "list of texts",
+	};
+
+	return names[kind];
+}
+
+static void add_number(struct gg_buf *b, enum gg_key k)
+{
+	const struct gg_conf_key *key = &gg_conf_keys[k];
+
+	gg_buf_add(b, " from ");
+	gg_conf_add_num(b, key->kind, key->min);
+	gg_buf_add(b, " to ");
+	gg_conf_add_num(b, key->kind, key->max);
+	gg_buf_add(b, "%s; default ", gg_conf_may_be_never(k) ? " or never" : "");
+	gg_conf_add_num(b, key->kind, key->def);
+	if (key->host == key->def)
+		return;
+	gg_buf_add(b, ", in profile host ");
+	gg_conf_add_num(b, key->kind, key->host);
+}
+
+static void add_choices(struct gg_buf *b, enum gg_key k)
+{
+	const char *choice, *first;
+	size_t n, nfirst;
+
+	for (int i = 0; (choice = gg_conf_choice(k, i, &n)); i++)
+		gg_buf_add(b, "%s%.*s", !i ? ": " : choice[n] ? ", " : " or ", (int)n, choice);
+	first = gg_conf_choice(k, 0, &nfirst);
+	gg_buf_add(b, "; default %.*s", (int)nfirst, first);
+}
+
+/* "Duration from 100ms to 1d or never; default 15s." */
+static void put_kind(enum gg_key k)
+{
+	const struct gg_conf_key *key = &gg_conf_keys[k];
+	const char *name = kind_name(key->kind);
+	char mem[512];
+	struct gg_buf b = GG_BUF(mem);
+
+	gg_buf_add(&b, "%c%s", name[0] - 'a' + 'A', name + 1);
+	if (key->kind <= GG_KIND_COUNT)
+		add_number(&b, k);
+	else if (key->kind == GG_KIND_FLAG)
+		gg_buf_add(&b, "; default %s", key->def ? "true" : "false");
+	else if (key->kind == GG_KIND_PICK)
+		add_choices(&b, k);
+	else if (k == GG_KEY_hook_path) /* not that of whoever built the program that wrote the page */
+		gg_buf_add(&b, "; default PREFIX/libexec/git-gate/hooks, where PREFIX is what git-gate was "
+			       "installed to, /usr/local unless another was chosen");
+	else if (*key->text)
+		gg_buf_add(&b, "; default %s", key->text);
+	gg_buf_add(&b, ".");
+	gg_page_text(mem);
+}
+
+static size_t section_len(enum gg_key k)
+{
+	return strcspn(gg_conf_keys[k].name, ".") + 1;
+}
+
+static bool same_section(enum gg_key a, enum gg_key b)
+{
+	return strncmp(gg_conf_keys[a].name, gg_conf_keys[b].name, section_len(a)) == 0;
+}
+
+static bool is_first(enum gg_key k)
+{
+	for (enum gg_key i = 0; i < k; i++)
+		if (same_section(i, k))
+			return false;
+	return true;
+}
+
+/* The keys of a section need not stand together in the table. */
+static void put_section(enum gg_key first)
+{
+	printf(".Ss Section %.*s\n.Bl -tag -width Ds\n", (int)section_len(first) - 1,
+	       gg_conf_keys[first].name);
+	for (enum gg_key k = first; k < GG_NKEYS; k++) {
+		if (!same_section(first, k))
+			continue;
+		printf(".It Ic %s\n", gg_conf_keys[k].name);
+		gg_page_text(gg_conf_keys[k].help);
+		puts(".Pp");
+		put_kind(k);
+	}
+	puts(".El");
+}
+
+void gg_man_settings(void)
+{
+	gg_page_begin("git-gate.conf", "5", "configuration of git-gate");
+	fputs(before, stdout);
+	gg_page_list("Em", kinds, GG_LEN(kinds));
+	puts(".Sh SETTINGS");
+	for (enum gg_key k = 0; k < GG_NKEYS; k++)
+		if (is_first(k))
+			put_section(k);
+	fputs(after, stdout);
+}

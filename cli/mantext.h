@@ -1,0 +1,13 @@
+/* mantext - the fixed prose of git-gate(8), as mdoc(7), in its order. Between two of them stands a list that
+ * cli/manoperator.c makes from a table. */
+#ifndef GG_CLI_MANTEXT_H
+#define GG_CLI_MANTEXT_H
+
+extern const char gg_mantext_intro[];	  /* up to the phases */
+extern const char gg_mantext_ending[];	  /* up to the reasons */
+extern const char gg_mantext_steps[];	  /* up to the steps */
+extern const char gg_mantext_events[];	  /* up to the events */
+extern const char gg_mantext_operation[]; /* up to the exit status */
+extern const char gg_mantext_end[];
+
+#endif
