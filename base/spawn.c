@@ -20,6 +20,8 @@
 
 enum { NFD = 4 }; /* 0, 1, 2 and extra */
 
+#define STOP_CHECK_MS 100 /* how often a pending signal is looked for while a child runs */
+
 struct plan {
 	int from[NFD]; /* what becomes 0 to 3; -1: /dev/null, or nothing for 3 */
 	int own[NFD];  /* copies to be closed */
@@ -152,6 +154,14 @@ static bool drain(int fd, char *out, size_t size, size_t *len)
 	return true;
 }
 
+bool gg_stop_pending(void)
+{
+	sigset_t pending;
+
+	return sigpending(&pending) == 0 &&
+	       (sigismember(&pending, SIGTERM) == 1 || sigismember(&pending, SIGINT) == 1);
+}
+
 /* Collect until the child has ended (a grandchild may keep the pipe open for longer). 0 or -ETIMEDOUT. */
 static int collect(int pipe_fd, int pidfd, int timeout_ms, char *out, size_t size, size_t *len)
 {
@@ -160,13 +170,15 @@ static int collect(int pipe_fd, int pidfd, int timeout_ms, char *out, size_t siz
 
 	for (;;) {
 		int64_t left_ms = end_ms - gg_now_ms();
-		int n = left_ms > 0 ? poll(p, 2, (int)left_ms) : 0;
+		int n = left_ms > 0 ? poll(p, 2, left_ms < STOP_CHECK_MS ? (int)left_ms : STOP_CHECK_MS) : 0;
 
-		if (n == 0)
+		if (left_ms <= 0)
 			return -ETIMEDOUT;
+		if (gg_stop_pending())
+			return -EINTR;
 		if (n < 0 && errno != EINTR)
 			return -errno;
-		if (n < 0)
+		if (n <= 0)
 			continue;
 		if (p[1].revents && !drain(pipe_fd, out, size, len))
 			p[1].fd = -1;

@@ -31,10 +31,13 @@ int gg_spawn(const struct gg_spawn *sp, pid_t *ret_pid, int *ret_pidfd);
  * Run to the end, collect stdout and stderr together (at most size - 1 bytes, NUL-terminated, the rest is
  * read and thrown away), bounded by timeout_ms, after which the child is killed. For start-up only: it
  * blocks, and waits for its child itself, so it must not run while libev's default loop does. ret_status: as
- * from waitpid. Returns 0, -ETIMEDOUT, or -errno of the spawn.
+ * from waitpid. Returns 0, -ETIMEDOUT, -EINTR (a signal is pending), or -errno of the spawn.
  */
 int gg_spawn_capture(const struct gg_spawn *sp, int timeout_ms, char *out, size_t size, size_t *ret_len,
 		     int *ret_status);
+
+/* A SIGTERM or SIGINT is blocked and pending: someone wants us to stop before we have begun. */
+bool gg_stop_pending(void);
 
 /* Find an executable in a PATH-like list. ret: absolute path. 0 or -ENOENT. */
 int gg_path_search(const char *name, const char *path, char *ret, size_t size);

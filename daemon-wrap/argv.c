@@ -109,5 +109,9 @@ int gg_env_git(struct gg_strv *ret, const struct gg_conf *c, const struct gg_env
 	r = r ? r : add_config(ret, &n, "receive.fsckObjects", "true");
 	for (size_t i = 0; r == 0 && i < c->safe_directory.n; i++)
 		r = add_config(ret, &n, "safe.directory", c->safe_directory.v[i]);
+	/* git 2.39 compares with the path that it was started with, which is "."; whose repository it is was
+	 * checked before */
+	if (r == 0 && c->safe_directory.n)
+		r = add_config(ret, &n, "safe.directory", ".");
 	return r ? r : gg_strv_add(ret, "GIT_CONFIG_COUNT=%d", n);
 }

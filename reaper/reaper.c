@@ -97,9 +97,17 @@ static bool may_have_orphans(const struct gg_session *s)
 static void note_server(struct gg_reaper *r, struct gg_session *s, int64_t now)
 {
 	if (s->view.phase == GG_PHASE_HOOK && !s->view.server_pid && !s->served && !s->root_gone) {
-		s->peek_ms = 0; /* it was quicker than we, and git-daemon waits for what a hook left behind */
+		/* it was quicker than we, and git-daemon waits for what a hook left behind; a second look
+		 * agrees */
+		if (!s->missed) {
+			s->missed = true;
+			s->peek_ms = now + AFTER_MS;
+			return;
+		}
+		s->peek_ms = 0;
 		r->served(s, 0, 0, r->arg);
 	}
+	s->missed = false;
 	if (!s->peek_ms)
 		return;
 	if (s->view.server_pid) {

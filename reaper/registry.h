@@ -37,6 +37,7 @@ struct gg_session {
 	bool served;	 /* receive-pack or upload-pack was seen, and has exited */
 	int64_t peek_ms; /* look for it then; 0: it was found, or there is no request yet */
 	int peeks;
+	bool missed;  /* the last look found its strays, and not it */
 	bool adopted; /* of a gate that died: its root is not our child */
 	bool held;    /* its request is known, but limit.sessionsPerRepo makes it wait: it runs nothing */
 	bool refused; /* git-gate-session said no: session.refused was logged */

@@ -137,6 +137,18 @@ static bool talks(enum gg_role role)
 	       role == GG_ROLE_UPLOAD_PACK || role == GG_ROLE_UNPACKER;
 }
 
+/*
+ * git-daemon's own child before it is git receive-pack (a wrapper, a slow exec) has the client's socket as
+ * its stdin; what a hook left behind and the root inherited has not. In doubt it is git's.
+ */
+static bool is_servers(pid_t pid, uint64_t sock_ino)
+{
+	uint64_t ino;
+	int r = gg_procfs_socket(pid, 0, &ino);
+
+	return r == 0 ? ino == sock_ino : r != -ENOTSOCK;
+}
+
 /* Fill *p. 1: seen; 0: it is gone, or not of this session; -errno. */
 static int look_at(pid_t pid, enum gg_role parent_role, uint64_t sock_ino, struct gg_proc *p)
 {
@@ -162,6 +174,9 @@ static int look_at(pid_t pid, enum gg_role parent_role, uint64_t sock_ino, struc
 	if (parent_role == GG_ROLE_DAEMON && st.sid == pid && gg_is_detached_gc(argv, len))
 		return 0; /* it outlives the session on purpose */
 	p->role = gg_role_of(argv, len, parent_role, &p->hook);
+	if (parent_role == GG_ROLE_DAEMON && p->role == GG_ROLE_OTHER && gg_proc_alive(p) &&
+	    is_servers(pid, sock_ino))
+		p->role = GG_ROLE_GIT;
 	if (!gg_proc_alive(p))
 		return 1;
 	if (gg_procfs_io(pid, &p->io_chars) == -EMFILE)

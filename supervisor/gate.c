@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "base/event.h"
+#include "base/spawn.h"
 #include "supervisor/admit.h"
 #include "supervisor/control.h"
 #include "supervisor/janitor.h"
@@ -177,7 +178,7 @@ static void on_other_signal(EV_P_ ev_signal *w, int revents)
  */
 static void catch_signals(struct gg_gate *g)
 {
-	static const int signals[] = { SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2, SIGALRM, SIGTSTP, SIGQUIT };
+	static const int signals[] = GG_GATE_SIGNALS;
 
 	_Static_assert(sizeof(signals) / sizeof(signals[0]) == sizeof(g->sig) / sizeof(g->sig[0]),
 		       "one watcher a signal");
@@ -189,6 +190,16 @@ static void catch_signals(struct gg_gate *g)
 		ev_signal_start(g->loop, &g->sig[i]);
 	}
 	signal(SIGPIPE, SIG_IGN);
+}
+
+static void let_signals_through(const struct gg_gate *g)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	for (size_t i = 0; i < sizeof(g->sig) / sizeof(g->sig[0]); i++)
+		sigaddset(&set, g->sig[i].signum);
+	sigprocmask(SIG_UNBLOCK, &set, NULL);
 }
 
 static int make_instance_id(struct gg_gate *g)
@@ -263,6 +274,7 @@ static void serve(struct gg_gate *g)
 		 gg_listen_inherited(g) ? " (inherited; listen.git is not used)" : "",
 		 g->reaper.observe ? "observe" : "enforce");
 	sd_notifyf(0, "READY=1\nSTATUS=serving on %s", where.s);
+	let_signals_through(g);
 	ev_run(g->loop, 0);
 	gg_event(GG_EV_GATE_STOPPED, NULL, "stopped");
 }
@@ -302,7 +314,9 @@ int gg_gate_run(const struct gg_conf *conf)
 	catch_signals(&g);
 	set_limits(&g);
 	r = set_up(&g, &err);
-	if (r < 0)
+	if (r < 0 && gg_stop_pending())
+		r = 0; /* stopped before it began */
+	else if (r < 0)
 		fprintf(stderr, "git-gate: %s\n", err.len ? err.s : strerror(-r));
 	else
 		serve(&g);

@@ -159,7 +159,8 @@ static int bind_one(struct gg_gate *g, const char *text, struct gg_buf *err)
 		gg_buf_add(err, "cannot listen on %s: %s%s", text, strerror(-r),
 			   r == -EADDRINUSE
 				   ? "; stop what uses the port (ss -ltnp shows it), or change listen.git"
-				   : "");
+			   : r == -EADDRNOTAVAIL ? "; listen.git must name an address of this machine"
+						 : " (listen.git)");
 		return r;
 	}
 	r = add(g, fd);
