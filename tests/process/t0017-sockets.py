@@ -28,7 +28,7 @@ limits = dict(re.findall(r"(?m)^(Max open files)\s+(\d+)", read("/proc/%d/limits
 hard = int(re.search(r"(?m)^Max open files\s+\d+\s+(\d+)", read("/proc/self/limits"))[1])
 tap.ok(int(limits["Max open files"]) >= min(hard, 2000 * 5), "the gate may open enough descriptors (%s)" % limits["Max open files"])
 soft = re.search(r"(?m)^Max open files\s+(\d+)", read("/proc/self/limits"))[1]
-child = wait_for(lambda: [p for p in g.processes() if "receive-pack" in cmdline(p)], "receive-pack")[0]
+child = wait_for(lambda: [p for p in g.processes() if "git receive-pack" in cmdline(p)], "receive-pack")[0]
 tap.eq(re.search(r"(?m)^Max open files\s+(\d+)", read("/proc/%d/limits" % child))[1], soft, "git gets the limit that the gate was started with")
 st = proc_stat(child)
 tap.ok(st[2] != proc_stat(g.pid)[2], "a session is its own session (setsid)")
