@@ -156,6 +156,7 @@ bool gg_in_hook(const struct gg_snap *snap, size_t i)
 /* What classify needs to know of a snapshot's processes, gathered in one pass. */
 struct found {
 	const struct gg_proc *root, *push, *fetch, *unpacker, *hook, *git, *stray;
+	bool zombie; /* a child that nobody has waited for yet */
 };
 
 static struct found find(const struct gg_snap *snap, struct gg_view *v)
@@ -165,8 +166,10 @@ static struct found find(const struct gg_snap *snap, struct gg_view *v)
 	for (size_t i = 0; i < snap->n; i++) {
 		const struct gg_proc *p = &snap->v[i];
 
-		if (!gg_proc_alive(p))
+		if (!gg_proc_alive(p)) {
+			f.zombie |= f.root && p->ppid == f.root->pid;
 			continue;
+		}
 		v->alive++;
 		v->cpu_ticks += p->cpu_ticks;
 		v->io_chars += p->io_chars;
@@ -276,8 +279,11 @@ void gg_classify(const struct gg_snap *snap, struct gg_view *ret)
 			set(&v, GG_PHASE_COMMANDS, true, f.unpacker ? f.unpacker : f.fetch);
 		else
 			set(&v, GG_PHASE_WORK, false, f.fetch);
-	} else if (f.root && (f.stray || snap->served) && !f.root->reads_client &&
-		   f.root->role == GG_ROLE_DAEMON) {
+	} else if (f.unpacker) {
+		/* its receive-pack was killed, and it goes on reading what nobody will use */
+		set(&v, GG_PHASE_PACK, waits_for_client(snap, f.unpacker), f.unpacker);
+	} else if (f.root && f.root->role == GG_ROLE_DAEMON && !f.root->reads_client &&
+		   (f.stray || f.zombie || snap->served)) {
 		/* git-daemon copies its receive-pack's stderr to the log until everybody has closed it */
 		set(&v, GG_PHASE_HOOK, false, NULL);
 	} else if (f.root) {

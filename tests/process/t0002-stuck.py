@@ -64,9 +64,9 @@ def check_stuck(c):
     tap.ok(c["ended_by"] == "server", "%s: the connection was closed, not reset" % kind, c)
     # a trickle is judged in eighths of the window; a machine under load may delay us, so the upper bound has room
     slice_s = 0.5 if reason == "trickle" else 0
-    # the client counts from the acknowledgement of its last byte, which its peer's kernel may delay by 40 ms
+    # the client counts from the acknowledgement of its last byte, which it notices late on a busy machine
     tap.ok(rec["quiet_ms"] >= deadline * 1000 or reason == "trickle", "%s: quiet for as long as its deadline" % kind, rec)
-    tap.ok(seconds >= deadline - 0.06, "%s: not before its deadline (%.2fs of %gs)" % (kind, seconds, deadline), c, rec)
+    tap.ok(seconds >= deadline - 0.15, "%s: not before its deadline (%.2fs of %gs)" % (kind, seconds, deadline), c, rec)
     tap.ok(seconds <= deadline + 2 * SAMPLE + 2 * slice_s + GRACE + 1, "%s: soon after it (%.2fs)" % (kind, seconds), c, rec)
     if kind in STEPS:
         tap.eq(rec["steps"], STEPS[kind], "%s: steps" % kind)
