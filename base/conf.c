@@ -90,69 +90,81 @@ void gg_list_clear(struct gg_list *l)
 	l->n = 0;
 }
 
-static int set_default(struct gg_conf *c, enum gg_key k)
+bool gg_key_is_list(const struct gg_conf_key *key)
 {
-	const struct gg_conf_key *key = &gg_conf_keys[k];
+	return key->kind == GG_KIND_LIST_ADDR || key->kind == GG_KIND_LIST_WORD;
+}
+
+int gg_key_default(const struct gg_conf_key *key, void *base)
+{
+	char **text;
 
 	switch (key->kind) {
 	case GG_KIND_MS:
 	case GG_KIND_SIZE:
 	case GG_KIND_COUNT:
-		*gg_conf_num(c, k) = key->def;
+		*GG_KEY_AT(int64_t, key, base) = key->def;
 		return 0;
 	case GG_KIND_FLAG:
-		*gg_conf_flag(c, k) = key->def;
+		*GG_KEY_AT(bool, key, base) = key->def;
 		return 0;
 	case GG_KIND_PICK:
-		*gg_conf_pick(c, k) = 0;
+		*GG_KEY_AT(int, key, base) = 0;
 		return 0;
 	case GG_KIND_PATH:
 	case GG_KIND_WORD:
-		*gg_conf_text(c, k) = strdup(key->text);
-		return *gg_conf_text(c, k) ? 0 : -ENOMEM;
+		text = GG_KEY_AT(char *, key, base);
+		*text = strdup(key->text);
+		return *text ? 0 : -ENOMEM;
 	case GG_KIND_LIST_ADDR:
 	case GG_KIND_LIST_WORD:
-		return *key->text ? gg_list_add(gg_conf_list(c, k), key->text) : 0;
+		return *key->text ? gg_list_add(GG_KEY_AT(struct gg_list, key, base), key->text) : 0;
 	}
 	return 0;
+}
+
+void gg_key_free(const struct gg_conf_key *key, void *base)
+{
+	if (key->kind == GG_KIND_PATH || key->kind == GG_KIND_WORD) {
+		free(*GG_KEY_AT(char *, key, base));
+		*GG_KEY_AT(char *, key, base) = NULL;
+	} else if (gg_key_is_list(key)) {
+		gg_list_clear(GG_KEY_AT(struct gg_list, key, base));
+	}
 }
 
 int gg_conf_defaults(struct gg_conf *c)
 {
 	memset(c, 0, sizeof(*c));
 	for (enum gg_key k = 0; k < GG_NKEYS; k++)
-		if (set_default(c, k) < 0)
+		if (gg_key_default(&gg_conf_keys[k], c) < 0)
 			return -ENOMEM;
 	return 0;
 }
 
 void gg_conf_free(struct gg_conf *c)
 {
-	for (enum gg_key k = 0; c && k < GG_NKEYS; k++) {
-		switch (gg_conf_keys[k].kind) {
-		case GG_KIND_PATH:
-		case GG_KIND_WORD:
-			free(*gg_conf_text(c, k));
-			*gg_conf_text(c, k) = NULL;
-			break;
-		case GG_KIND_LIST_ADDR:
-		case GG_KIND_LIST_WORD:
-			gg_list_clear(gg_conf_list(c, k));
-			break;
-		default:
-			break;
-		}
-	}
+	if (!c)
+		return;
+	for (enum gg_key k = 0; k < GG_NKEYS; k++)
+		gg_key_free(&gg_conf_keys[k], c);
+	gg_conf_services_free(c);
+}
+
+bool gg_key_may_be_never(const struct gg_conf_key *key)
+{
+	return strncmp(key->name, "deadline.", strlen("deadline.")) == 0 &&
+	       key != &gg_conf_keys[GG_KEY_grace_ms];
 }
 
 bool gg_conf_may_be_never(enum gg_key k)
 {
-	return strncmp(gg_conf_keys[k].name, "deadline.", strlen("deadline.")) == 0 && k != GG_KEY_grace_ms;
+	return gg_key_may_be_never(&gg_conf_keys[k]);
 }
 
-const char *gg_conf_choice(enum gg_key k, int i, size_t *ret_len)
+const char *gg_key_choice(const struct gg_conf_key *key, int i, size_t *ret_len)
 {
-	const char *s = gg_conf_keys[k].text;
+	const char *s = key->text;
 
 	for (; i > 0 && s; i--) {
 		s = strchr(s, '|');
@@ -161,6 +173,11 @@ const char *gg_conf_choice(enum gg_key k, int i, size_t *ret_len)
 	if (s)
 		*ret_len = strcspn(s, "|");
 	return s;
+}
+
+const char *gg_conf_choice(enum gg_key k, int i, size_t *ret_len)
+{
+	return gg_key_choice(&gg_conf_keys[k], i, ret_len);
 }
 
 /*
@@ -195,106 +212,110 @@ void gg_conf_add_num(struct gg_buf *b, enum gg_kind kind, int64_t v)
 		gg_buf_add(b, "%lld", (long long)v);
 }
 
-void gg_conf_value(struct gg_buf *b, const struct gg_conf *conf, enum gg_key k)
+static void add_list(struct gg_buf *b, const struct gg_list *l, size_t item)
 {
-	struct gg_conf *c =
-		(struct gg_conf *)conf; /* the accessors serve readers and writers; nothing is written here */
-	const struct gg_list *list;
+	if (item != SIZE_MAX)
+		return item < l->n ? add_text(b, l->v[item]) : (void)0;
+	for (size_t i = 0; i < l->n; i++) {
+		gg_buf_add(b, i ? ", " : "");
+		add_text(b, l->v[i]);
+	}
+}
+
+void gg_key_value(struct gg_buf *b, const struct gg_conf_key *key, const void *base, size_t item)
+{
 	const char *choice;
 	size_t n;
 
-	switch (gg_conf_keys[k].kind) {
+	switch (key->kind) {
 	case GG_KIND_MS:
 	case GG_KIND_SIZE:
 	case GG_KIND_COUNT:
-		gg_conf_add_num(b, gg_conf_keys[k].kind, *gg_conf_num(c, k));
+		gg_conf_add_num(b, key->kind, *GG_KEY_AT(const int64_t, key, base));
 		break;
 	case GG_KIND_FLAG:
-		gg_buf_add(b, *gg_conf_flag(c, k) ? "true" : "false");
+		gg_buf_add(b, *GG_KEY_AT(const bool, key, base) ? "true" : "false");
 		break;
 	case GG_KIND_PATH:
 	case GG_KIND_WORD:
-		add_text(b, *gg_conf_text(c, k));
+		add_text(b, *GG_KEY_AT(char *const, key, base));
 		break;
 	case GG_KIND_PICK:
-		choice = gg_conf_choice(k, *gg_conf_pick(c, k), &n);
+		choice = gg_key_choice(key, *GG_KEY_AT(const int, key, base), &n);
 		if (choice)
 			gg_buf_put(b, choice, n);
 		break;
 	case GG_KIND_LIST_ADDR:
 	case GG_KIND_LIST_WORD:
-		list = gg_conf_list(c, k);
-		for (size_t i = 0; i < list->n; i++) {
-			gg_buf_add(b, i ? ", " : "");
-			add_text(b, list->v[i]);
-		}
+		add_list(b, GG_KEY_AT(const struct gg_list, key, base), item);
 		break;
 	}
 }
 
-struct widths {
-	int key, value;
-};
-
-/* Called for each line of the listing: a list has one per item, an empty list one without a value. */
-static void each_line(const struct gg_reader *r, void (*line)(void *arg, enum gg_key k, const char *value),
-		      void *arg)
+void gg_conf_value(struct gg_buf *b, const struct gg_conf *c, enum gg_key k)
 {
-	struct gg_conf *c = (struct gg_conf *)&r->conf;
-	char text[8192];
-
-	for (enum gg_key k = 0; k < GG_NKEYS; k++) {
-		enum gg_kind kind = gg_conf_keys[k].kind;
-		bool is_list = kind == GG_KIND_LIST_ADDR || kind == GG_KIND_LIST_WORD;
-		size_t n = is_list ? gg_conf_list(c, k)->n : 1;
-
-		for (size_t i = 0; i < (n ? n : 1); i++) {
-			struct gg_buf b = GG_BUF(text);
-
-			text[0] = '\0';
-			if (!is_list)
-				gg_conf_value(&b, c, k);
-			else if (n)
-				add_text(&b, gg_conf_list(c, k)->v[i]);
-			line(arg, k, text);
-		}
-	}
+	gg_key_value(b, &gg_conf_keys[k], c, SIZE_MAX);
 }
 
-static void measure(void *arg, enum gg_key k, const char *value)
-{
-	const int widest = 40; /* one long path does not push every origin off the screen */
-	struct widths *w = arg;
-	int key = (int)strlen(gg_conf_keys[k].name), n = (int)strlen(value);
-
-	if (key > w->key)
-		w->key = key;
-	if (n > w->value && n <= widest)
-		w->value = n;
-}
-
+/* The listing, gone through twice: with no file to print to, it is measured. */
 struct listing {
 	FILE *to;
-	const struct gg_reader *r;
-	struct widths w;
+	int key, value; /* the widest */
 };
 
-static void print(void *arg, enum gg_key k, const char *value)
+static void list_line(struct listing *l, const char *name, const char *value, const char *from)
 {
-	struct listing *l = arg;
+	const int widest = 40; /* one long path does not push every origin off the screen */
+	int key = (int)strlen(name), n = (int)strlen(value);
 	char origin[4096];
 	struct gg_buf b = GG_BUF(origin);
 
-	gg_escape(&b, l->r->origin[k], strlen(l->r->origin[k]), SIZE_MAX);
-	fprintf(l->to, "%-*s = %-*s    # %s\n", l->w.key, gg_conf_keys[k].name, l->w.value, value, origin);
+	if (l->to) {
+		gg_escape(&b, from, strlen(from), SIZE_MAX);
+		fprintf(l->to, "%-*s = %-*s    # %s\n", l->key, name, l->value, value, origin);
+		return;
+	}
+	if (key > l->key)
+		l->key = key;
+	if (n > l->value && n <= widest)
+		l->value = n;
+}
+
+/* A list has a line for each item, an empty list one without a value. */
+static void list_key(struct listing *l, const struct gg_conf_key *key, const char *service, const void *base,
+		     const char *origin)
+{
+	size_t n = gg_key_is_list(key) ? GG_KEY_AT(const struct gg_list, key, base)->n : 1;
+	char text[8192], name[128];
+	struct gg_buf nb = GG_BUF(name);
+
+	gg_buf_add(&nb, "%s%s%s%s", service ? "service." : "", service ? service : "", service ? "." : "",
+		   key->name);
+	for (size_t i = 0; i < (n ? n : 1); i++) {
+		struct gg_buf b = GG_BUF(text);
+
+		gg_key_value(&b, key, base, i);
+		list_line(l, name, text, origin);
+	}
+}
+
+static void list_all(struct listing *l, const struct gg_reader *r)
+{
+	for (enum gg_key k = 0; k < GG_NKEYS; k++)
+		list_key(l, &gg_conf_keys[k], NULL, &r->conf, r->origin[k]);
+	for (size_t i = 0; i < r->conf.nservice; i++)
+		for (enum gg_service_key k = 0; k < GG_NSERVICE_KEYS; k++)
+			list_key(l, &gg_service_keys[k], r->conf.service[i].name, &r->conf.service[i],
+				 r->service[i].v[k]);
 }
 
 void gg_conf_print(FILE *to, const struct gg_reader *r)
 {
-	struct listing l = { .to = to, .r = r };
+	struct listing l = { 0 };
 
-	each_line(r, measure, &l.w);
-	each_line(r, print, &l);
+	list_all(&l, r);
+	l.to = to;
+	list_all(&l, r);
 }
 
 /* Words of text, each line of at most 78 columns and indented. */
@@ -318,26 +339,31 @@ static void wrap(FILE *to, const char *text)
 	fputc('\n', to);
 }
 
+static void help_key(FILE *to, const char *before, const struct gg_conf_key *key)
+{
+	char text[256], name[64];
+	struct gg_buf b = GG_BUF(text), nb = GG_BUF(name);
+
+	gg_buf_add(&nb, "%s%s", before, key->name);
+	if (key->kind <= GG_KIND_COUNT) {
+		gg_conf_add_num(&b, key->kind, key->def);
+		if (key->host != key->def) {
+			gg_buf_add(&b, "; host: ");
+			gg_conf_add_num(&b, key->kind, key->host);
+		}
+	} else if (key->kind == GG_KIND_FLAG) {
+		gg_buf_add(&b, key->def ? "true" : "false");
+	} else {
+		gg_buf_add(&b, "%s", key->text);
+	}
+	fprintf(to, "    %-*s%s\n", *text ? 27 : 0, name, text);
+	wrap(to, key->help);
+}
+
 void gg_conf_help(FILE *to)
 {
-	for (enum gg_key k = 0; k < GG_NKEYS; k++) {
-		const struct gg_conf_key *key = &gg_conf_keys[k];
-		char text[256];
-		struct gg_buf b = GG_BUF(text);
-
-		text[0] = '\0';
-		if (key->kind <= GG_KIND_COUNT) {
-			gg_conf_add_num(&b, key->kind, key->def);
-			if (key->host != key->def) {
-				gg_buf_add(&b, "; host: ");
-				gg_conf_add_num(&b, key->kind, key->host);
-			}
-		} else if (key->kind == GG_KIND_FLAG) {
-			gg_buf_add(&b, key->def ? "true" : "false");
-		} else {
-			gg_buf_add(&b, "%s", key->text);
-		}
-		fprintf(to, "    %-*s%s\n", *text ? 27 : 0, key->name, text);
-		wrap(to, key->help);
-	}
+	for (enum gg_key k = 0; k < GG_NKEYS; k++)
+		help_key(to, "", &gg_conf_keys[k]);
+	for (enum gg_service_key k = 0; k < GG_NSERVICE_KEYS; k++)
+		help_key(to, "service.NAME.", &gg_service_keys[k]);
 }

@@ -1,7 +1,8 @@
 /*
  * conf - the settings of a gate, read from git-config syntax by git itself.
- * base/conf.def is the list; this header gives it a struct and the functions that fill it.
- * Called by cli/ (run, check-config). Tested by tests/unit/conf.c and tests/process.
+ * base/conf.def is the list, and base/service.def that of each [service "NAME"] section; this header gives
+ * them structs and the functions that fill them. Called by cli/ (run, check-config). Tested by
+ * tests/unit/conf.c and tests/process.
  */
 #ifndef GG_BASE_CONF_H
 #define GG_BASE_CONF_H
@@ -18,6 +19,7 @@ enum { GG_LOG_AUTO, GG_LOG_JOURNAL, GG_LOG_TEXT, GG_LOG_JSON };
 enum { GG_LEVEL_INFO, GG_LEVEL_DEBUG, GG_LEVEL_NOTICE, GG_LEVEL_WARNING, GG_LEVEL_ERR };
 enum { GG_MODE_ENFORCE, GG_MODE_OBSERVE };
 enum { GG_SCANNER_UNSET, GG_SCANNER_NONE };
+enum { GG_RESTART_ALWAYS, GG_RESTART_ON_FAILURE, GG_RESTART_NEVER };
 
 #ifndef GG_HOOK_PATH
 #define GG_HOOK_PATH "/usr/local/libexec/git-gate/hooks"
@@ -28,7 +30,26 @@ struct gg_list {
 	size_t n;
 };
 
-/* Field names and units: see conf.def. Texts and lists are owned by the struct. */
+/* Append a copy of s to the list. 0 or -ENOMEM. */
+int gg_list_add(struct gg_list *l, const char *s);
+void gg_list_clear(struct gg_list *l);
+
+/* Field names and units: see conf.def and service.def. Texts and lists are owned by the structs. */
+struct gg_service_conf {
+	char *name;
+#define NUM(field, ...) int64_t field;
+#define FLAG(field, ...) bool field;
+#define TEXT(field, ...) char *field;
+#define PICK(field, ...) int field;
+#define LIST(field, ...) struct gg_list field;
+#include "base/service.def"
+#undef NUM
+#undef FLAG
+#undef TEXT
+#undef PICK
+#undef LIST
+};
+
 struct gg_conf {
 #define NUM(field, ...) int64_t field;
 #define FLAG(field, ...) bool field;
@@ -41,6 +62,8 @@ struct gg_conf {
 #undef TEXT
 #undef PICK
 #undef LIST
+	struct gg_service_conf *service; /* owned, in the order in which they are first named */
+	size_t nservice;
 };
 
 /* One index for every setting, in the table's order: GG_KEY_idle_ms, … */
@@ -59,9 +82,27 @@ enum gg_key {
 	GG_NKEYS
 };
 
+/* The same for the settings of a service: GG_SERVICE_restart, … */
+enum gg_service_key {
+#define NUM(field, ...) GG_SERVICE_##field,
+#define FLAG(field, ...) GG_SERVICE_##field,
+#define TEXT(field, ...) GG_SERVICE_##field,
+#define PICK(field, ...) GG_SERVICE_##field,
+#define LIST(field, ...) GG_SERVICE_##field,
+#include "base/service.def"
+#undef NUM
+#undef FLAG
+#undef TEXT
+#undef PICK
+#undef LIST
+	GG_NSERVICE_KEYS
+};
+
 /* The key as users write it ("deadline.idle") and its help text. */
 const char *gg_conf_key_name(enum gg_key k);
 const char *gg_conf_key_help(enum gg_key k);
+/* "readyTimeout", what stands behind "service.NAME.". */
+const char *gg_service_key_name(enum gg_service_key k);
 
 /*
  * A configuration being read, with where each value came from and every error met.
@@ -70,8 +111,11 @@ const char *gg_conf_key_help(enum gg_key k);
 struct gg_reader {
 	struct gg_conf conf;
 	char *origin[GG_NKEYS]; /* "default", "file /etc/git-gate/config", "command line"; owned */
-	char **error;		/* ready for the user: "FILE: unknown key 'deadline.idel'; did you mean
-				   'deadline.idle'?" */
+	struct gg_service_origin {
+		char *v[GG_NSERVICE_KEYS];
+	} * service;  /* of conf.service, one each; owned */
+	char **error; /* ready for the user: "FILE: unknown key 'deadline.idel'; did you mean
+			 'deadline.idle'?" */
 	size_t nerror;
 };
 

@@ -117,7 +117,7 @@ static int check_listen(struct gg_reader *r)
 	return e;
 }
 
-static int check_services(struct gg_reader *r)
+static int check_served(struct gg_reader *r)
 {
 	if (r->conf.receive_pack || r->conf.upload_pack || r->conf.upload_archive)
 		return 0;
@@ -174,8 +174,9 @@ static int check_control(struct gg_reader *r)
 
 int gg_reader_settle(struct gg_reader *r, const struct gg_place *place)
 {
-	static int (*const checks[])(struct gg_reader *) = { check_control, check_listen, check_services,
-							     check_seconds, check_session };
+	static int (*const checks[])(struct gg_reader *) = {
+		check_control, check_listen, check_served, check_seconds, check_session, gg_services_check
+	};
 	int e;
 
 	apply_profile(r);

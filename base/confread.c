@@ -18,10 +18,13 @@ enum {
 	MAX_SHOWN = 200,  /* bytes of a key or value in an error */
 };
 
-/* One pair being taken: where it comes from, ready to be shown. */
+/* One pair being taken: what it sets, and where it comes from, ready to be shown. */
 struct pair {
+	const struct gg_conf_key *key;
+	void *base;	  /* the struct that the key is of */
+	char **from;	  /* where its origin is kept */
+	const char *name; /* the key in full */
 	const char *origin, *value;
-	enum gg_key k;
 	const char *where, *shown;
 };
 
@@ -44,7 +47,7 @@ int gg_reader_error(struct gg_reader *r, const char *fmt, ...)
 	return e;
 }
 
-static int set_string(char **at, const char *s)
+int gg_set_string(char **at, const char *s)
 {
 	char *copy = strdup(s);
 
@@ -62,7 +65,7 @@ int gg_reader_init(struct gg_reader *r)
 	memset(r, 0, sizeof(*r));
 	e = gg_conf_defaults(&r->conf);
 	for (enum gg_key k = 0; k < GG_NKEYS && e == 0; k++)
-		e = set_string(&r->origin[k], "default");
+		e = gg_set_string(&r->origin[k], "default");
 	if (e < 0)
 		gg_reader_free(r);
 	return e;
@@ -74,6 +77,7 @@ void gg_reader_free(struct gg_reader *r)
 
 	if (!r)
 		return;
+	gg_reader_services_free(r);
 	gg_conf_free(&r->conf);
 	for (enum gg_key k = 0; k < GG_NKEYS; k++)
 		free(r->origin[k]);
@@ -104,13 +108,12 @@ static enum gg_key nearest_key(const char *name)
 
 static int bad(struct gg_reader *r, const struct pair *p, const char *what, const char *cure)
 {
-	return gg_reader_error(r, "%s: %s: '%s' %s; %s", p->where, gg_conf_keys[p->k].name, p->shown, what,
-			       cure);
+	return gg_reader_error(r, "%s: %s: '%s' %s; %s", p->where, p->name, p->shown, what, cure);
 }
 
 static int out_of_range(struct gg_reader *r, const struct pair *p)
 {
-	const struct gg_conf_key *key = &gg_conf_keys[p->k];
+	const struct gg_conf_key *key = p->key;
 	char cure[128];
 	struct gg_buf b = GG_BUF(cure);
 
@@ -119,7 +122,7 @@ static int out_of_range(struct gg_reader *r, const struct pair *p)
 		gg_duration_add(&b, key->min);
 		gg_buf_add(&b, " to ");
 		gg_duration_add(&b, key->max);
-		if (gg_conf_may_be_never(p->k))
+		if (gg_key_may_be_never(key))
 			gg_buf_add(&b, ", or never");
 	} else if (key->kind == GG_KIND_SIZE) {
 		gg_buf_add(&b, "give ");
@@ -136,11 +139,11 @@ static int bad_num(struct gg_reader *r, const struct pair *p)
 {
 	bool digits = *p->value && strspn(p->value, "0123456789") == strlen(p->value);
 
-	switch (gg_conf_keys[p->k].kind) {
+	switch (p->key->kind) {
 	case GG_KIND_MS:
 		return bad(r, p, digits ? "has no unit" : "is not a duration",
-			   gg_conf_may_be_never(p->k) ? "write 15s, 500ms, 2m or never"
-						      : "write 15s, 500ms or 2m");
+			   gg_key_may_be_never(p->key) ? "write 15s, 500ms, 2m or never"
+						       : "write 15s, 500ms or 2m");
 	case GG_KIND_SIZE:
 		return bad(r, p, "is not a size", "write 1024, 1k or 16m");
 	default:
@@ -150,7 +153,7 @@ static int bad_num(struct gg_reader *r, const struct pair *p)
 
 static int take_num(struct gg_reader *r, const struct pair *p)
 {
-	const struct gg_conf_key *key = &gg_conf_keys[p->k];
+	const struct gg_conf_key *key = p->key;
 	int64_t v = 0;
 	int e;
 
@@ -162,17 +165,17 @@ static int take_num(struct gg_reader *r, const struct pair *p)
 		e = gg_int_parse(p->value, key->min, key->max, &v);
 	if (e == -EINVAL)
 		return bad_num(r, p);
-	if (key->kind == GG_KIND_MS && v == GG_NEVER && e == 0 && gg_conf_may_be_never(p->k))
+	if (key->kind == GG_KIND_MS && v == GG_NEVER && e == 0 && gg_key_may_be_never(key))
 		v = GG_NEVER;
 	else if (e == -ERANGE || v < key->min || v > key->max)
 		return out_of_range(r, p);
-	*gg_conf_num(&r->conf, p->k) = v;
+	*GG_KEY_AT(int64_t, key, p->base) = v;
 	return 0;
 }
 
 static int take_flag(struct gg_reader *r, const struct pair *p)
 {
-	if (gg_bool_parse(p->value, gg_conf_flag(&r->conf, p->k)) < 0)
+	if (gg_bool_parse(p->value, GG_KEY_AT(bool, p->key, p->base)) < 0)
 		return bad(r, p, "is not a boolean", "write true or false");
 	return 0;
 }
@@ -186,12 +189,12 @@ static int take_pick(struct gg_reader *r, const struct pair *p)
 	size_t n;
 
 	gg_buf_add(&b, "choose ");
-	for (int i = 0; (choice = gg_conf_choice(p->k, i, &n)); i++) {
+	for (int i = 0; (choice = gg_key_choice(p->key, i, &n)); i++) {
 		struct gg_buf one = GG_BUF(name);
 
 		gg_buf_put(&one, choice, n);
 		if (strcmp(name, p->value) == 0) {
-			*gg_conf_pick(&r->conf, p->k) = i;
+			*GG_KEY_AT(int, p->key, p->base) = i;
 			return 0;
 		}
 		if (gg_distance(name, p->value) < best) {
@@ -206,9 +209,9 @@ static int take_pick(struct gg_reader *r, const struct pair *p)
 
 static int take_text(struct gg_reader *r, const struct pair *p)
 {
-	if (!*p->value && gg_conf_keys[p->k].kind == GG_KIND_PATH)
-		return gg_reader_error(r, "%s: %s: the path is empty", p->where, gg_conf_keys[p->k].name);
-	return set_string(gg_conf_text(&r->conf, p->k), p->value);
+	if (!*p->value && p->key->kind == GG_KIND_PATH)
+		return gg_reader_error(r, "%s: %s: the path is empty", p->where, p->name);
+	return gg_set_string(GG_KEY_AT(char *, p->key, p->base), p->value);
 }
 
 static bool is_command_line(const char *origin)
@@ -218,11 +221,11 @@ static bool is_command_line(const char *origin)
 
 static int take_item(struct gg_reader *r, const struct pair *p)
 {
-	const char *before = r->origin[p->k], *why;
-	struct gg_list *list = gg_conf_list(&r->conf, p->k);
+	const char *before = *p->from, *why;
+	struct gg_list *list = GG_KEY_AT(struct gg_list, p->key, p->base);
 	struct gg_addr addr;
 
-	if (gg_conf_keys[p->k].kind == GG_KIND_LIST_ADDR && *p->value && strcmp(p->value, "off") != 0 &&
+	if (p->key->kind == GG_KIND_LIST_ADDR && *p->value && strcmp(p->value, "off") != 0 &&
 	    gg_addr_parse(p->value, &addr, &why) < 0)
 		return bad(r, p, "is not an address", why);
 	/* a later source replaces what an earlier one listed; an empty value does so within its own */
@@ -234,14 +237,13 @@ static int take_item(struct gg_reader *r, const struct pair *p)
 
 static int take(struct gg_reader *r, const struct pair *p)
 {
-	const struct gg_conf_key *key = &gg_conf_keys[p->k];
 	size_t before = r->nerror;
 	int e;
 
-	if (!p->value && key->kind != GG_KIND_FLAG)
-		return gg_reader_error(r, "%s: %s: has no value; write '%s = VALUE'", p->where, key->name,
-				       key->name);
-	switch (key->kind) {
+	if (!p->value && p->key->kind != GG_KIND_FLAG)
+		return gg_reader_error(r, "%s: %s: has no value; write '%s = VALUE'", p->where, p->name,
+				       p->name);
+	switch (p->key->kind) {
 	case GG_KIND_MS:
 	case GG_KIND_SIZE:
 	case GG_KIND_COUNT:
@@ -263,7 +265,7 @@ static int take(struct gg_reader *r, const struct pair *p)
 	}
 	if (e < 0 || r->nerror != before)
 		return e;
-	return set_string(&r->origin[p->k], p->origin);
+	return gg_set_string(p->from, p->origin);
 }
 
 /* "file /etc/x" is shown as "/etc/x". */
@@ -281,21 +283,49 @@ static bool is_include(const char *key, const char *origin)
 					    strncasecmp(key, "includeif.", strlen("includeif.")) == 0);
 }
 
+/* A setting of a service. As gg_service_key_find. */
+static int feed_service(struct gg_reader *r, struct pair p, const char *key)
+{
+	enum gg_service_key k;
+	char name[128];
+	struct gg_buf b = GG_BUF(name);
+	size_t i;
+	int e = gg_service_key_find(r, p.where, key, &i, &k);
+
+	if (e <= 0)
+		return e;
+	p.key = &gg_service_keys[k];
+	p.base = &r->conf.service[i];
+	p.from = &r->service[i].v[k];
+	gg_buf_add(&b, "service.%s.%s", r->conf.service[i].name, p.key->name);
+	p.name = name;
+	return take(r, &p);
+}
+
 int gg_reader_feed(struct gg_reader *r, const char *origin, const char *key, const char *value)
 {
 	char where[4 * MAX_SHOWN + 64], shown[4 * MAX_SHOWN + 16];
 	struct gg_buf wb = GG_BUF(where), sb = GG_BUF(shown);
-	struct pair p = {
-		.origin = origin, .value = value, .k = find_key(key), .where = where, .shown = shown
-	};
-	const char *text = p.k == GG_NKEYS ? key : value ? value : "";
+	struct pair p = { .origin = origin, .value = value, .where = where, .shown = shown };
+	enum gg_key k = find_key(key);
+	int e;
 
 	add_where(&wb, origin);
-	gg_escape(&sb, text, strlen(text), MAX_SHOWN);
-	if (p.k < GG_NKEYS)
+	gg_escape(&sb, value ? value : "", value ? strlen(value) : 0, MAX_SHOWN);
+	if (k < GG_NKEYS) {
+		p.key = &gg_conf_keys[k];
+		p.name = p.key->name;
+		p.base = &r->conf;
+		p.from = &r->origin[k];
 		return take(r, &p);
+	}
 	if (is_include(key, origin))
 		return 0;
+	e = feed_service(r, p, key);
+	if (e != -ENOENT)
+		return e;
+	sb = GG_BUF(shown);
+	gg_escape(&sb, key, strlen(key), MAX_SHOWN);
 	return gg_reader_error(r, "%s: unknown key '%s'; did you mean '%s'?", where, shown,
 			       gg_conf_keys[nearest_key(key)].name);
 }

@@ -1,4 +1,5 @@
-/* mansettings - git-gate.conf(5): every setting of base/conf.def, and how they are written. */
+/* mansettings - git-gate.conf(5): every setting of base/conf.def and base/service.def, and how they are
+ * written. */
 #include <stdio.h>
 #include <string.h>
 
@@ -77,6 +78,36 @@ static const struct gg_page_item kinds[] = {
 	{ "list of texts", "Any text." },
 };
 
+static const char services[] =
+	".Ss Section service \\(dqNAME\\(dq\n"
+	"Each such section is a program that the gate starts, watches, starts again and\n"
+	"stops: a service.\n"
+	"Its name has up to 32 letters, digits, -, _ and dots, in which case does matter.\n"
+	".Pp\n"
+	"Services are started when the gate starts, and it serves clients once none of\n"
+	"them needs to be waited for any more: each is ready, has ended well, or has failed\n"
+	"and is not\n"
+	".Ic essential .\n"
+	"An end that the gate did not ask for is a failure, and so is exit status 0 when\n"
+	".Ic restart\n"
+	"is always.\n"
+	"When the gate stops, its services are stopped once all sessions have ended; at\n"
+	"the end of\n"
+	".Ic deadline.drain\n"
+	"all that is left is asked to end, and killed after\n"
+	".Ic deadline.grace .\n"
+	".Pp\n"
+	"A service runs as the gate's user, in a session and process group of its own, with\n"
+	"nothing on its standard input.\n"
+	"What it writes to its standard output and error becomes events service.log, lines\n"
+	"of at most 1000 bytes, 20 a second and 200 at once; of more the number is told.\n"
+	"When its process ends, what is left of its process group is killed before it is\n"
+	"started again.\n"
+	".Pp\n"
+	"In the file git takes double quotes for its own, and ; for a comment outside of\n"
+	"them: a command with arguments that hold spaces is best written with single\n"
+	"quotes, and one with ; in double quotes around all of it.\n";
+
 static const char after[] = ".Ss Contradictions\n"
 			    "These are errors too: an address named twice, or together with off; no address\n"
 			    "at all; a gate that serves neither pushes, nor fetches, nor archives; a tcp\n"
@@ -84,7 +115,8 @@ static const char after[] = ".Ss Contradictions\n"
 			    ".Ic deadline.session ;\n"
 			    "a\n"
 			    ".Ic gate.control\n"
-			    "longer than the 107 bytes that a socket's path has room for.\n"
+			    "longer than the 107 bytes that a socket's path has room for; a service without\n"
+			    "a command, after one that there is not, or after itself.\n"
 			    ".Sh FILES\n"
 			    ".Bl -tag -width Ds\n"
 			    ".It Pa " GG_CONF_FILE "\n"
@@ -106,6 +138,12 @@ static const char after[] = ".Ss Contradictions\n"
 			    "    packStart = 20m     ; the clients have large repositories\n"
 			    "[hook]\n"
 			    "    scanner = none      ; accept pushes unscanned\n"
+			    "[service \"agent\"]\n"
+			    "    command = ssh\\-agent \\-D \\-a /run/git\\-gate/agent\n"
+			    "[service \"metrics\"]\n"
+			    "    command = \"sh \\-c 'while sleep 60; do report; done'\"\n"
+			    "    environment = TARGET=192.0.2.20\n"
+			    "    after = agent\n"
 			    "[include]\n"
 			    "    path = local.conf   ; /etc/git\\-gate/local.conf\n"
 			    ".Ed\n"
@@ -135,15 +173,13 @@ static const char *kind_name(enum gg_kind kind)
 	return names[kind];
 }
 
-static void add_number(struct gg_buf *b, enum gg_key k)
+static void add_number(struct gg_buf *b, const struct gg_conf_key *key)
 {
-	const struct gg_conf_key *key = &gg_conf_keys[k];
-
 	gg_buf_add(b, " from ");
 	gg_conf_add_num(b, key->kind, key->min);
 	gg_buf_add(b, " to ");
 	gg_conf_add_num(b, key->kind, key->max);
-	gg_buf_add(b, "%s; default ", gg_conf_may_be_never(k) ? " or never" : "");
+	gg_buf_add(b, "%s; default ", gg_key_may_be_never(key) ? " or never" : "");
 	gg_conf_add_num(b, key->kind, key->def);
 	if (key->host == key->def)
 		return;
@@ -151,33 +187,33 @@ static void add_number(struct gg_buf *b, enum gg_key k)
 	gg_conf_add_num(b, key->kind, key->host);
 }
 
-static void add_choices(struct gg_buf *b, enum gg_key k)
+static void add_choices(struct gg_buf *b, const struct gg_conf_key *key)
 {
 	const char *choice, *first;
 	size_t n, nfirst;
 
-	for (int i = 0; (choice = gg_conf_choice(k, i, &n)); i++)
+	for (int i = 0; (choice = gg_key_choice(key, i, &n)); i++)
 		gg_buf_add(b, "%s%.*s", !i ? ": " : choice[n] ? ", " : " or ", (int)n, choice);
-	first = gg_conf_choice(k, 0, &nfirst);
+	first = gg_key_choice(key, 0, &nfirst);
 	gg_buf_add(b, "; default %.*s", (int)nfirst, first);
 }
 
 /* "Duration from 100ms to 1d or never; default 15s." */
-static void put_kind(enum gg_key k)
+static void put_kind(const struct gg_conf_key *key)
 {
-	const struct gg_conf_key *key = &gg_conf_keys[k];
 	const char *name = kind_name(key->kind);
 	char mem[512];
 	struct gg_buf b = GG_BUF(mem);
 
 	gg_buf_add(&b, "%c%s", name[0] - 'a' + 'A', name + 1);
 	if (key->kind <= GG_KIND_COUNT)
-		add_number(&b, k);
+		add_number(&b, key);
 	else if (key->kind == GG_KIND_FLAG)
 		gg_buf_add(&b, "; default %s", key->def ? "true" : "false");
 	else if (key->kind == GG_KIND_PICK)
-		add_choices(&b, k);
-	else if (k == GG_KEY_hook_path) /* not that of whoever built the program that wrote the page */
+		add_choices(&b, key);
+	else if (key == &gg_conf_keys[GG_KEY_hook_path]) /* not that of whoever built the program that wrote
+							    the page */
 		gg_buf_add(&b, "; default PREFIX/libexec/git-gate/hooks, where PREFIX is what git-gate was "
 			       "installed to, /usr/local unless another was chosen");
 	else if (*key->text)
@@ -215,7 +251,20 @@ static void put_section(enum gg_key first)
 		printf(".It Ic %s\n", gg_conf_keys[k].name);
 		gg_page_text(gg_conf_keys[k].help);
 		puts(".Pp");
-		put_kind(k);
+		put_kind(&gg_conf_keys[k]);
+	}
+	puts(".El");
+}
+
+static void put_services(void)
+{
+	fputs(services, stdout);
+	puts(".Bl -tag -width Ds");
+	for (enum gg_service_key k = 0; k < GG_NSERVICE_KEYS; k++) {
+		printf(".It Ic service.NAME.%s\n", gg_service_keys[k].name);
+		gg_page_text(gg_service_keys[k].help);
+		puts(".Pp");
+		put_kind(&gg_service_keys[k]);
 	}
 	puts(".El");
 }
@@ -229,5 +278,6 @@ void gg_man_settings(void)
 	for (enum gg_key k = 0; k < GG_NKEYS; k++)
 		if (is_first(k))
 			put_section(k);
+	put_services();
 	fputs(after, stdout);
 }

@@ -334,7 +334,8 @@ const char gg_mantext_operation[] =
 const char gg_mantext_end[] =
 	".Pp\n"
 	".Nm Cm run\n"
-	"exits with 0 after it was told to stop.\n"
+	"exits with 0 after it was told to stop, and with 4 when it stopped because an\n"
+	"essential service was given up.\n"
 	".Sh EXAMPLES\n"
 	"See what would be ended before anything is:\n"
 	".Pp\n"

@@ -132,6 +132,13 @@ static const struct gg_page_item status[] = {
 	{ "reduced_evidence", "The system calls of some session's processes could not be read." },
 	{ "proc_reads", "Files of /proc that were read, a measure of cost." },
 	{ "wakeups", "Turns of the event loop, another." },
+	{ "services",
+	  "An array of objects, in the order of the configuration: name; state (waiting for others, "
+	  "starting, "
+	  "up, failing because it was not ready in time, backoff before the next start, stopping, done, "
+	  "gave-up "
+	  "or stopped); pid and uptime_ms, null when it does not run; restarts; and last, how the last run "
+	  "ended, or null." },
 };
 
 static const char json[] = ".Sh OUTPUT\n"

@@ -20,6 +20,7 @@
 #include "supervisor/linger.h"
 #include "supervisor/predecessor.h"
 #include "supervisor/listen.h"
+#include "supervisor/service.h"
 #include "supervisor/session.h"
 #include "supervisor/setup.h"
 #include "supervisor/state.h"
@@ -99,7 +100,10 @@ void gg_gate_wake(struct gg_gate *g)
 
 static void finish_if_empty(struct gg_gate *g)
 {
-	if (g->stage >= GG_DRAINING && g->reg.n == 0 && !gg_janitor_busy(g->janitor))
+	if (g->stage < GG_DRAINING || g->reg.n)
+		return;
+	gg_services_stop(g); /* not before: sessions may need them to finish */
+	if (!gg_janitor_busy(g->janitor) && gg_services_gone(g))
 		ev_break(g->loop, EVBREAK_ALL);
 }
 
@@ -115,6 +119,7 @@ static void end_everything(struct gg_gate *g)
 
 	for (size_t i = 0; i < g->reg.n; i++)
 		gg_reaper_end(g->reg.v[i], GG_REASON_DRAIN, g->conf->drain_ms, now);
+	gg_services_hurry(g);
 	gg_gate_wake(g);
 	ev_timer_stop(g->loop, &g->drain);
 	ev_timer_set(&g->drain, (double)(g->reaper.lim.grace * PATIENCE_GRACES + 1000) / 1000., 0.);
@@ -130,7 +135,8 @@ static void on_drain_over(EV_P_ ev_timer *w, int revents)
 	(void)revents;
 	if (g->stage == GG_DRAINING)
 		return end_everything(g);
-	gg_event(GG_EV_GATE_ERROR, NULL, "%zu sessions could not be ended; stopping without them", g->reg.n);
+	gg_event(GG_EV_GATE_ERROR, NULL, "%zu sessions%s could not be ended; stopping without them", g->reg.n,
+		 gg_services_gone(g) ? "" : " and services");
 	ev_break(EV_A_ EVBREAK_ALL);
 }
 
@@ -258,7 +264,7 @@ static int set_up(struct gg_gate *g, struct gg_buf *err)
 	return r;
 }
 
-static void serve(struct gg_gate *g)
+void gg_gate_ready(struct gg_gate *g)
 {
 	char mem[512];
 	struct gg_buf where = GG_BUF(mem);
@@ -274,15 +280,25 @@ static void serve(struct gg_gate *g)
 		 gg_listen_inherited(g) ? " (inherited; listen.git is not used)" : "",
 		 g->reaper.observe ? "observe" : "enforce");
 	sd_notifyf(0, "READY=1\nSTATUS=serving on %s", where.s);
+}
+
+static int serve(struct gg_gate *g)
+{
+	int r = gg_services_start(g);
+
+	if (r < 0)
+		return r;
 	let_signals_through(g);
 	ev_run(g->loop, 0);
 	gg_event(GG_EV_GATE_STOPPED, NULL, "stopped");
+	return 0;
 }
 
 static void tear_down(struct gg_gate *g)
 {
 	gg_listen_close(g);
 	gg_admit_close(g, "the gate is stopping, try again");
+	gg_services_free(g);
 	gg_control_close(g);
 	gg_janitor_free(g);
 	gg_linger_stop(g);
@@ -314,12 +330,11 @@ int gg_gate_run(const struct gg_conf *conf)
 	catch_signals(&g);
 	set_limits(&g);
 	r = set_up(&g, &err);
+	r = r ? r : serve(&g);
 	if (r < 0 && gg_stop_pending())
 		r = 0; /* stopped before it began */
 	else if (r < 0)
 		fprintf(stderr, "git-gate: %s\n", err.len ? err.s : strerror(-r));
-	else
-		serve(&g);
 	tear_down(&g);
-	return r < 0 ? 2 : 0;
+	return r < 0 ? 2 : g.exit_code;
 }

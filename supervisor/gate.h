@@ -16,9 +16,9 @@
 /*
  * Serve until told to stop. The caller has blocked GG_GATE_SIGNALS; they are let through once their handlers
  * stand and the gate is ready. Whatever is wrong before the gate is ready is printed to stderr, naming
- * culprit and cure. conf    borrowed; must outlive the call Returns the exit code: 0 stopped cleanly, 1 could
- * not start, 2 configuration that cannot work (port in use, base path missing, git too old, another gate on
- * the same control socket).
+ * culprit and cure. conf is borrowed and must outlive the call. Returns the exit code: 0 stopped cleanly, 1
+ * could not start, 2 configuration that cannot work (port in use, base path missing, git too old, another
+ * gate on the same control socket), 4 an essential service was given up.
  */
 int gg_gate_run(const struct gg_conf *conf);
 

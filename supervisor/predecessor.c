@@ -2,6 +2,7 @@
 #include "supervisor/predecessor.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -23,6 +24,13 @@ static bool belongs(pid_t pid, const char *instance)
 
 	return gg_procfs_getenv(pid, "GIT_GATE_INSTANCE", value, sizeof(value)) == 0 &&
 	       !strcmp(value, instance);
+}
+
+static bool is_of_service(pid_t pid)
+{
+	char value[64];
+
+	return gg_procfs_getenv(pid, "GIT_GATE_SERVICE", value, sizeof(value)) == 0;
 }
 
 static bool is_gc(pid_t pid)
@@ -98,6 +106,11 @@ int gg_predecessor_end(struct gg_gate *g, const char *instance)
 		if (belongs(v[i].pid, instance))
 			v[mine++] = v[i];
 	for (size_t i = 0; i < mine; i++) {
+		if (is_of_service(v[i].pid)) {
+			gg_proc_signal(v[i].pid, v[i].start_tick,
+				       SIGKILL); /* ours would find its place taken */
+			continue;
+		}
 		if (has_parent(v, mine, &v[i]) || is_gc(v[i].pid))
 			continue;
 		adopt(g, &v[i]);

@@ -11,6 +11,7 @@
 #include "supervisor/admit.h"
 #include "supervisor/control.h"
 #include "supervisor/listen.h"
+#include "supervisor/service.h"
 
 /* Text from outside may be no UTF-8, which JSON cannot hold: escaped then. */
 static json_t *text(const char *s)
@@ -126,6 +127,20 @@ static json_t *by_reason(const struct gg_gate *g)
 	return o;
 }
 
+static json_t *services(const struct gg_gate *g)
+{
+	json_t *a = json_array();
+	struct gg_service_view v;
+
+	for (size_t i = 0; gg_services_at(g, i, &v); i++)
+		json_array_append_new(a, json_pack("{s:s, s:s, s:o, s:I, s:o, s:o}", "name", v.name, "state",
+						   v.state, "pid", v.pid ? json_integer(v.pid) : json_null(),
+						   "restarts", (json_int_t)v.restarts, "uptime_ms",
+						   number(v.uptime_ms), "last",
+						   v.last[0] ? text(v.last) : json_null()));
+	return a;
+}
+
 json_t *gg_report_status(const struct gg_gate *g)
 {
 	json_t *j = json_pack("{s:s, s:s, s:i, s:s, s:I, s:o, s:o, s:o}", "version", GG_VERSION, "instance",
@@ -155,6 +170,7 @@ json_t *gg_report_status(const struct gg_gate *g)
 	json_object_set_new(j, "draining", json_boolean(g->stage >= GG_DRAINING));
 	json_object_set_new(j, "paused", json_boolean(gg_listen_out_of_resources(g)));
 	json_object_set_new(j, "reduced_evidence", json_boolean(g->reaper.reduced));
+	json_object_set_new(j, "services", services(g));
 	return j;
 }
 

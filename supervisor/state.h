@@ -18,6 +18,7 @@ struct gg_admit;
 struct gg_listen;
 struct gg_control;
 struct gg_janitor;
+struct gg_services;
 
 enum gg_stage {
 	GG_STARTING,
@@ -42,8 +43,9 @@ struct gg_gate {
 	struct gg_admit *admit;
 	struct gg_control *control;
 	struct gg_janitor *janitor;
-	ev_timer tick;	/* the reaper's next pass */
-	ev_timer drain; /* the end of deadline.drain, then of our patience */
+	struct gg_services *services; /* NULL: none are configured */
+	ev_timer tick;		      /* the reaper's next pass */
+	ev_timer drain;		      /* the end of deadline.drain, then of our patience */
 	ev_signal sig[8];
 	int64_t told_ms; /* when STATUS= was last sent, and what it said */
 	size_t told_serving;
@@ -55,6 +57,8 @@ struct gg_gate {
 void gg_gate_wake(struct gg_gate *g);
 /* A session's process or connection is gone: accept again, or end the drain. */
 void gg_gate_session_gone(struct gg_gate *g);
+/* Nobody needs to wait for the services any more: serve, and say so. */
+void gg_gate_ready(struct gg_gate *g);
 /* deadline.drain starts now; called again, or after it, everything is ended. */
 void gg_gate_stop(struct gg_gate *g);
 

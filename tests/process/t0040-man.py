@@ -58,19 +58,20 @@ tap.eq(run("--dump-man").returncode, 2, "no page")
 # --- everything is in them ------------------------------------------------------------------------------------------------
 
 keys = re.findall(r'(?m)^(?:NUM|FLAG|TEXT|PICK|LIST)\(\w+, "([^"]+)"', source("base", "conf.def"))
+keys += ["service.NAME." + k for k in re.findall(r'(?m)^(?:NUM|FLAG|TEXT|PICK|LIST)\(\w+, "([^"]+)"', source("base", "service.def"))]
 tap.ok(len(keys) > 20, "settings are found in the table (%d)" % len(keys))
 tap.eq(sorted(set(keys) - items(settings)), [], "every setting is in git-gate.conf(5)")
 events = re.findall(r'(?m)^EV\(\w+, "([^"]+)"', source("base", "event.def"))
 tap.ok(len(events) > 20, "events are found in the table (%d)" % len(events))
 tap.eq(sorted(set(events) - items(operator)), [], "every event is in git-gate(8)")
-used = set(re.findall(r"\b(?:%s)\.[a-zA-Z]+\b" % "|".join({k.split(".")[0] for k in keys}), plain(user + operator)))
+used = set(re.findall(r"\b(?:%s)\.[a-zA-Z-]*[a-zA-Z]\b" % "|".join({k.split(".")[0] for k in keys}), plain(user + operator)))
 known = set(keys) | set(events) | {"git-gate.conf", "gate.conf", "gate.service", "gate.socket"}
 tap.eq(sorted(used - known), [], "git-gate(1) and (8) name no setting and no event that there is not")
 
 r = run("--help")
 commands = re.findall(r"(?m)^  ([a-z-]+) ", r.stdout)
 tap.ok(r.returncode == 0 and len(commands) > 9, "--help", r)
-tap.eq(re.search(r"Exit status: (.*)\.", r.stdout)[1], "0 done, 1 failed, 2 usage or configuration, 3 no gate is running", "it tells the exit codes")
+tap.eq(re.search(r"Exit status: (.*)\.", r.stdout)[1], "0 done, 1 failed, 2 usage or configuration, 3 no gate is running, 4 gave up", "it tells the exit codes")
 table = set("--" + name for name in re.findall(r'\[GG_OPT_\w+\] = \{ "([a-z]+)"', source("cli", "options.c"))) | {"-c", "-h"}
 synopsis = plain(user.split(".Sh DESCRIPTION")[0])
 seen = set()
@@ -94,7 +95,7 @@ said = {key: " ".join(text.split()) for key, text in said.items()}
 
 
 def effective(*args):
-    r = run("check-config", "--config", "/dev/null", *args)
+    r = run("check-config", "--config", "/dev/null", "-c", "service.NAME.command=true", *args)
     if r.returncode:
         return r.stderr
     return {m[1]: m[2] for m in re.finditer(r"(?m)^(\S+) += (.*?) +# ", r.stdout)}
@@ -105,7 +106,7 @@ for profile in "sidecar", "host":
     for key, value in effective("-c", "gate.profile=" + profile).items():
         m = re.search(r"; default (.*?)(?:, in profile host (.*?))?\.$", said.get(key, ""))
         default = m and (profile == "host" and m[2] or m[1])
-        if key not in ("gate.control", "gate.profile", "hook.path") and (default or "") != value:
+        if key not in ("gate.control", "gate.profile", "hook.path", "service.NAME.command") and (default or "") != value:
             wrong.append((key, value, said.get(key)))
     tap.eq(wrong, [], "the defaults in profile %s are those of check-config" % profile)
 ranges = {key: m.groups() for key, m in ((key, re.search(r" from (\S+) to (\S+?)( or never)?;", text)) for key, text in said.items()) if m}
