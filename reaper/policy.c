@@ -283,3 +283,14 @@ struct gg_verdict gg_policy_look(struct gg_track *t, const struct gg_snap *snap,
 	}
 	return view->client_turn ? judge_client(t, snap, view, lim) : judge_server(t, now, view, lim);
 }
+
+bool gg_policy_pressed(const struct gg_track *t, int64_t now_ms, const struct gg_limits *lim,
+		       int64_t *ret_quiet_ms)
+{
+	if (t->phase != GG_PHASE_COMMANDS && t->phase != GG_PHASE_PACK_START)
+		return false;
+	if (!t->client_turn || t->since_ms < 0 || lim->idle == GG_NEVER || now_ms - t->since_ms < lim->idle)
+		return false;
+	*ret_quiet_ms = now_ms - t->since_ms;
+	return true;
+}

@@ -93,4 +93,11 @@ struct gg_verdict {
 struct gg_verdict gg_policy_look(struct gg_track *t, const struct gg_snap *snap, const struct gg_view *view,
 				 const struct gg_limits *lim);
 
+/*
+ * Others wait for a session: may this one go early? Silent in commands or pack-start for longer than
+ * deadline.idle, as of the last look; the caller looks once more. ret_quiet_ms: for how long.
+ */
+bool gg_policy_pressed(const struct gg_track *t, int64_t now_ms, const struct gg_limits *lim,
+		       int64_t *ret_quiet_ms);
+
 #endif

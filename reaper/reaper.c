@@ -354,6 +354,41 @@ static void end_further(struct gg_reaper *r, struct gg_session *s, struct gg_sna
 	take_step(r, s, snap);
 }
 
+/* Of those that may go early, the one longest silent; one a pass, so that each place is wanted when it is
+ * made. */
+static void relieve(struct gg_reaper *r, int64_t now)
+{
+	struct gg_session *longest = NULL;
+	int64_t quiet, most = -1;
+	struct gg_snap snap = { .now_ms = now };
+	struct gg_verdict v = { .reason = GG_REASON_PRESSURE, .limit_ms = r->lim.idle };
+
+	for (size_t i = 0; i < r->reg->n; i++) {
+		struct gg_session *s = r->reg->v[i];
+
+		if (s->root_gone || s->held || s->ending.reason ||
+		    !gg_policy_pressed(&s->track, now, &r->lim, &quiet) || quiet <= most)
+			continue;
+		most = quiet;
+		longest = s;
+	}
+	if (!longest)
+		return;
+	/* once more, now: it must still be silent, and the client's turn */
+	gg_scan_tcp(longest->sock, &snap.tcp);
+	gg_policy_sample(&longest->track, &snap, &r->lim, &longest->due_ms);
+	if (scan(r, longest, &snap) < 0)
+		return;
+	gg_policy_look(&longest->track, &snap, &longest->view, &r->lim);
+	if (longest->view.certain && gg_policy_pressed(&longest->track, now, &r->lim, &v.quiet_ms)) {
+		if (r->observe)
+			observed(r, longest, &v, now);
+		else
+			begin_ending(r, longest, &v, &snap);
+	}
+	free(snap.v);
+}
+
 int64_t gg_reaper_pass(struct gg_reaper *r, int64_t now_ms)
 {
 	int64_t next = GG_NEVER;
@@ -382,6 +417,11 @@ int64_t gg_reaper_pass(struct gg_reaper *r, int64_t now_ms)
 		}
 		if (r->reg->n == before && s->due_ms < next)
 			next = s->due_ms;
+	}
+	if (r->pressed) {
+		relieve(r, now_ms);
+		if (next > gg_policy_next_sample(&r->lim, now_ms))
+			next = gg_policy_next_sample(&r->lim, now_ms);
 	}
 	r->next_ms = next == GG_NEVER ? 0 : next;
 	return next;

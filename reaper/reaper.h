@@ -13,6 +13,7 @@
 struct gg_reaper {
 	struct gg_registry *reg;
 	struct gg_limits lim;
+	bool pressed; /* clients wait and every place is taken; set before each pass */
 	bool observe; /* log verdicts, touch nothing */
 	struct gg_orphans orphans;
 	int64_t scan_failed_ms; /* when scan.failed was last logged; -1 never */

@@ -102,6 +102,11 @@ static struct gg_session *releasable(struct gg_gate *g)
 	return first;
 }
 
+bool gg_admit_pressed(const struct gg_gate *g)
+{
+	return g->admit && gg_waitroom_count(g->admit->room) && full(g);
+}
+
 static bool may_serve(const struct gg_gate *g)
 {
 	return g->stage == GG_SERVING && !gg_listen_out_of_resources(g) && !full(g);

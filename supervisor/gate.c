@@ -27,6 +27,7 @@
 
 #define STATUS_EVERY_MS 5000 /* STATUS= for systemctl status, when something changed */
 #define HURRY_GRACE_MS 100   /* between steps once "at once" was asked for */
+#define EXTEND_S 5	     /* between two requests for more time to stop; each asks for three times that */
 #define PATIENCE_GRACES 6    /* after this many graces whatever is left is left */
 
 static void set_limits(struct gg_gate *g)
@@ -81,16 +82,52 @@ static void arm_tick(struct gg_gate *g, int64_t delay_ms)
 	ev_timer_start(g->loop, &g->tick);
 }
 
+/* One pass of the reaper, now. Returns when the next is due. */
+static int64_t pass(struct gg_gate *g, int64_t now)
+{
+	g->reaper.pressed = gg_admit_pressed(g);
+	return gg_reaper_pass(&g->reaper, now);
+}
+
 static void on_tick(EV_P_ ev_timer *w, int revents)
 {
 	struct gg_gate *g = w->data;
-	int64_t now = gg_now_ms(), next = gg_reaper_pass(&g->reaper, now), tell = tell_systemd(g, now);
+	int64_t now = gg_now_ms(), next = pass(g, now), tell = tell_systemd(g, now);
 
 	(void)loop;
 	(void)revents;
 	next = tell < next ? tell : next;
 	if (next != GG_NEVER)
 		arm_tick(g, next - gg_now_ms());
+}
+
+/* systemd's watchdog is fed by what must work: the loop came round, and a pass of the reaper was finished. */
+static void on_watchdog(EV_P_ ev_timer *w, int revents)
+{
+	struct gg_gate *g = w->data;
+
+	on_tick(EV_A_ & g->tick, revents);
+	sd_notify(0, "WATCHDOG=1");
+}
+
+static void start_watchdog(struct gg_gate *g)
+{
+	uint64_t usec;
+
+	/* 0: not asked for, or of another process */
+	if (sd_watchdog_enabled(1, &usec) <= 0)
+		return;
+	g->watchdog.repeat = (double)usec / 1e6 / 3.;
+	ev_timer_again(g->loop, &g->watchdog);
+}
+
+/* While sessions may finish, or are being ended, TimeoutStopSec= must not cut in. */
+static void on_extend(EV_P_ ev_timer *w, int revents)
+{
+	(void)loop;
+	(void)w;
+	(void)revents;
+	sd_notifyf(0, "EXTEND_TIMEOUT_USEC=%d", EXTEND_S * 3 * 1000000);
 }
 
 void gg_gate_wake(struct gg_gate *g)
@@ -152,6 +189,8 @@ void gg_gate_stop(struct gg_gate *g)
 		return end_everything(g);
 	}
 	g->stage = GG_DRAINING;
+	on_extend(g->loop, &g->extend, 0);
+	ev_timer_again(g->loop, &g->extend);
 	sd_notify(0, "STOPPING=1");
 	gg_duration_add(&limit, g->conf->drain_ms);
 	gg_event(GG_EV_GATE_STOPPING, NULL, "%zu sessions may finish (deadline.drain %s)", g->reg.n, limit.s);
@@ -288,6 +327,7 @@ static int serve(struct gg_gate *g)
 
 	if (r < 0)
 		return r;
+	start_watchdog(g);
 	let_signals_through(g);
 	ev_run(g->loop, 0);
 	gg_event(GG_EV_GATE_STOPPED, NULL, "stopped");
@@ -309,6 +349,8 @@ static void tear_down(struct gg_gate *g)
 		ev_signal_stop(g->loop, &g->sig[i]);
 	ev_timer_stop(g->loop, &g->tick);
 	ev_timer_stop(g->loop, &g->drain);
+	ev_timer_stop(g->loop, &g->watchdog);
+	ev_timer_stop(g->loop, &g->extend);
 	ev_loop_destroy(g->loop);
 }
 
@@ -326,7 +368,9 @@ int gg_gate_run(const struct gg_conf *conf)
 	}
 	ev_timer_init(&g.tick, on_tick, 0., 0.);
 	ev_timer_init(&g.drain, on_drain_over, 0., 0.);
-	g.tick.data = g.drain.data = &g;
+	ev_timer_init(&g.watchdog, on_watchdog, 0., 0.);
+	ev_timer_init(&g.extend, on_extend, EXTEND_S, EXTEND_S);
+	g.tick.data = g.drain.data = g.watchdog.data = g.extend.data = &g;
 	catch_signals(&g);
 	set_limits(&g);
 	r = set_up(&g, &err);

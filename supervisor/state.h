@@ -46,6 +46,8 @@ struct gg_gate {
 	struct gg_services *services; /* NULL: none are configured */
 	ev_timer tick;		      /* the reaper's next pass */
 	ev_timer drain;		      /* the end of deadline.drain, then of our patience */
+	ev_timer watchdog;
+	ev_timer extend; /* asks systemd for time while draining */
 	ev_signal sig[8];
 	int64_t told_ms; /* when STATUS= was last sent, and what it said */
 	size_t told_serving;

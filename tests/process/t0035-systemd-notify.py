@@ -1,0 +1,63 @@
+#!/usr/bin/python3
+"""The watchdog is fed by the loop and a finished pass, and by nothing else; a long drain asks for time."""
+from gate import *
+
+tap = Tap()
+name = path("notify")
+sock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+sock.bind(name)
+sock.settimeout(0.05)
+heard = []
+
+
+def listen():
+    """Take what has come."""
+    while True:
+        try:
+            heard.append((time.monotonic(), sock.recv(4096).decode()))
+        except TimeoutError:
+            return heard
+
+
+def pings(since=0.0):
+    return [t for t, m in listen() if "WATCHDOG=1" in m and t >= since]
+
+
+latch = Latch()
+g = Gate({"deadline.drain": "10m", **{k: "10m" for k in SCALED if "grace" not in k}}, hooks=Hooks(pre_receive="cat >/dev/null; " + latch.command).dir,
+         env={"NOTIFY_SOCKET": name, "WATCHDOG_USEC": "600000"})
+g.repo()
+begun = time.monotonic()
+wait_for(lambda: len(pings(begun)) >= 8, "eight pings")
+gaps = [b - a for a, b in zip(pings(begun), pings(begun)[1:])]
+tap.ok(max(gaps) < 0.6, "every ping comes within the period (most %.2fs)" % max(gaps), gaps)
+tap.ok(min(gaps) > 0.05, "and not more often than need be (least %.2fs)" % min(gaps), gaps)
+os.kill(g.pid, signal.SIGSTOP)
+wait_for(lambda: proc_stat(g.pid)[0] == "T", "the gate to be stopped")
+listen()
+stopped = time.monotonic()
+wait_for(lambda: time.monotonic() - stopped > 1.5, "more than two periods to pass")
+tap.eq(pings(stopped), [], "a gate that hangs feeds nothing")
+os.kill(g.pid, signal.SIGCONT)
+wait_for(lambda: pings(stopped), "the pings to come back")
+
+work = g.work("work")
+p = g.push(work)
+latch.reached()
+os.kill(g.pid, signal.SIGTERM)
+wait_for(lambda: [m for _, m in listen() if "STOPPING=1" in m], "STOPPING=1")
+wait_for(lambda: len([m for _, m in listen() if "EXTEND_TIMEOUT_USEC=" in m]) >= 2, "two requests for more time")
+drain = time.monotonic()
+wait_for(lambda: pings(drain), "the watchdog to be fed while draining")
+latch.release()
+code, out = end(p)
+tap.eq(code, 0, "the push finishes in the drain", out)
+tap.eq(g.process.wait(PATIENCE), 0, "the gate stops cleanly")
+
+heard.clear()
+other = Gate(env={"NOTIFY_SOCKET": name, "WATCHDOG_USEC": "300000", "WATCHDOG_PID": "1"})
+wait_for(lambda: [m for _, m in listen() if "READY=1" in m], "READY=1")
+begun = time.monotonic()
+wait_for(lambda: time.monotonic() - begun > 1, "three periods to pass")
+tap.eq(pings(), [], "a watchdog of another process is not fed")
+finish(tap, other)
