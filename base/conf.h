@@ -117,6 +117,7 @@ struct gg_reader {
 	char **error; /* ready for the user: "FILE: unknown key 'deadline.idel'; did you mean
 			 'deadline.idle'?" */
 	size_t nerror;
+	int git_ms; /* how long git may take to read the file; gg_reader_init sets 10 s */
 };
 
 int gg_reader_init(struct gg_reader *r);
@@ -147,6 +148,15 @@ void gg_conf_free(struct gg_conf *c);
 	"/run/git-gate/control" /* gate.control's default for root, and without $XDG_RUNTIME_DIR */
 #define GG_CONF_FILE "/etc/git-gate/config"
 int gg_conf_load(struct gg_reader *r, const char *file, char *const *set, size_t nset);
+
+/*
+ * For a reload. Whether a setting has the same value in both; exchange its values. A service by its name
+ * (NULL: there is none), and whether all settings of two are the same. Pure.
+ */
+bool gg_conf_same(const struct gg_conf *a, const struct gg_conf *b, enum gg_key k);
+void gg_conf_swap(struct gg_conf *a, struct gg_conf *b, enum gg_key k);
+const struct gg_service_conf *gg_conf_service(const struct gg_conf *c, const char *name);
+bool gg_service_conf_same(const struct gg_service_conf *a, const struct gg_service_conf *b);
 
 /* One effective value as text, as it would be written in the file. */
 void gg_conf_value(struct gg_buf *b, const struct gg_conf *c, enum gg_key k);

@@ -14,8 +14,7 @@
 
 enum {
 	MAX_BYTES = 1 << 20, /* of the listing */
-	GIT_TIMEOUT_MS = 10000,
-	MAX_SHOWN = 1000, /* bytes of what git says */
+	MAX_SHOWN = 1000,    /* bytes of what git says */
 };
 
 int gg_reader_finish(struct gg_reader *r)
@@ -98,7 +97,7 @@ static int run_git(struct gg_reader *r, const char *file, char *out, size_t size
 		return -ENOMEM;
 	}
 	envp[0] = path_env;
-	e = gg_spawn_capture(&sp, GIT_TIMEOUT_MS, out, size, ret_len, ret_status);
+	e = gg_spawn_capture(&sp, r->git_ms, out, size, ret_len, ret_status);
 	if (e == -ETIMEDOUT)
 		return cannot_run(r, e, "no answer from 'git config'");
 	return e < 0 ? cannot_run(r, e, strerror(-e)) : 0;

@@ -16,6 +16,7 @@ static const char command_line[] = "command line";
 enum {
 	MAX_ERRORS = 100, /* a file that is no configuration at all must not fill the screen or the memory */
 	MAX_SHOWN = 200,  /* bytes of a key or value in an error */
+	GIT_MS = 10000,
 };
 
 /* One pair being taken: what it sets, and where it comes from, ready to be shown. */
@@ -63,6 +64,7 @@ int gg_reader_init(struct gg_reader *r)
 	int e;
 
 	memset(r, 0, sizeof(*r));
+	r->git_ms = GIT_MS;
 	e = gg_conf_defaults(&r->conf);
 	for (enum gg_key k = 0; k < GG_NKEYS && e == 0; k++)
 		e = gg_set_string(&r->origin[k], "default");

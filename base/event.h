@@ -34,7 +34,7 @@ struct gg_fields {
 const char *gg_event_name(enum gg_event_id id);
 
 /*
- * Choose the sink. Called once, before the first event; without it text goes to stderr.
+ * Choose the sink. Called before the first event, and when settings change; without it text goes to stderr.
  *   log, level   as in conf.h (GG_LOG_…, GG_LEVEL_…)
  *   instance     this gate's id, in every record as GIT_GATE_INSTANCE; copied
  * GG_LOG_AUTO: the journal if $JOURNAL_STREAM names fd 2, else text. GG_LOG_JOURNAL falls back to text on

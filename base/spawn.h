@@ -29,9 +29,12 @@ int gg_spawn(const struct gg_spawn *sp, pid_t *ret_pid, int *ret_pidfd);
 
 /*
  * Run to the end, collect stdout and stderr together (at most size - 1 bytes, NUL-terminated, the rest is
- * read and thrown away), bounded by timeout_ms, after which the child is killed. For start-up only: it
- * blocks, and waits for its child itself, so it must not run while libev's default loop does. ret_status: as
- * from waitpid. Returns 0, -ETIMEDOUT, -EINTR (a signal is pending), or -errno of the spawn.
+ * read and thrown away), bounded by timeout_ms, after which the child is killed. It blocks, and waits for its
+ * child itself, by pid. For start-up, and for a callback of libev's default loop, which stands still
+ * meanwhile: that loop reaps children only in its own callback for SIGCHLD (childcb in ev.c; the handler only
+ * notes that the signal came), so nobody takes the child from us, and of the others every status is left for
+ * it. Never from another thread. ret_status: as from waitpid. Returns 0, -ETIMEDOUT, -EINTR (a TERM or INT is
+ * pending and blocked, which in the loop it is not), or -errno of the spawn.
  */
 int gg_spawn_capture(const struct gg_spawn *sp, int timeout_ms, char *out, size_t size, size_t *ret_len,
 		     int *ret_status);

@@ -213,6 +213,7 @@ static int talk(const struct sockaddr_un *to, const char *line, struct answer *r
 static int unpack(const char *path, const struct answer *a, json_type type, json_t **ret_data)
 {
 	json_t *all = json_loadb(a->s, a->len, 0, NULL), *data = json_object_get(all, "data");
+	const json_t *errors = json_object_get(all, "errors");
 	const char *error = json_string_value(json_object_get(all, "error"));
 	int code = GG_EXIT_FAILED;
 
@@ -220,6 +221,8 @@ static int unpack(const char *path, const struct answer *a, json_type type, json
 		*ret_data = json_incref(data);
 		code = 0;
 	} else if (json_is_false(json_object_get(all, "ok")) && error) {
+		for (size_t i = 0; i < json_array_size(errors); i++)
+			gg_say("%s", json_string_value(json_array_get(errors, i)));
 		gg_say("%s", error);
 	} else {
 		gg_say("%s: what answers there does not speak git-gate's control protocol", path);

@@ -54,6 +54,9 @@ int gg_cmd_show(const struct gg_args *a);
 int gg_cmd_kill(const struct gg_args *a);
 int gg_cmd_status(const struct gg_args *a);
 int gg_cmd_health(const struct gg_args *a);
+int gg_cmd_reload(const struct gg_args *a);
+int gg_cmd_drain(const struct gg_args *a);
+int gg_cmd_resume(const struct gg_args *a);
 int gg_cmd_cleanup(const struct gg_args *a);
 int gg_cmd_version(const struct gg_args *a);
 

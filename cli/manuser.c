@@ -49,6 +49,15 @@ static const struct gg_page_item more[] = {
 	  "It is ended by the same steps as a stuck one, healthy or not; the command does not wait for that. "
 	  "reaper.mode=observe does not keep it from being ended." },
 	{ "health", "It prints healthy. A gate that serves as many sessions as it may is healthy." },
+	{ "reload",
+	  "The gate reads it as it did when it was started, with the --config and -c of then; those given "
+	  "here "
+	  "only find the gate. It answers which settings changed, and which were changed but need a restart. "
+	  "If anything is wrong every setting stays as it is, the errors are printed, and the exit status is "
+	  "1. Running sessions go on, see SIGHUP in git-gate(8)." },
+	{ "drain",
+	  "New clients and those that wait are told to try again later. The gate goes on until it is "
+	  "told to stop, also when the last session has ended." },
 	{ "cleanup", "REPO is a git directory below DIR; without one, all repositories below DIR are looked "
 		     "through. It needs "
 		     "no gate: a running one does this by itself, at its start and after each push that did "
@@ -123,11 +132,11 @@ static const struct gg_page_item status[] = {
 	{ "reaped", "Those of them that the gate ended." },
 	{ "observed", "How often observe mode let pass what enforce would have ended." },
 	{ "by_reason", "An object: for each reason, the number of sessions that were ended for it." },
-	{ "draining", "The gate is stopping." },
+	{ "draining", "The gate is stopping, or was told to drain." },
 	{ "paused", "Accepting is paused; the event gate.limited says why." },
 	{ "waiting", "Clients that wait for a session to become free." },
-	{ "refused",
-	  "Clients that were turned away, because too many were waiting or they had waited too long." },
+	{ "refused", "Clients that were turned away, because too many were waiting, they had waited too "
+		     "long, or the gate was told to drain." },
 	{ "dropped_events", "Events that the log did not take." },
 	{ "reduced_evidence", "The system calls of some session's processes could not be read." },
 	{ "proc_reads", "Files of /proc that were read, a measure of cost." },
@@ -168,13 +177,22 @@ static const char json_show[] = ".Ss show\n"
 				".Cm sessions\n"
 				"and\n";
 
-static const char json_rest[] = ".Ss kill and health\n"
-				"An empty object.\n"
-				".Ss version\n"
-				"An object with\n"
-				".Va version .\n"
-				".Ss status\n"
-				"One object:\n";
+static const char json_rest[] =
+	".Ss kill, health and resume\n"
+	"An empty object.\n"
+	".Ss reload\n"
+	"An object of two arrays of settings, changed and restart: those that apply now,\n"
+	"and those that were changed but need a restart; a service whose settings\n"
+	"changed is in the latter, by its name behind service and a dot.\n"
+	".Ss drain\n"
+	"An object with\n"
+	".Va sessions ,\n"
+	"the number of those that may finish.\n"
+	".Ss version\n"
+	"An object with\n"
+	".Va version .\n"
+	".Ss status\n"
+	"One object:\n";
 
 static const char after_json[] = ".Sh ENVIRONMENT\n"
 				 ".Bl -tag -width Ds\n"

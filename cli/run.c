@@ -7,6 +7,8 @@
 #include "cli/config.h"
 #include "supervisor/gate.h"
 
+enum { RELOAD_GIT_MS = 2000 };
+
 /*
  * Before the loop has its handlers a signal would end us, and PID 1 would not even see it: so they wait until
  * then. A TERM or INT that comes earlier is looked for between the steps.
@@ -22,9 +24,21 @@ static void hold_signals(void)
 	sigprocmask(SIG_BLOCK, &set, NULL);
 }
 
+/* For a reload. The gate serves nobody meanwhile, so git gets less time than at the start. */
+static int load(void *arg, struct gg_reader *ret)
+{
+	const struct gg_args *a = arg;
+	int e = gg_reader_init(ret);
+
+	ret->git_ms = RELOAD_GIT_MS;
+	return e ? e : gg_conf_load(ret, a->config, a->set, a->nset);
+}
+
 int gg_cmd_run(const struct gg_args *a)
 {
 	struct gg_reader r;
+	struct gg_args again = *a;
+	struct gg_gate_start start = { .conf = &r.conf, .load = load, .arg = &again };
 	int code;
 
 	hold_signals();
@@ -32,7 +46,7 @@ int gg_cmd_run(const struct gg_args *a)
 	if (gg_stop_pending())
 		code = GG_EXIT_DONE;
 	else if (code == 0)
-		code = gg_gate_run(&r.conf);
+		code = gg_gate_run(&start);
 	gg_reader_free(&r);
 	return code;
 }

@@ -72,6 +72,16 @@ void gg_track_init(struct gg_track *t, int64_t now_ms)
 	t->phase = GG_PHASE_REQUEST;
 }
 
+void gg_track_new_limits(struct gg_track *t, int64_t now_ms)
+{
+	t->look_ms = now_ms;
+	t->slow_pending = false;
+	t->slow = 0;
+	t->slow_bytes = 0;
+	t->slice_ms = now_ms;
+	t->slice_bytes = t->received + t->acked;
+}
+
 /* Nothing seen so far agrees with what is now. */
 static void start_again(struct gg_track *t)
 {

@@ -74,6 +74,12 @@ struct gg_track {
 };
 
 void gg_track_init(struct gg_track *t, int64_t now_ms);
+/*
+ * The limits have changed: it is looked at when it is sampled next, which should be now, because the look
+ * that the old ones asked for may come too late; and rate.window, whose parts may have another length, starts
+ * again.
+ */
+void gg_track_new_limits(struct gg_track *t, int64_t now_ms);
 
 /*
  * One sample of the client's socket (snap->v is not used). Returns true when /proc should be looked at now,

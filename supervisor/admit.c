@@ -16,6 +16,9 @@
 #define SWEEP_S 1.0 /* how often the room is looked at for who left, or waited too long */
 #define SAY_EVERY_MS 60000
 
+static const char drained[] = "the gate is drained, try again later";
+static const char repo_full[] = "too many sessions of this repository, try again later";
+
 struct gg_admit {
 	struct gg_waitroom *room;
 	ev_timer sweep;
@@ -96,7 +99,8 @@ static struct gg_session *releasable(struct gg_gate *g)
 		struct gg_session *s = g->reg.v[i];
 
 		if (s->held && !s->root_gone && (!first || s->accepted_ms < first->accepted_ms) &&
-		    gg_session_repo_count(g, s->repo) < (size_t)g->conf->sessions_per_repo)
+		    (!g->conf->sessions_per_repo ||
+		     gg_session_repo_count(g, s->repo) < (size_t)g->conf->sessions_per_repo))
 			first = s;
 	}
 	return first;
@@ -109,7 +113,7 @@ bool gg_admit_pressed(const struct gg_gate *g)
 
 static bool may_serve(const struct gg_gate *g)
 {
-	return g->stage == GG_SERVING && !gg_listen_out_of_resources(g) && !full(g);
+	return g->stage == GG_SERVING && !g->drained && !gg_listen_out_of_resources(g) && !full(g);
 }
 
 void gg_admit_next(struct gg_gate *g)
@@ -139,6 +143,8 @@ void gg_admit(struct gg_gate *g, int fd, const struct gg_addr *peer)
 	struct gg_admit *a = g->admit;
 	struct gg_waiter w = { .fd = fd, .peer = *peer, .arrived_ms = gg_now_ms() };
 
+	if (g->drained)
+		return turn_away(g, fd, peer, drained);
 	if (gg_admit_waiting(g) >= (size_t)g->conf->waiting && (full(g) || gg_waitroom_count(a->room)))
 		return turn_away(g, fd, peer, "too many clients are waiting, try again later");
 	if (gg_waitroom_add(a->room, &w) < 0)
@@ -155,6 +161,12 @@ void gg_admit(struct gg_gate *g, int fd, const struct gg_addr *peer)
 	}
 }
 
+static void refuse_held(struct gg_gate *g, struct gg_session *s, const char *why)
+{
+	g->admit->refused++;
+	gg_session_give_up(s, why);
+}
+
 static void give_up_held(struct gg_gate *g)
 {
 	int64_t before = g->conf->wait_ms == GG_NEVER ? INT64_MIN : gg_now_ms() - g->conf->wait_ms;
@@ -162,10 +174,8 @@ static void give_up_held(struct gg_gate *g)
 	for (size_t i = 0; i < g->reg.n; i++) {
 		struct gg_session *s = g->reg.v[i];
 
-		if (s->held && !s->root_gone && s->accepted_ms < before) {
-			g->admit->refused++;
-			gg_session_give_up(s);
-		}
+		if (s->held && !s->root_gone && s->accepted_ms < before)
+			refuse_held(g, s, repo_full);
 	}
 }
 
@@ -190,6 +200,10 @@ bool gg_admit_repo(struct gg_gate *g, struct gg_session *s)
 	if (!g->conf->sessions_per_repo ||
 	    gg_session_repo_count(g, s->repo) <= (size_t)g->conf->sessions_per_repo)
 		return true;
+	if (g->drained) { /* it would be held until somebody resumes */
+		refuse_held(g, s, drained);
+		return false;
+	}
 	s->held = true;
 	if (!ev_is_active(&g->admit->sweep))
 		ev_timer_again(g->loop, &g->admit->sweep);
@@ -210,18 +224,35 @@ int gg_admit_open(struct gg_gate *g)
 	return 0;
 }
 
-void gg_admit_close(struct gg_gate *g, const char *why)
+static void turn_away_all(struct gg_gate *g, const char *why)
 {
 	struct gg_waiter w;
 
-	if (!g->admit)
-		return;
 	for (size_t i = 0; i < g->reg.n; i++)
 		if (g->reg.v[i]->held && !g->reg.v[i]->root_gone)
-			gg_session_give_up(g->reg.v[i]);
+			refuse_held(g, g->reg.v[i], why);
 	ev_timer_stop(g->loop, &g->admit->sweep);
 	while (g->admit->room && gg_waitroom_expired(g->admit->room, INT64_MAX, &w))
 		turn_away(g, w.fd, &w.peer, why);
+}
+
+void gg_admit_drain(struct gg_gate *g)
+{
+	g->drained = true;
+	turn_away_all(g, drained);
+}
+
+void gg_admit_resume(struct gg_gate *g)
+{
+	g->drained = false;
+	gg_admit_next(g);
+}
+
+void gg_admit_close(struct gg_gate *g, const char *why)
+{
+	if (!g->admit)
+		return;
+	turn_away_all(g, why);
 	if (g->admit->room)
 		gg_waitroom_free(g->admit->room);
 	free(g->admit);

@@ -13,6 +13,10 @@ int gg_admit_open(struct gg_gate *g);
 /* Turn away all who wait, with the reason. */
 void gg_admit_close(struct gg_gate *g, const char *why);
 
+/* An operator's: nobody new is served and who waits is turned away, until gg_admit_resume. */
+void gg_admit_drain(struct gg_gate *g);
+void gg_admit_resume(struct gg_gate *g);
+
 /* Takes fd, an accepted connection: it is served at once, waits, or is turned away with text. */
 void gg_admit(struct gg_gate *g, int fd, const struct gg_addr *peer);
 /* A session has ended, or accepting goes on after a pause: serve who waits, as far as the limits allow. */
@@ -28,7 +32,7 @@ bool gg_admit_repo(struct gg_gate *g, struct gg_session *s);
 bool gg_admit_pressed(const struct gg_gate *g);
 /* Clients that wait for a session, held ones among them. */
 size_t gg_admit_waiting(const struct gg_gate *g);
-/* Clients turned away so far, because the room was full or they had waited too long. */
+/* Clients turned away so far, because the room was full, they had waited too long, or it drained. */
 uint64_t gg_admit_refused(const struct gg_gate *g);
 
 #endif

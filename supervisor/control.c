@@ -16,12 +16,16 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/event.h"
+#include "supervisor/admit.h"
+#include "supervisor/reload.h"
 #include "supervisor/report.h"
 
 #define CLIENTS_MAX 16
 #define REQUEST_MAX 4096
 #define PAUSE_S 1.0
 #define CLIENT_S 5.0 /* from accept to the last byte of the answer */
+
+static const char stopping[] = "the gate is stopping";
 
 struct client {
 	ev_io io;
@@ -136,12 +140,68 @@ static json_t *do_kill(struct gg_gate *g, const json_t *req)
 	return data_answer(json_object());
 }
 
+/* Outside text in them is escaped, so it is UTF-8. */
+static json_t *texts(const struct gg_list *l)
+{
+	json_t *a = json_array();
+
+	for (size_t i = 0; i < l->n; i++)
+		json_array_append_new(a, json_string(l->v[i]));
+	return a;
+}
+
+static json_t *do_reload(struct gg_gate *g, const json_t *req)
+{
+	struct gg_reload done;
+	json_t *j;
+
+	(void)req;
+	if (g->stage >= GG_DRAINING)
+		return error_answer(stopping);
+	if (gg_reload(g, &done) == 0)
+		j = data_answer(json_pack("{s:o, s:o}", "changed", texts(&done.changed), "restart",
+					  texts(&done.restart)));
+	else
+		j = json_pack("{s:b, s:s, s:o}", "ok", 0, "error", "nothing was reloaded", "errors",
+			      texts(&done.errors));
+	gg_reload_free(&done);
+	return j;
+}
+
+static json_t *do_drain(struct gg_gate *g, const json_t *req)
+{
+	size_t n;
+
+	(void)req;
+	if (g->stage >= GG_DRAINING)
+		return error_answer(stopping);
+	if (!g->drained) {
+		gg_admit_drain(g);
+		gg_event(GG_EV_GATE_DRAINED, NULL, "%zu sessions may finish", gg_registry_serving(&g->reg));
+	}
+	n = gg_registry_serving(&g->reg);
+	return data_answer(json_pack("{s:I}", "sessions", (json_int_t)n));
+}
+
+static json_t *do_resume(struct gg_gate *g, const json_t *req)
+{
+	(void)req;
+	if (g->stage >= GG_DRAINING)
+		return error_answer(stopping);
+	if (g->drained) {
+		gg_event(GG_EV_GATE_RESUMED, NULL, "new clients are served again");
+		gg_admit_resume(g);
+	}
+	return data_answer(json_object());
+}
+
 static const struct {
 	const char *name;
 	json_t *(*run)(struct gg_gate *g, const json_t *req);
 } commands[] = {
 	{ "health", do_health }, { "status", do_status }, { "sessions", do_sessions },
 	{ "reaped", do_reaped }, { "show", do_show },	  { "kill", do_kill },
+	{ "reload", do_reload }, { "drain", do_drain },	  { "resume", do_resume },
 };
 
 static json_t *answer(struct gg_gate *g, const char *line, size_t n)

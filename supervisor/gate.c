@@ -19,6 +19,7 @@
 #include "supervisor/janitor.h"
 #include "supervisor/linger.h"
 #include "supervisor/predecessor.h"
+#include "supervisor/reload.h"
 #include "supervisor/listen.h"
 #include "supervisor/service.h"
 #include "supervisor/session.h"
@@ -30,7 +31,7 @@
 #define EXTEND_S 5	     /* between two requests for more time to stop; each asks for three times that */
 #define PATIENCE_GRACES 6    /* after this many graces whatever is left is left */
 
-static void set_limits(struct gg_gate *g)
+void gg_gate_set_limits(struct gg_gate *g)
 {
 	const struct gg_conf *c = g->conf;
 
@@ -47,8 +48,13 @@ static void set_limits(struct gg_gate *g)
 		.rate_window = c->rate_window_ms,
 	};
 	g->reaper.lim.period = gg_policy_period(&g->reaper.lim);
-	g->reaper.reg = &g->reg;
 	g->reaper.observe = c->mode == GG_MODE_OBSERVE;
+}
+
+static void set_up_reaper(struct gg_gate *g)
+{
+	gg_gate_set_limits(g);
+	g->reaper.reg = &g->reg;
 	g->reaper.scan_failed_ms = -1;
 	g->reaper.finish = gg_session_finish;
 	g->reaper.served = gg_session_served;
@@ -210,6 +216,19 @@ static void on_stop_signal(EV_P_ ev_signal *w, int revents)
 	gg_gate_stop(w->data);
 }
 
+static void on_reload_signal(EV_P_ ev_signal *w, int revents)
+{
+	struct gg_gate *g = w->data;
+	struct gg_reload done;
+
+	(void)loop;
+	(void)revents;
+	if (g->stage >= GG_DRAINING)
+		return gg_event(GG_EV_GATE_SIGNAL, NULL, "%s ignored", strsignal(w->signum));
+	gg_reload(g, &done);
+	gg_reload_free(&done);
+}
+
 static void on_other_signal(EV_P_ ev_signal *w, int revents)
 {
 	(void)loop;
@@ -228,9 +247,13 @@ static void catch_signals(struct gg_gate *g)
 	_Static_assert(sizeof(signals) / sizeof(signals[0]) == sizeof(g->sig) / sizeof(g->sig[0]),
 		       "one watcher a signal");
 	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
-		bool stops = signals[i] == SIGTERM || signals[i] == SIGINT;
+		bool stops = signals[i] == SIGTERM || signals[i] == SIGINT, reloads = signals[i] == SIGHUP;
 
-		ev_signal_init(&g->sig[i], stops ? on_stop_signal : on_other_signal, signals[i]);
+		ev_signal_init(&g->sig[i],
+			       stops	 ? on_stop_signal
+			       : reloads ? on_reload_signal
+					 : on_other_signal,
+			       signals[i]);
 		g->sig[i].data = g;
 		ev_signal_start(g->loop, &g->sig[i]);
 	}
@@ -275,14 +298,13 @@ static int set_up(struct gg_gate *g, struct gg_buf *err)
 	char predecessor[33] = "";
 	char warn_mem[300];
 	struct gg_buf warn = GG_BUF(warn_mem);
-	uint64_t nofile = 0;
 	int r = make_instance_id(g);
 
 	r = r ? r : gg_setup_git(g, err);
 	r = r ? r : gg_setup_session_prog(g, err);
 	r = r ? r : gg_setup_base_path(g->conf, err);
-	r = r ? r : gg_setup_nofile(g->conf, &nofile, &warn);
-	r = r ? r : gg_argv_git(&g->session_argv, g->conf, g->session_prog, g->git_daemon, nofile);
+	r = r ? r : gg_setup_nofile(g->conf, &g->nofile, &warn);
+	r = r ? r : gg_argv_git(&g->session_argv, g->conf, g->session_prog, g->git_daemon, g->nofile);
 	r = r ? r : gg_registry_init(&g->reg);
 	r = r ? r : gg_control_open(g, predecessor, err);
 	r = r ? r : gg_admit_open(g);
@@ -354,11 +376,11 @@ static void tear_down(struct gg_gate *g)
 	ev_loop_destroy(g->loop);
 }
 
-int gg_gate_run(const struct gg_conf *conf)
+int gg_gate_run(const struct gg_gate_start *start)
 {
 	char err_mem[1024];
 	struct gg_buf err = GG_BUF(err_mem);
-	struct gg_gate g = { .conf = conf, .started_ms = gg_now_ms() };
+	struct gg_gate g = { .conf = start->conf, .start = start, .started_ms = gg_now_ms() };
 	int r;
 
 	g.loop = ev_default_loop(EVFLAG_AUTO);
@@ -372,7 +394,7 @@ int gg_gate_run(const struct gg_conf *conf)
 	ev_timer_init(&g.extend, on_extend, EXTEND_S, EXTEND_S);
 	g.tick.data = g.drain.data = g.watchdog.data = g.extend.data = &g;
 	catch_signals(&g);
-	set_limits(&g);
+	set_up_reaper(&g);
 	r = set_up(&g, &err);
 	r = r ? r : serve(&g);
 	if (r < 0 && gg_stop_pending())

@@ -167,7 +167,7 @@ json_t *gg_report_status(const struct gg_gate *g)
 	for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++)
 		json_object_set_new(j, counts[i].key, json_integer((json_int_t)counts[i].value));
 	json_object_set_new(j, "by_reason", by_reason(g));
-	json_object_set_new(j, "draining", json_boolean(g->stage >= GG_DRAINING));
+	json_object_set_new(j, "draining", json_boolean(g->stage >= GG_DRAINING || g->drained));
 	json_object_set_new(j, "paused", json_boolean(gg_listen_out_of_resources(g)));
 	json_object_set_new(j, "reduced_evidence", json_boolean(g->reaper.reduced));
 	json_object_set_new(j, "services", services(g));

@@ -31,6 +31,7 @@ struct gg_io {
 	ev_io root;   /* pidfd of a root that is not our child */
 	ev_io server; /* pidfd of receive-pack or upload-pack */
 	struct gg_loglines lines;
+	bool asks; /* git-gate-session waits for an answer: limit.sessionsPerRepo was set when it began */
 	struct gg_gate *gate;
 	struct gg_session *session;
 };
@@ -120,9 +121,8 @@ void gg_session_release(struct gg_session *s)
 	gg_gate_wake(s->io->gate);
 }
 
-void gg_session_give_up(struct gg_session *s)
+void gg_session_give_up(struct gg_session *s, const char *why)
 {
-	static const char why[] = "too many sessions of this repository, try again later";
 	struct gg_fields f;
 
 	s->held = false;
@@ -153,7 +153,7 @@ static void on_status(EV_P_ ev_io *w, int revents)
 	opened(s, &st);
 	if (s->refused)
 		close_watcher(io->gate, w);
-	else if (gg_admit_repo(io->gate, s))
+	else if (!io->asks || gg_admit_repo(io->gate, s))
 		go_on(s);
 	gg_gate_wake(io->gate);
 }
@@ -341,6 +341,7 @@ static int start(struct gg_gate *g, struct gg_session *s, const struct gg_addr *
 	s->io = io;
 	io->gate = g;
 	io->session = s;
+	io->asks = g->conf->sessions_per_repo != 0;
 	io->server.fd = io->root.fd = -1;
 	gg_loglines_init(&io->lines, on_line, s);
 	ev_child_init(&io->child, on_root_exit, s->root, 0);

@@ -29,8 +29,8 @@ void gg_session_turn_away(int fd, const char *why);
 size_t gg_session_repo_count(const struct gg_gate *g, const char *repo);
 /* A held session may go on: its clocks start now. */
 void gg_session_release(struct gg_session *s);
-/* A held session has waited for too long. */
-void gg_session_give_up(struct gg_session *s);
+/* A held session is not begun; its client is told why. */
+void gg_session_give_up(struct gg_session *s, const char *why);
 
 /* For the reaper: the process that talks to the client. Its exit ends the connection; pid 0: it has exited.
  */

@@ -19,6 +19,7 @@ struct gg_listen;
 struct gg_control;
 struct gg_janitor;
 struct gg_services;
+struct gg_gate_start;
 
 enum gg_stage {
 	GG_STARTING,
@@ -28,15 +29,18 @@ enum gg_stage {
 };
 
 struct gg_gate {
-	const struct gg_conf *conf;
+	const struct gg_conf *conf; /* its values change with a reload, but not those that need a restart */
+	const struct gg_gate_start *start;
 	struct ev_loop *loop;
 	enum gg_stage stage;
+	bool drained;		     /* by an operator: no new client is served */
 	int64_t started_ms;	     /* CLOCK_MONOTONIC */
 	char instance[33];	     /* random, hex: GIT_GATE_INSTANCE */
 	const char *path;	     /* PATH for sessions */
 	char session_prog[PATH_MAX]; /* git-gate-session */
 	char git_daemon[PATH_MAX];
-	struct gg_strv session_argv; /* the same for every session */
+	struct gg_strv session_argv; /* the same for every new session */
+	uint64_t nofile;	     /* soft limit of descriptors that we were started with, for sessions */
 	struct gg_registry reg;
 	struct gg_reaper reaper;
 	struct gg_listen *listen;
@@ -57,6 +61,8 @@ struct gg_gate {
 
 /* Have the reaper look again at once: a session changed outside of its passes. */
 void gg_gate_wake(struct gg_gate *g);
+/* Give the reaper the limits and the mode of conf. */
+void gg_gate_set_limits(struct gg_gate *g);
 /* A session's process or connection is gone: accept again, or end the drain. */
 void gg_gate_session_gone(struct gg_gate *g);
 /* Nobody needs to wait for the services any more: serve, and say so. */

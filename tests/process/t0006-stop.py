@@ -37,10 +37,11 @@ git("config", "--file", config, "limit.sessions", "8")
 
 
 def start_held(gate, stage, start_latch):
-    """Start it with a git that waits in the command given."""
+    """Start it with a git that waits in the command given, once: SIGHUP has it read the configuration again."""
     bin_dir = tempfile.mkdtemp(prefix="bin.", dir=TMP)
     with open(os.path.join(bin_dir, "git"), "w") as f:
-        f.write('#!/bin/sh\ncase "$1" in %s) %s ;; esac\nexec %s "$@"\n' % (stage, start_latch.command, shutil.which("git")))
+        f.write('#!/bin/sh\ncase "$1" in %s) mkdir %s/once 2>/dev/null && { %s; } ;; esac\nexec %s "$@"\n'
+                % (stage, bin_dir, start_latch.command, shutil.which("git")))
     os.chmod(f.name, 0o755)
     gate.env = {"PATH": bin_dir + ":" + ENV["PATH"]}
     gate.launch("--config", config)
@@ -149,7 +150,7 @@ tap.eq([(e["reason"], e["key"], e["limit_ms"]) for e in g.events("session.reaped
 g.start()
 check_clean("drain over")
 
-# signals without a meaning: to a gate that serves
+# signals without a meaning, and HUP, which reloads: to a gate that serves
 HARMLESS = "HUP USR1 USR2 WINCH CONT PIPE TSTP QUIT ALRM".split()
 IGNORED = "USR1 USR2 TSTP QUIT ALRM".split()
 for name in HARMLESS:

@@ -375,6 +375,54 @@ static bool has_error(const struct gg_reader *r, const char *part)
 	return false;
 }
 
+Test(conf, difference)
+{
+	static const char base[] =
+		"deadline.idle=5s\ngate.safeDirectory=/a\nservice.x.command=true\nservice.y.command=true";
+	static const struct {
+		const char *more, *key;
+	} rows[] = {
+		{ "deadline.idle=6s", "deadline.idle" },
+		{ "gate.exportAll=true", "gate.exportAll" },
+		{ "hook.path=/elsewhere", "hook.path" },
+		{ "reaper.mode=observe", "reaper.mode" },
+		{ "gate.safeDirectory=/b", "gate.safeDirectory" },
+		{ "listen.git=127.0.0.1:1", "listen.git" },
+		{ "deadline.idle=5000ms", NULL },
+	};
+	struct gg_reader a, b;
+
+	for (size_t i = 0; i < GG_LEN(rows); i++) {
+		AUTO_FREE char *lines = NULL;
+		char before[4096], after[4096];
+
+		cr_assert_geq(asprintf(&lines, "%s\n%s", base, rows[i].more), 0);
+		read_lines(&a, base, &somewhere);
+		read_lines(&b, lines, &somewhere);
+		for (enum gg_key k = 0; k < GG_NKEYS; k++) {
+			struct gg_buf x = GG_BUF(before), y = GG_BUF(after);
+			bool differs = rows[i].key && strcmp(gg_conf_key_name(k), rows[i].key) == 0;
+
+			cr_assert_eq(gg_conf_same(&a.conf, &b.conf, k), !differs, "row %zu, %s", i,
+				     gg_conf_key_name(k));
+			gg_conf_value(&x, &b.conf, k);
+			gg_conf_swap(&a.conf, &b.conf, k);
+			gg_conf_value(&y, &a.conf, k);
+			cr_assert_str_eq(before, after);
+			cr_assert_eq(gg_conf_same(&a.conf, &b.conf, k), !differs);
+		}
+		gg_reader_free(&a);
+		gg_reader_free(&b);
+	}
+	read_lines(&a, base, &somewhere);
+	read_lines(&b, "service.y.command=true\nservice.x.command=true\nservice.x.burst=7", &somewhere);
+	cr_assert(gg_service_conf_same(gg_conf_service(&a.conf, "y"), gg_conf_service(&b.conf, "y")));
+	cr_assert(!gg_service_conf_same(gg_conf_service(&a.conf, "x"), gg_conf_service(&b.conf, "x")));
+	cr_assert_null(gg_conf_service(&a.conf, "z"));
+	gg_reader_free(&a);
+	gg_reader_free(&b);
+}
+
 Test(conf, load, .init = enter_dir, .fini = leave_dir)
 {
 	char *set[] = { (char[]){ "deadline.grace=3s" }, (char[]){ "gate.exportAll" } };

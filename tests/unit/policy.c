@@ -353,6 +353,28 @@ Test(policy, counting_is_no_trickle)
 	cr_expect_eq(r.reason, GG_REASON_NONE, "%s at %d", gg_reason_name(r.reason), (int)r.at_ms);
 }
 
+/* What was too slow for less than a longer rate.window is no trickle of that window. */
+Test(policy, new_limits)
+{
+	struct gg_track t;
+
+	gg_track_init(&t, 1000);
+	t.received = 300;
+	t.acked = 200;
+	t.slow = GG_SLICES;
+	t.slow_bytes = 500;
+	t.slow_pending = true;
+	t.look_ms = GG_NEVER;
+	t.since_ms = 1500;
+	gg_track_new_limits(&t, 9000);
+	cr_assert(!t.slow && !t.slow_bytes && !t.slow_pending);
+	cr_assert_eq(t.slice_ms, 9000);
+	cr_assert_eq(t.slice_bytes, 500);
+	cr_assert_eq(t.look_ms, 9000);
+	cr_assert_eq(t.since_ms, 1500, "how long the client has been silent is not forgotten");
+	cr_assert_eq(t.accepted_ms, 1000);
+}
+
 Test(policy, the_longer_limit_after_the_first_commands)
 {
 	static const struct stretch plain[] = { { 100, GG_PHASE_COMMANDS, true, 50, 200, false },

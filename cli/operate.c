@@ -1,0 +1,63 @@
+/* operate - git-gate reload, drain, resume: what changes how the gate goes on. */
+#include <jansson.h>
+#include <stdio.h>
+
+#include "cli/client.h"
+#include "cli/command.h"
+#include "cli/table.h"
+
+static int ask(const struct gg_args *a, const char *cmd, json_t **ret_data)
+{
+	int code = gg_client_ask(a, json_pack("{s:s}", "cmd", cmd), JSON_OBJECT, ret_data);
+
+	if (code == 0 && a->json)
+		gg_table_json(*ret_data);
+	return code;
+}
+
+static void print_keys(const json_t *keys, const char *what)
+{
+	for (size_t i = 0; i < json_array_size(keys); i++)
+		printf("%s %s\n", json_string_value(json_array_get(keys, i)), what);
+}
+
+int gg_cmd_reload(const struct gg_args *a)
+{
+	const json_t *changed, *restart;
+	json_t *data;
+	int code = ask(a, "reload", &data);
+
+	changed = json_object_get(data, "changed");
+	restart = json_object_get(data, "restart");
+	if (code == 0 && !a->json) {
+		print_keys(changed, "changed");
+		print_keys(restart, "needs a restart");
+		if (!json_array_size(changed) && !json_array_size(restart))
+			puts("nothing changed");
+	}
+	json_decref(data);
+	return code;
+}
+
+int gg_cmd_drain(const struct gg_args *a)
+{
+	json_t *data;
+	int code = ask(a, "drain", &data);
+
+	if (code == 0 && !a->json)
+		printf("no new client is served; %lld sessions may finish\n",
+		       (long long)json_integer_value(json_object_get(data, "sessions")));
+	json_decref(data);
+	return code;
+}
+
+int gg_cmd_resume(const struct gg_args *a)
+{
+	json_t *data;
+	int code = ask(a, "resume", &data);
+
+	if (code == 0 && !a->json)
+		puts("new clients are served");
+	json_decref(data);
+	return code;
+}

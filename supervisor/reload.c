@@ -1,0 +1,166 @@
+/* reload - read the configuration again and apply it live. See reload.h. */
+#include "supervisor/reload.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/event.h"
+#include "supervisor/admit.h"
+#include "supervisor/gate.h"
+#include "supervisor/setup.h"
+
+/* What sockets, the lock and running sessions depend on. */
+static bool needs_restart(enum gg_key k)
+{
+	return k == GG_KEY_listen_git || k == GG_KEY_base_path || k == GG_KEY_control;
+}
+
+static int compare_services(const struct gg_conf *old, const struct gg_conf *new, struct gg_list *ret)
+{
+	char mem[128];
+	int r = 0;
+
+	for (size_t i = 0; i < old->nservice && r == 0; i++) {
+		const struct gg_service_conf *s = gg_conf_service(new, old->service[i].name);
+		struct gg_buf b = GG_BUF(mem);
+
+		gg_buf_add(&b, "service.%s", old->service[i].name);
+		if (!s || !gg_service_conf_same(&old->service[i], s))
+			r = gg_list_add(ret, b.s);
+	}
+	for (size_t i = 0; i < new->nservice &&r == 0; i++) {
+		struct gg_buf b = GG_BUF(mem);
+
+		gg_buf_add(&b, "service.%s", new->service[i].name);
+		if (!gg_conf_service(old, new->service[i].name))
+			r = gg_list_add(ret, b.s);
+	}
+	return r;
+}
+
+static int compare(const struct gg_conf *old, const struct gg_conf *new, struct gg_reload *ret)
+{
+	int r = 0;
+
+	for (enum gg_key k = 0; k < GG_NKEYS && r == 0; k++)
+		if (!gg_conf_same(old, new, k))
+			r = gg_list_add(needs_restart(k) ? &ret->restart : &ret->changed,
+					gg_conf_key_name(k));
+	return r ? r : compare_services(old, new, &ret->restart);
+}
+
+/*
+ * The new values go where the old ones are, and the old ones to new, which is freed: what points into the
+ * configuration (services do, to their sections) goes on pointing at what stays.
+ */
+static void take_over(struct gg_gate *g, struct gg_conf *new)
+{
+	for (enum gg_key k = 0; k < GG_NKEYS; k++)
+		if (!needs_restart(k))
+			gg_conf_swap(g->start->conf, new, k);
+}
+
+static void apply(struct gg_gate *g, struct gg_strv *argv)
+{
+	struct gg_strv old = g->session_argv;
+	int64_t now = gg_now_ms();
+
+	g->session_argv = *argv;
+	*argv = old;
+	gg_event_setup(g->conf->log, g->conf->log_level, g->instance);
+	gg_gate_set_limits(g);
+	for (size_t i = 0; i < g->reg.n; i++) {
+		struct gg_session *s = g->reg.v[i];
+
+		gg_track_new_limits(&s->track, now);
+		if (!s->root_gone && !s->ending.reason) /* else it is due when the step before had its time */
+			s->due_ms = now;
+	}
+	gg_admit_next(g);
+	gg_gate_wake(g);
+}
+
+/* What can fail comes first. 0, or -errno with nothing done. */
+static int change(struct gg_gate *g, struct gg_conf *new, struct gg_reload *ret)
+{
+	struct gg_strv argv = { 0 };
+	char mem[300];
+	struct gg_buf warn = GG_BUF(mem);
+	uint64_t nofile;
+	int r = compare(g->conf, new, ret);
+
+	/* sessions are begun with what stays, so that goes into new for as long as it is looked at */
+	gg_conf_swap(g->start->conf, new, GG_KEY_base_path);
+	r = r ? r : gg_argv_git(&argv, new, g->session_prog, g->git_daemon, g->nofile);
+	gg_conf_swap(g->start->conf, new, GG_KEY_base_path);
+	r = r ? r : gg_setup_nofile(new, &nofile, &warn);
+	if (r == 0) {
+		take_over(g, new);
+		apply(g, &argv);
+	}
+	gg_strv_free(&argv);
+	if (r == 0 && warn.len && g->conf->sessions > new->sessions) /* new has the old ones now */
+		gg_event(GG_EV_GATE_LIMITED, NULL, "%s", warn.s);
+	return r;
+}
+
+static void add_names(struct gg_buf *b, const struct gg_list *l, const char *what)
+{
+	if (!l->n)
+		return;
+	gg_buf_add(b, "%s", b->len ? "; " : "");
+	for (size_t i = 0; i < l->n; i++)
+		gg_buf_add(b, "%s%s", i ? ", " : "", l->v[i]);
+	gg_buf_add(b, " %s", what);
+}
+
+static void say_done(const struct gg_reload *done)
+{
+	char mem[2000];
+	struct gg_buf b = GG_BUF(mem);
+
+	add_names(&b, &done->changed, "changed");
+	add_names(&b, &done->restart, done->restart.n == 1 ? "needs a restart" : "need a restart");
+	gg_event(GG_EV_GATE_RELOADED, NULL, "%s", b.len ? b.s : "nothing changed");
+}
+
+static void say_failed(struct gg_reload *ret, const struct gg_reader *read, int err)
+{
+	char mem[160];
+	struct gg_buf b = GG_BUF(mem);
+
+	for (size_t i = 0; i < read->nerror; i++)
+		gg_list_add(&ret->errors, read->error[i]);
+	if (!ret->errors.n) {
+		gg_buf_add(&b, "cannot read the configuration: %s", strerror(-err));
+		gg_list_add(&ret->errors, b.s);
+	}
+	for (size_t i = 0; i < ret->errors.n; i++)
+		gg_event(GG_EV_GATE_RELOAD_FAILED, NULL, "%s", ret->errors.v[i]);
+}
+
+int gg_reload(struct gg_gate *g, struct gg_reload *ret)
+{
+	struct gg_reader read;
+	int r;
+
+	*ret = (struct gg_reload){ 0 };
+	r = g->start->load(g->start->arg, &read);
+	if (r == 0 && read.nerror)
+		r = -EINVAL;
+	r = r ? r : change(g, &read.conf, ret);
+	if (r < 0)
+		say_failed(ret, &read, r);
+	else
+		say_done(ret);
+	gg_reader_free(&read);
+	return r;
+}
+
+void gg_reload_free(struct gg_reload *r)
+{
+	gg_list_clear(&r->errors);
+	gg_list_clear(&r->changed);
+	gg_list_clear(&r->restart);
+}
