@@ -62,7 +62,10 @@ $(O)/hooks/pre-receive: $(O)/git-gate-hook
 	@mkdir -p $(@D)
 	ln -sf ../git-gate-hook $@
 
-$(O)/%.o: %.c Makefile
+# a change of PREFIX, or of a flag, builds anew
+FLAGS := $(O)/flags
+$(shell mkdir -p $(O); echo '$(CC) $(ALL_CF)' | cmp -s - $(FLAGS) || echo '$(CC) $(ALL_CF)' >$(FLAGS))
+$(O)/%.o: %.c Makefile $(FLAGS)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CF) -MMD -MP -c -o $@ $<
 -include $(shell find $(O) -name '*.d' 2>/dev/null)

@@ -111,6 +111,7 @@ static ssize_t peek(char *buf, size_t n)
 
 			if (poll(&fin, 1, 0) > 0 && fin.revents)
 				return got;
+			poll(NULL, 0, 20); /* awake without need, whatever for: never at full speed */
 		}
 	}
 }
@@ -139,9 +140,11 @@ static int read_request(size_t *ret_n)
 /* Wait until the gate has room for another session of the repository. refused: why it will not have any. */
 static void wait_for_room(const struct options *o, struct gg_status *st)
 {
+	unsigned backstop = alarm(0); /* the wait has its own limit */
 	ssize_t n = read(o->status_fd, st->refused, sizeof(st->refused) - 1);
 
 	st->refused[n > 0 ? n : 0] = 0;
+	alarm(backstop);
 	if (n <= 0)
 		snprintf(st->refused, sizeof(st->refused), "the gate has ended, try again later");
 }
@@ -200,6 +203,7 @@ static void examine(const struct options *o, const struct gg_request *req, int k
 	gg_repo_find(o->base_path, req->path, o->safe, o->nsafe, &found, &err);
 	gg_buf_put(&repo, found.dir[0] ? found.below : req->path,
 		   strlen(found.dir[0] ? found.below : req->path));
+	strcpy(st->found, found.dir[0] ? "1" : "");
 	if (!err.len && !strcmp(req->service, "receive-pack"))
 		check_hook(o, &err);
 }

@@ -9,8 +9,8 @@
 /* "BYTES\0SERVICE\0REPO\0REFUSED\0" */
 size_t gg_status_pack(const struct gg_status *s, char *buf)
 {
-	int n = snprintf(buf, GG_STATUS_MAX, "%u%c%s%c%s%c%s", s->request_bytes, 0, s->service, 0, s->repo, 0,
-			 s->refused);
+	int n = snprintf(buf, GG_STATUS_MAX, "%u%c%s%c%s%c%s%c%s", s->request_bytes, 0, s->service, 0,
+			 s->repo, 0, s->refused, 0, s->found);
 
 	return n < 0 ? 0 : (size_t)n + 1;
 }
@@ -35,6 +35,7 @@ int gg_status_unpack(const char *buf, size_t n, struct gg_status *ret)
 	r = r ? r : field(&p, end, ret->service, sizeof(ret->service));
 	r = r ? r : field(&p, end, ret->repo, sizeof(ret->repo));
 	r = r ? r : field(&p, end, ret->refused, sizeof(ret->refused));
+	r = r ? r : field(&p, end, ret->found, sizeof(ret->found));
 	if (r < 0 || p != end)
 		return -EINVAL;
 	ret->request_bytes = (uint32_t)strtoul(bytes, NULL, 10);

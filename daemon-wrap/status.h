@@ -16,6 +16,7 @@ struct gg_status {
 	char service[32];  /* "receive-pack"; "" when there was no request */
 	char repo[1024];   /* below the base path, or what the client asked for when there is none; cut */
 	char refused[512]; /* why the session is not begun; "" it is */
+	char found[2];	   /* "1": the repository exists and repo is its git directory; "" */
 	uint32_t request_bytes; /* length of the request packet */
 };
 

@@ -203,7 +203,7 @@ int gg_cleanup_run(const struct gg_cleanup *c, const char *repo, FILE *out)
 	if (snprintf(path, sizeof(path), "%s/%s", base, repo) >= (int)sizeof(path))
 		return -ENAMETOOLONG;
 	if (!realpath(path, dir))
-		return -errno;
+		return errno == ENOENT || errno == ENOTDIR ? 0 : -errno;
 	if (strncmp(dir, base, strlen(base)) || (dir[strlen(base)] != '/' && dir[strlen(base)]))
 		return -EXDEV;
 	r = clean_repo(&run, dir);

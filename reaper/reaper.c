@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "base/cleanup.h"
 #include "base/event.h"
@@ -13,6 +14,8 @@
 #define SCAN_FAILED_EVERY_MS 60000 /* one scan.failed a minute says as much as a thousand */
 #define KNOWN_MAX 1024		   /* processes of a session that are remembered */
 #define PEEKS_MAX 20 /* looks for the process that serves the request, before it is left to the policy */
+#define PACKED_BYTES \
+	(256 << 10)  /* a fetch that took more than this has had a pack, or a very long list of refs */
 #define LATE_MS 1000 /* a pass that comes later than this after it was due */
 #define AFTER_MS 20  /* between looks while the rest of an ended session goes away */
 
@@ -145,6 +148,9 @@ static int scan(struct gg_reaper *r, struct gg_session *s, struct gg_snap *snap)
 		gg_classify(snap, &s->view);
 	}
 	remember(s, snap);
+	for (size_t i = 0; i < snap->n; i++)
+		s->packed |= s->view.fetch && snap->v[i].role == GG_ROLE_GIT;
+	s->packed |= s->view.fetch && s->tcp.acked > PACKED_BYTES;
 	note_server(r, s, snap->now_ms);
 	return 0;
 }
@@ -213,8 +219,12 @@ static void observed(struct gg_reaper *r, struct gg_session *s, const struct gg_
 	struct gg_fields f;
 
 	s->track.look_ms = now + r->lim.period;
-	if (s->observed_since == s->track.since_ms)
+	/* these two are no silence that a byte could end: once a session */
+	if (v->reason == s->observed_reason &&
+	    (v->reason == GG_REASON_SESSION || v->reason == GG_REASON_TRICKLE ||
+	     s->observed_since == s->track.since_ms))
 		return;
+	s->observed_reason = v->reason;
 	s->observed_since = s->track.since_ms;
 	r->reg->observed++;
 	gg_session_fields(s, now, &f);
@@ -236,6 +246,26 @@ static void kept(struct gg_session *s, int64_t now)
 	gg_session_fields(s, now, &f);
 	gg_event(GG_EV_SESSION_KEPT, &f,
 		 "a deadline passed, but /proc does not show who waits for whom; the session is kept");
+}
+
+/*
+ * A v2 client that has its pack keeps the connection open while it resolves deltas, and asks for nothing
+ * more: it is not stuck, and its place is wanted. Half-closed it ends as if the client had gone; if it does
+ * not, the next verdict counts.
+ */
+static bool fetched(const struct gg_session *s, const struct gg_verdict *v)
+{
+	return v->reason == GG_REASON_COMMANDS && s->view.fetch && s->packed && !s->half_closed;
+}
+
+static void end_quietly(const struct gg_reaper *r, struct gg_session *s, int64_t now)
+{
+	if (r->observe)
+		return;
+	s->half_closed = true;
+	shutdown(s->sock, SHUT_RD);
+	s->track.since_ms = -1;
+	s->due_ms = now + AFTER_MS;
 }
 
 static void peek_in_time(struct gg_session *s)
@@ -278,6 +308,8 @@ static void judge(struct gg_reaper *r, struct gg_session *s, struct gg_snap *sna
 		kept(s, snap->now_ms);
 	else if (v.reason && snap->now_ms < r->doubt_ms)
 		s->due_ms = r->doubt_ms;
+	else if (v.reason && fetched(s, &v))
+		end_quietly(r, s, snap->now_ms);
 	else if (v.reason && r->observe)
 		observed(r, s, &v, snap->now_ms);
 	else if (v.reason)
@@ -404,7 +436,6 @@ int64_t gg_reaper_pass(struct gg_reaper *r, int64_t now_ms)
 	for (size_t i = r->reg->n; i-- > 0;) {
 		struct gg_session *s = r->reg->v[i];
 		struct gg_snap snap = { .now_ms = now_ms };
-		size_t before = r->reg->n;
 
 		if (s->due_ms <= now_ms) {
 			if (s->root_gone)
@@ -415,9 +446,12 @@ int64_t gg_reaper_pass(struct gg_reaper *r, int64_t now_ms)
 				judge(r, s, &snap);
 			free(snap.v);
 		}
-		if (r->reg->n == before && s->due_ms < next)
-			next = s->due_ms;
 	}
+	/* only now: a session may have gone, and its place been given to another, while we went through them
+	 */
+	for (size_t i = 0; i < r->reg->n; i++)
+		if (r->reg->v[i]->due_ms < next)
+			next = r->reg->v[i]->due_ms;
 	if (r->pressed) {
 		relieve(r, now_ms);
 		if (next > gg_policy_next_sample(&r->lim, now_ms))

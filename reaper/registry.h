@@ -39,7 +39,9 @@ struct gg_session {
 	int peeks;
 	bool missed;  /* the last look found its strays, and not it */
 	bool adopted; /* of a gate that died: its root is not our child */
+	bool packed;  /* a fetch that has had its pack */
 	bool held;    /* its request is known, but limit.sessionsPerRepo makes it wait: it runs nothing */
+	bool found;   /* the repository exists: repo is its git directory, not only what the client said */
 	bool refused; /* git-gate-session said no: session.refused was logged */
 	int sock;     /* our dup of the client's socket; -1 once the connection was ended */
 	uint64_t sock_ino;
@@ -51,7 +53,8 @@ struct gg_session {
 	char steps[GG_STEPS_MAX]; /* "half-close,kill-leaf" */
 	bool half_closed;	  /* SHUT_RD was done on the socket */
 	int64_t observed_since;	  /* observe mode: the silence that was reported already; -1 none */
-	bool doubt_logged;	  /* session.kept was logged for this silence */
+	enum gg_reason observed_reason;
+	bool doubt_logged; /* session.kept was logged for this silence */
 	bool stray_logged;
 	struct gg_tcp tcp;   /* the last sample */
 	struct gg_view view; /* the last look */

@@ -3,9 +3,11 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include "base/cleanup.h"
@@ -111,22 +113,78 @@ static bool has_open_file(pid_t pid, const char *dir)
 	return false;
 }
 
+/* Does a path, as the process sees it, lead into dir? */
+static bool leads_into(const char *cwd, const char *path, const char *dir)
+{
+	char full[2 * PATH_MAX], real[PATH_MAX];
+
+	snprintf(full, sizeof(full), "%s%s%s", *path == '/' ? "" : cwd, *path == '/' ? "" : "/", path);
+	return realpath(full, real) && inside(real, dir);
+}
+
+/* Any argument that is a path, relative ones and those behind --git-dir= too. */
+static bool argv_leads_into(pid_t pid, const char *cwd, const char *dir)
+{
+	char argv[4096];
+	size_t len = 0;
+
+	if (gg_procfs_read(pid, "cmdline", argv, sizeof(argv), &len) < 0)
+		return true;
+	for (const char *a = argv; a < argv + len; a += strlen(a) + 1) {
+		const char *eq = *a == '-' ? strchr(a, '=') : NULL;
+
+		if ((eq || *a != '-') && leads_into(cwd, eq ? eq + 1 : a, dir))
+			return true;
+	}
+	return false;
+}
+
+/* Which repository git finds from a directory: the first .git above it, a directory or a file that names one.
+ */
+static bool discovers(const char *cwd, const char *dir)
+{
+	char at[PATH_MAX], git[PATH_MAX + 8], text[PATH_MAX];
+	char *slash;
+
+	snprintf(at, sizeof(at), "%s", cwd);
+	do {
+		AUTO_FILE FILE *f = NULL;
+		struct stat st;
+
+		snprintf(git, sizeof(git), "%s/.git", at);
+		if (stat(git, &st) == 0 && S_ISDIR(st.st_mode))
+			return leads_into(at, ".git", dir);
+		f = stat(git, &st) == 0 ? fopen(git, "re") : NULL;
+		if (f && fgets(text, sizeof(text), f) && !strncmp(text, "gitdir: ", 8)) {
+			text[strcspn(text, "\n")] = 0;
+			return leads_into(at, text + 8, dir);
+		}
+		slash = strrchr(at, '/');
+		if (slash)
+			*slash = 0;
+	} while (slash);
+	return false;
+}
+
 static bool uses(pid_t pid, const char *dir)
 {
-	char link[4096];
+	char cwd[PATH_MAX], git_dir[PATH_MAX];
 	bool named, git;
-	int r = gg_procfs_link(pid, "cwd", link, sizeof(link));
+	int r = gg_procfs_link(pid, "cwd", cwd, sizeof(cwd));
 
 	if (r == -ENOENT || r == -ESRCH)
 		return false; /* gone, a zombie, or a kernel thread */
-	if (r == 0 && inside(link, dir))
+	if (r == 0 && inside(cwd, dir))
 		return true;
 	git = is_git(pid, dir, &named);
 	if (r < 0)
 		return git || named; /* somebody else's: all that is known is its command line */
-	if (git && !named && gg_procfs_getenv(pid, "GIT_DIR", link, sizeof(link)) == 0)
-		named = inside(link, dir);
-	return (git && named) || has_open_file(pid, dir);
+	if (git && (named || discovers(cwd, dir) || argv_leads_into(pid, cwd, dir)))
+		return true;
+	if (git && gg_procfs_getenv(pid, "GIT_DIR", git_dir, sizeof(git_dir)) == 0 &&
+	    leads_into(cwd, git_dir, dir))
+		return true;
+	return has_open_file(pid, dir);
 }
 
 int gg_users_of(const struct gg_users *u, const char *dir, int64_t **ret, size_t *ret_n)

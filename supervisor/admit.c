@@ -16,6 +16,7 @@
 #define SWEEP_S 1.0 /* how often the room is looked at for who left, or waited too long */
 #define SAY_EVERY_MS 60000
 
+static const char stopping[] = "the gate is stopping, try again";
 static const char drained[] = "the gate is drained, try again later";
 static const char repo_full[] = "too many sessions of this repository, try again later";
 
@@ -85,6 +86,15 @@ static bool has_left(int fd)
 	return tcp.valid && (tcp.gone || (tcp.peer_closed && !tcp.queued_in));
 }
 
+/* limit.waiting, or fewer where the machine has not the descriptors: the reaper and the control socket need
+ * theirs. */
+static size_t room_size(const struct gg_gate *g)
+{
+	size_t waiting = (size_t)g->conf->waiting;
+
+	return waiting < g->room_fds ? waiting : g->room_fds;
+}
+
 static bool full(const struct gg_gate *g)
 {
 	return gg_registry_serving(&g->reg) >= (size_t)g->conf->sessions;
@@ -145,7 +155,7 @@ void gg_admit(struct gg_gate *g, int fd, const struct gg_addr *peer)
 
 	if (g->drained)
 		return turn_away(g, fd, peer, drained);
-	if (gg_admit_waiting(g) >= (size_t)g->conf->waiting && (full(g) || gg_waitroom_count(a->room)))
+	if (gg_admit_waiting(g) >= room_size(g) && (full(g) || gg_admit_waiting(g)))
 		return turn_away(g, fd, peer, "too many clients are waiting, try again later");
 	if (gg_waitroom_add(a->room, &w) < 0)
 		return turn_away(g, fd, peer, "out of memory, try again later");
@@ -170,13 +180,22 @@ static void refuse_held(struct gg_gate *g, struct gg_session *s, const char *why
 static void give_up_held(struct gg_gate *g)
 {
 	int64_t before = g->conf->wait_ms == GG_NEVER ? INT64_MIN : gg_now_ms() - g->conf->wait_ms;
+	struct gg_tcp tcp;
 
 	for (size_t i = 0; i < g->reg.n; i++) {
 		struct gg_session *s = g->reg.v[i];
 
-		if (s->held && !s->root_gone && s->accepted_ms < before)
+		if (!s->held || s->root_gone)
+			continue;
+		gg_scan_tcp(s->sock, &tcp);
+		if (s->accepted_ms < before || (tcp.valid && tcp.peer_closed))
 			refuse_held(g, s, repo_full);
 	}
+}
+
+static void close_one(int fd)
+{
+	close(fd);
 }
 
 static void on_sweep(EV_P_ ev_timer *timer, int revents)
@@ -186,8 +205,7 @@ static void on_sweep(EV_P_ ev_timer *timer, int revents)
 
 	(void)loop;
 	(void)revents;
-	while (gg_waitroom_left(g->admit->room, has_left, &w))
-		close(w.fd);
+	gg_waitroom_sweep(g->admit->room, has_left, close_one);
 	while (g->conf->wait_ms != GG_NEVER &&
 	       gg_waitroom_expired(g->admit->room, gg_now_ms() - g->conf->wait_ms, &w))
 		turn_away(g, w.fd, &w.peer, "no session became free within deadline.wait, try again later");
@@ -200,8 +218,16 @@ bool gg_admit_repo(struct gg_gate *g, struct gg_session *s)
 	if (!g->conf->sessions_per_repo ||
 	    gg_session_repo_count(g, s->repo) <= (size_t)g->conf->sessions_per_repo)
 		return true;
+	if (!g->admit) { /* stopping: nobody would let it go on */
+		gg_session_give_up(s, stopping);
+		return false;
+	}
 	if (g->drained) { /* it would be held until somebody resumes */
 		refuse_held(g, s, drained);
+		return false;
+	}
+	if (held(g) >= room_size(g)) {
+		refuse_held(g, s, repo_full);
 		return false;
 	}
 	s->held = true;

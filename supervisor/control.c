@@ -23,7 +23,8 @@
 #define CLIENTS_MAX 16
 #define REQUEST_MAX 4096
 #define PAUSE_S 1.0
-#define CLIENT_S 5.0 /* from accept to the last byte of the answer */
+#define REQUEST_S 1.0 /* from accept to the whole request: a silent client takes a place from others */
+#define CLIENT_S 5.0  /* from accept to the last byte of the answer */
 
 static const char stopping[] = "the gate is stopping";
 
@@ -243,6 +244,9 @@ static void on_request(struct client *c, size_t line)
 	json_decref(j);
 	if (!c->answer)
 		return drop(c);
+	ev_timer_stop(c->gate->loop, &c->timer);
+	ev_timer_set(&c->timer, CLIENT_S, 0.);
+	ev_timer_start(c->gate->loop, &c->timer);
 	c->size = strlen(c->answer);
 	c->answer[c->size++] = '\n'; /* in the place of the NUL: it is bytes from here on */
 	ev_io_stop(c->gate->loop, &c->io);
@@ -367,7 +371,7 @@ static void on_connect(EV_P_ ev_io *w, int revents)
 	ctl->client[slot] = c;
 	c->gate = g;
 	ev_io_init(&c->io, on_client, fd, EV_READ);
-	ev_timer_init(&c->timer, on_timeout, CLIENT_S, 0.);
+	ev_timer_init(&c->timer, on_timeout, REQUEST_S, 0.);
 	c->io.data = c->timer.data = c;
 	ev_io_start(EV_A_ & c->io);
 	ev_timer_start(EV_A_ & c->timer);
@@ -432,6 +436,7 @@ static int make_socket(const char *path, int *ret_fd, struct gg_buf *err)
 {
 	AUTO_CLOSE int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	struct stat st;
 	mode_t mask;
 	int r;
 
@@ -441,6 +446,11 @@ static int make_socket(const char *path, int *ret_fd, struct gg_buf *err)
 		return -ENAMETOOLONG;
 	}
 	strcpy(a.sun_path, path);
+	if (lstat(path, &st) == 0 && !S_ISSOCK(st.st_mode)) {
+		gg_buf_add(err, "gate.control: %s exists and is no socket: remove it, or set gate.control",
+			   path);
+		return -EEXIST;
+	}
 	unlink(path); /* a dead predecessor's: we hold the lock */
 	mask = umask(0117);
 	r = fd < 0 || bind(fd, (struct sockaddr *)&a, sizeof(a)) < 0 || listen(fd, 64) < 0 ? -errno : 0;

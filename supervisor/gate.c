@@ -303,7 +303,7 @@ static int set_up(struct gg_gate *g, struct gg_buf *err)
 	r = r ? r : gg_setup_git(g, err);
 	r = r ? r : gg_setup_session_prog(g, err);
 	r = r ? r : gg_setup_base_path(g->conf, err);
-	r = r ? r : gg_setup_nofile(g->conf, &g->nofile, &warn);
+	r = r ? r : gg_setup_nofile(g->conf, &g->nofile, &g->room_fds, &warn);
 	r = r ? r : gg_argv_git(&g->session_argv, g->conf, g->session_prog, g->git_daemon, g->nofile);
 	r = r ? r : gg_registry_init(&g->reg);
 	r = r ? r : gg_control_open(g, predecessor, err);

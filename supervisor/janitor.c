@@ -22,6 +22,7 @@
 	      */
 #define PATIENT_TRIES 60
 #define RETRY_MAX_MS 3600000 /* ... and from then on up to an hour */
+#define SETTLED_MS 900000    /* after this long since the boot the wall clock is taken to be right */
 #define SHARE 5 /* clients whose pushes fail cannot have it run for more than a fifth of the time */
 #define CLOCK_STEP_MS \
 	500 /* the wall clock moved against the monotonic one by more: birth times mean nothing */
@@ -141,6 +142,7 @@ static int run(struct gg_janitor *j, struct job *job)
 	struct gg_spawn sp = { .path = "/proc/self/exe", .envp = env, .in = -1, .err = -1, .extra = -1 };
 	int64_t moved = clock_offset() - job->offset_ms;
 	int p[2], r;
+	bool young;
 	pid_t pid;
 
 	if (pipe2(p, O_CLOEXEC) < 0)
@@ -152,7 +154,9 @@ static int run(struct gg_janitor *j, struct job *job)
 	r = r ? r : gg_strv_add(&argv, "cleanup");
 	r = r ? r : gg_strv_add(&argv, "--base=%s", j->gate->conf->base_path);
 	r = r ? r : gg_strv_add(&argv, "--since=%lld", (long long)job->since_ms);
-	if (r == 0 && (moved > CLOCK_STEP_MS || moved < -CLOCK_STEP_MS))
+	/* soon after the boot the wall clock may have been set since a file was made */
+	young = gg_clock_ms(CLOCK_BOOTTIME) < SETTLED_MS && !job->since_ms;
+	if (r == 0 && (young || moved > CLOCK_STEP_MS || moved < -CLOCK_STEP_MS))
 		r = gg_strv_add(&argv, "--strict");
 	if (r == 0 && job->repo[0]) {
 		r = gg_strv_add(&argv, "--");
@@ -271,14 +275,7 @@ void gg_janitor_retry(struct gg_janitor *j, const char *repo)
 
 bool gg_janitor_busy(const struct gg_janitor *j)
 {
-	int64_t now = gg_now_ms();
-
-	if (j->current)
-		return true;
-	for (const struct job *job = j->queue; job; job = job->next)
-		if (job->due_ms <= now)
-			return true;
-	return false;
+	return j->current != NULL;
 }
 
 int gg_janitor_start(struct gg_gate *g)

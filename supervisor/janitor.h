@@ -18,7 +18,7 @@ void gg_janitor_add(struct gg_janitor *j, const char *repo, int64_t accepted_ms)
 void gg_janitor_add_all(struct gg_janitor *j);
 /* A session of the repository has ended: what it kept from being removed may go now. */
 void gg_janitor_retry(struct gg_janitor *j, const char *repo);
-/* Something is being removed now, or waits for its turn (not for its users to go). */
+/* A cleanup runs now. */
 bool gg_janitor_busy(const struct gg_janitor *j);
 
 #endif

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -150,6 +151,7 @@ static void on_status(EV_P_ ev_io *w, int revents)
 	snprintf(s->service, sizeof(s->service), "%s", st.service);
 	snprintf(s->repo, sizeof(s->repo), "%.*s", (int)sizeof(s->repo) - 1, st.repo);
 	s->track.request_bytes = st.request_bytes;
+	s->found = st.found[0] == '1';
 	opened(s, &st);
 	if (s->refused)
 		close_watcher(io->gate, w);
@@ -192,12 +194,17 @@ static void on_server_exit(EV_P_ ev_io *w, int revents)
 void gg_session_served(struct gg_session *s, pid_t pid, uint64_t start_tick, void *gate)
 {
 	struct gg_gate *g = gate;
-	int fd;
+	int fd, r;
 
 	if (s->io->server.fd >= 0)
 		return;
-	if (!pid || gg_pidfd_open(pid, start_tick, &fd) < 0)
+	r = pid ? gg_pidfd_open(pid, start_tick, &fd) : -ESRCH;
+	if (r == -ESRCH)
 		return server_gone(s->io);
+	if (r < 0) { /* the machine lacks something: try again */
+		s->peek_ms = gg_now_ms() + GG_PEEK_MS;
+		return;
+	}
 	ev_io_init(&s->io->server, on_server_exit, fd, EV_READ);
 	s->io->server.data = s->io;
 	ev_io_start(g->loop, &s->io->server);
@@ -276,6 +283,9 @@ static void set_keepalive(const struct gg_conf *c, int fd)
 	    count = (int)c->keep_count;
 
 	/* on a Unix socket these fail, and nothing is lost */
+	/* an urgent byte is a byte like any other: apart from the queue it would wake whoever peeks, again
+	 * and again */
+	setsockopt(fd, SOL_SOCKET, SO_OOBINLINE, &on, sizeof(on));
 	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
 	setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof(idle));
 	setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof(interval));
@@ -310,8 +320,15 @@ static int spawn(struct gg_gate *g, struct gg_session *s, const struct gg_addr *
 	if (r < 0)
 		return r;
 	/* it cannot have been reaped yet: its exit is seen by the loop, later */
-	if (gg_pstat_read(s->root, &st) == 0)
-		s->root_tick = st.start_tick;
+	r = gg_pstat_read(s->root, &st);
+	if (r < 0) {
+		/* without its identity nothing could ever be done about it */
+		gg_pidfd_signal(s->pidfd, SIGKILL);
+		waitpid(s->root, NULL, 0);
+		gg_close_fd(&s->pidfd);
+		return r;
+	}
+	s->root_tick = st.start_tick;
 	return 0;
 }
 
@@ -450,7 +467,7 @@ void gg_session_finish(struct gg_session *s, void *gate)
 	/* a push that did not end by itself, and well, may have left something */
 	if (s->adopted)
 		gg_janitor_add_all(g->janitor);
-	else if (!strcmp(s->service, "receive-pack") && !s->refused &&
+	else if (s->found && !strcmp(s->service, "receive-pack") && !s->refused &&
 		 (s->root_status || s->verdict.reason != GG_REASON_NONE))
 		gg_janitor_add(g->janitor, s->repo, s->accepted_ms);
 	else

@@ -144,23 +144,23 @@ int gg_setup_base_path(const struct gg_conf *c, struct gg_buf *err)
 	return 0;
 }
 
-int gg_setup_nofile(const struct gg_conf *c, uint64_t *ret_soft, struct gg_buf *err)
+int gg_setup_nofile(const struct gg_conf *c, uint64_t *ret_soft, size_t *ret_room, struct gg_buf *err)
 {
-	rlim_t want = (rlim_t)c->sessions * FDS_PER_SESSION + FDS_OTHER;
+	rlim_t serve = (rlim_t)c->sessions * FDS_PER_SESSION + FDS_OTHER, want = serve + (rlim_t)c->waiting;
 	struct rlimit lim;
 
 	if (getrlimit(RLIMIT_NOFILE, &lim) < 0)
 		return -errno;
 	*ret_soft = lim.rlim_cur;
-	if (lim.rlim_cur >= want)
-		return 0;
 	if (lim.rlim_max < want)
 		gg_buf_add(err,
-			   "limit.sessions=%lld wants %llu descriptors, but no more than %llu are allowed "
-			   "(RLIMIT_NOFILE); accepting "
-			   "pauses when they run out",
-			   (long long)c->sessions, (unsigned long long)want,
+			   "limit.sessions=%lld and limit.waiting=%lld want %llu descriptors, but no more "
+			   "than %llu are "
+			   "allowed (RLIMIT_NOFILE): fewer clients can wait",
+			   (long long)c->sessions, (long long)c->waiting, (unsigned long long)want,
 			   (unsigned long long)lim.rlim_max);
-	lim.rlim_cur = lim.rlim_max < want ? lim.rlim_max : want;
+	if (lim.rlim_cur < want)
+		lim.rlim_cur = lim.rlim_max < want ? lim.rlim_max : want;
+	*ret_room = lim.rlim_cur > serve ? (size_t)(lim.rlim_cur - serve) : 0;
 	return setrlimit(RLIMIT_NOFILE, &lim) < 0 ? -errno : 0;
 }

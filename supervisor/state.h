@@ -40,6 +40,7 @@ struct gg_gate {
 	char session_prog[PATH_MAX]; /* git-gate-session */
 	char git_daemon[PATH_MAX];
 	struct gg_strv session_argv; /* the same for every new session */
+	size_t room_fds;	     /* descriptors that the waiting room may use */
 	uint64_t nofile;	     /* soft limit of descriptors that we were started with, for sessions */
 	struct gg_registry reg;
 	struct gg_reaper reaper;

@@ -128,16 +128,18 @@ bool gg_waitroom_expired(struct gg_waitroom *room, int64_t before_ms, struct gg_
 	return true;
 }
 
-bool gg_waitroom_left(struct gg_waitroom *room, bool (*left)(int fd), struct gg_waiter *ret)
+void gg_waitroom_sweep(struct gg_waitroom *room, bool (*left)(int fd), void (*gone)(int fd))
 {
-	struct entry *e;
+	struct entry *e = TAILQ_FIRST(&room->all);
 
-	TAILQ_FOREACH(e, &room->all, of_all)
-	{
+	while (e) {
+		struct entry *next = TAILQ_NEXT(e, of_all);
+		struct gg_waiter w;
+
 		if (left(e->w.fd)) {
-			take(room, e, ret);
-			return true;
+			take(room, e, &w);
+			gone(w.fd);
 		}
+		e = next;
 	}
-	return false;
 }

@@ -38,7 +38,7 @@ bool gg_waitroom_next(struct gg_waitroom *room, bool (*may)(const char *host, vo
 /* Take out the one that has waited longest, if it arrived before this time. */
 bool gg_waitroom_expired(struct gg_waitroom *room, int64_t before_ms, struct gg_waiter *ret);
 
-/* Take out every waiter for which left() is true, one a call. */
-bool gg_waitroom_left(struct gg_waitroom *room, bool (*left)(int fd), struct gg_waiter *ret);
+/* Take out every waiter for which left() is true, in one pass; gone() gets its descriptor. */
+void gg_waitroom_sweep(struct gg_waitroom *room, bool (*left)(int fd), void (*gone)(int fd));
 
 #endif

@@ -70,6 +70,8 @@ def check_stuck(c):
     tap.ok(seconds <= deadline + 2 * SAMPLE + 2 * slice_s + GRACE + 1, "%s: soon after it (%.2fs)" % (kind, seconds), c, rec)
     if kind in STEPS:
         tap.eq(rec["steps"], STEPS[kind], "%s: steps" % kind)
+    if c["exit"] is not None:
+        tap.ok(c["exit"] in (1, 128), "%s: git push exits by itself, not by a signal" % kind, c)
     if kind in TOLD:
         tap.ok("git-gate: " in c["said"] and rec["id"] in c["said"] and "limit" in c["said"], "%s: the client is told" % kind, c)
 

@@ -69,7 +69,7 @@ Test(request, parse)
 
 Test(status, round_trip_and_refusals)
 {
-	struct gg_status in = { "receive-pack", "a\nb.git", "why \"not\"", 51 }, out;
+	struct gg_status in = { "receive-pack", "a\nb.git", "why \"not\"", "1", 51 }, out;
 	char buf[GG_STATUS_MAX];
 	size_t n = gg_status_pack(&in, buf);
 
@@ -77,6 +77,7 @@ Test(status, round_trip_and_refusals)
 	cr_expect_str_eq(out.service, in.service);
 	cr_expect_str_eq(out.repo, in.repo);
 	cr_expect_str_eq(out.refused, in.refused);
+	cr_expect_str_eq(out.found, "1");
 	cr_expect_eq(out.request_bytes, 51);
 	for (size_t i = 0; i < n; i++)
 		cr_expect_eq(gg_status_unpack(buf, i, &out), -EINVAL, "cut at %zu", i);
