@@ -51,7 +51,7 @@ tap.eq([out for code, out in map(end, pushes) if code], [], "30 pushes at once w
 tap.ok(most == 4 and most_said <= 4, "there were never more than 4 sessions (saw %d, status said %d)" % (most, most_said))
 tap.eq(len(git("for-each-ref", "refs/heads/p*", cwd=repo).stdout.splitlines()), 30, "all of them arrived")
 tap.eq(g.events("session.refused"), [], "none was refused")
-limited = [e for e in g.events("gate.limited") if "limit.sessions" in e["message"]]
+limited = [e for e in g.events("gate.limited") if "is reached" in e["message"]]
 tap.eq(len(limited), 1, "gate.limited was said once", g.events("gate.limited"))
 
 stuck = [Raw(g) for _ in range(4)]
