@@ -8,6 +8,7 @@
 
 #include "base/cleanup.h"
 #include "base/confkey.h"
+#include "tests/unit/conflines.h"
 #include "base/service.h"
 #include "supervisor/servicestate.h"
 
@@ -95,22 +96,11 @@ Test(service_conf, signals)
 
 /* --- settings --- */
 
-static void read_lines(struct gg_reader *r, const char *lines)
+static void read_settings(struct gg_reader *r, const char *lines)
 {
 	static const struct gg_place place = { .root = true, .cwd = "/w" };
-	AUTO_FREE char *copy = strdup(lines);
-	char *save = NULL;
 
-	cr_assert_eq(gg_reader_init(r), 0);
-	for (char *line = strtok_r(copy, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
-		bool set = strncmp(line, "-c ", 3) == 0;
-		char *key = set ? line + 3 : line, *value = strchr(key, '=');
-
-		if (value)
-			*value++ = '\0';
-		cr_assert_eq(gg_reader_feed(r, set ? "command line" : "file F", key, value), 0);
-	}
-	cr_assert_eq(gg_reader_settle(r, &place), 0);
+	read_lines(r, lines, &place);
 }
 
 Test(service_conf, table_is_sound)
@@ -169,7 +159,7 @@ Test(service_conf, values)
 		char text[200];
 		struct gg_buf b = GG_BUF(text);
 
-		read_lines(&r, rows[i].lines);
+		read_settings(&r, rows[i].lines);
 		cr_assert_eq(r.nerror, 0, "row %zu: %s", i, r.nerror ? r.error[0] : "");
 		cr_assert_lt(rows[i].service, r.conf.nservice, "row %zu", i);
 		gg_key_value(&b, &gg_service_keys[rows[i].key], &r.conf.service[rows[i].service], SIZE_MAX);
@@ -242,7 +232,7 @@ Test(service_conf, errors)
 	for (size_t i = 0; i < GG_LEN(rows); i++) {
 		struct gg_reader r;
 
-		read_lines(&r, rows[i].lines);
+		read_settings(&r, rows[i].lines);
 		cr_assert_geq(r.nerror, 1, "row %zu", i);
 		cr_assert_str_eq(r.error[0], rows[i].want, "row %zu: %s", i, r.error[0]);
 		cr_assert_eq(r.nerror, 1, "row %zu: %s", i, r.nerror > 1 ? r.error[1] : "");
@@ -254,8 +244,8 @@ Test(service_conf, a_ring_of_after)
 {
 	struct gg_reader r;
 
-	read_lines(&r, A "service.a.after=b\nservice.b.command=x\nservice.b.after=c\nservice.c.command=x\n"
-			 "service.c.after=b\nservice.d.command=x\nservice.d.after=a");
+	read_settings(&r, A "service.a.after=b\nservice.b.command=x\nservice.b.after=c\nservice.c.command=x\n"
+			    "service.c.after=b\nservice.d.command=x\nservice.d.after=a");
 	/* b and c are in the ring; a and d only lead to it */
 	cr_assert_eq(r.nerror, 2);
 	cr_assert(strstr(r.error[0], "service.b.after") && strstr(r.error[1], "service.c.after"));
@@ -285,8 +275,8 @@ Test(service_conf, listings)
 	FILE *f = open_memstream(&text, &n);
 	struct gg_reader r;
 
-	read_lines(&r, "service.web.command=httpd -f \"a "
-		       "b\"\nservice.web.environment=A=1\nservice.web.environment=B=2");
+	read_settings(&r, "service.web.command=httpd -f \"a "
+			  "b\"\nservice.web.environment=A=1\nservice.web.environment=B=2");
 	gg_conf_print(f, &r);
 	fclose(f);
 	cr_assert(strstr(text, "\nservice.web.command") && strstr(text, " = \"httpd -f \\\"a b\\\"\"") &&
