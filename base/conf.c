@@ -37,17 +37,7 @@ int64_t *gg_conf_num(struct gg_conf *c, enum gg_key k)
 	return at(c, k);
 }
 
-bool *gg_conf_flag(struct gg_conf *c, enum gg_key k)
-{
-	return at(c, k);
-}
-
 char **gg_conf_text(struct gg_conf *c, enum gg_key k)
-{
-	return at(c, k);
-}
-
-int *gg_conf_pick(struct gg_conf *c, enum gg_key k)
 {
 	return at(c, k);
 }
@@ -60,11 +50,6 @@ struct gg_list *gg_conf_list(struct gg_conf *c, enum gg_key k)
 const char *gg_conf_key_name(enum gg_key k)
 {
 	return gg_conf_keys[k].name;
-}
-
-const char *gg_conf_key_help(enum gg_key k)
-{
-	return gg_conf_keys[k].help;
 }
 
 int gg_list_add(struct gg_list *l, const char *s)
@@ -173,11 +158,6 @@ const char *gg_key_choice(const struct gg_conf_key *key, int i, size_t *ret_len)
 	if (s)
 		*ret_len = strcspn(s, "|");
 	return s;
-}
-
-const char *gg_conf_choice(enum gg_key k, int i, size_t *ret_len)
-{
-	return gg_key_choice(&gg_conf_keys[k], i, ret_len);
 }
 
 /*

@@ -98,9 +98,8 @@ enum gg_service_key {
 	GG_NSERVICE_KEYS
 };
 
-/* The key as users write it ("deadline.idle") and its help text. */
+/* The key as users write it ("deadline.idle"). */
 const char *gg_conf_key_name(enum gg_key k);
-const char *gg_conf_key_help(enum gg_key k);
 /* "readyTimeout", what stands behind "service.NAME.". */
 const char *gg_service_key_name(enum gg_service_key k);
 

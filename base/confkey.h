@@ -48,9 +48,7 @@ void gg_key_value(struct gg_buf *b, const struct gg_conf_key *key, const void *b
 
 /* Where a key's value lives in c. */
 int64_t *gg_conf_num(struct gg_conf *c, enum gg_key k);
-bool *gg_conf_flag(struct gg_conf *c, enum gg_key k);
 char **gg_conf_text(struct gg_conf *c, enum gg_key k);
-int *gg_conf_pick(struct gg_conf *c, enum gg_key k);
 struct gg_list *gg_conf_list(struct gg_conf *c, enum gg_key k);
 
 /* A number of a setting as it would be written: "15s", "1k", "64". */
@@ -62,9 +60,6 @@ int gg_conf_defaults(struct gg_conf *c);
 /* "never" makes sense: a deadline may be taken away, but not the step that ends a session, nor a kernel
  * timer. */
 bool gg_conf_may_be_never(enum gg_key k);
-
-/* The i-th choice of a PICK: its start and length; NULL when there is none. */
-const char *gg_conf_choice(enum gg_key k, int i, size_t *ret_len);
 
 /* Append an error to the reader, with outside text already escaped. 0 or -ENOMEM. */
 int gg_reader_error(struct gg_reader *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

@@ -361,7 +361,6 @@ int gg_scan_orphans(struct gg_orphans *o, const pid_t *roots, size_t nroots)
 	free(o->v);
 	o->v = gg_take_ptr(&v);
 	o->n = found;
-	o->size = n + 1;
 	o->fresh = true;
 	return 0;
 }

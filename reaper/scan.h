@@ -35,7 +35,7 @@ struct gg_orphans {
 		char session[16]; /* GIT_GATE_SESSION of its environment; "" none or unreadable */
 		bool gc;	  /* detached gc: left alone */
 	} * v;
-	size_t n, size;
+	size_t n;
 	bool fresh; /* read in this pass */
 };
 

@@ -274,17 +274,6 @@ void gg_services_free(struct gg_gate *g)
 	g->services = NULL;
 }
 
-size_t gg_services_pids(pid_t *v, size_t max, void *gate)
-{
-	const struct gg_services *a = ((struct gg_gate *)gate)->services;
-	size_t n = 0;
-
-	for (size_t i = 0; a && i < a->n && n < max; i++)
-		if (a->v[i].child.pid)
-			v[n++] = a->v[i].child.pid;
-	return n;
-}
-
 bool gg_services_at(const struct gg_gate *g, size_t i, struct gg_service_view *ret)
 {
 	const struct gg_services *a = g->services;

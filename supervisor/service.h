@@ -23,10 +23,6 @@ void gg_services_hurry(struct gg_gate *g);
 bool gg_services_gone(const struct gg_gate *g);
 void gg_services_free(struct gg_gate *g);
 
-/* Their processes, at most max: for the reaper, to which they are nobody's orphans. gate: a struct gg_gate.
- */
-size_t gg_services_pids(pid_t *v, size_t max, void *gate);
-
 /* For reports. Texts are borrowed. */
 struct gg_service_view {
 	const char *name, *state;
