@@ -116,7 +116,8 @@ struct gg_reader {
 	char **error; /* ready for the user: "FILE: unknown key 'deadline.idel'; did you mean
 			 'deadline.idle'?" */
 	size_t nerror;
-	int git_ms; /* how long git may take to read the file; gg_reader_init sets 10 s */
+	bool watches; /* it is for `git-gate watch`, which needs nothing to listen on; set by the caller */
+	int git_ms;   /* how long git may take to read the file; gg_reader_init sets 10 s */
 };
 
 int gg_reader_init(struct gg_reader *r);

@@ -99,6 +99,15 @@ static int check_addresses(struct gg_reader *r, enum gg_key k, size_t *naddr)
 	return e;
 }
 
+/* A service that serves git itself. */
+static bool any_watched(const struct gg_conf *c)
+{
+	for (size_t i = 0; i < c->nservice; i++)
+		if (c->service[i].watch)
+			return true;
+	return false;
+}
+
 static int check_listen(struct gg_reader *r)
 {
 	char keys[512] = "";
@@ -112,7 +121,7 @@ static int check_listen(struct gg_reader *r)
 		gg_buf_add(&b, "%s%s", b.len ? ", " : "", gg_conf_keys[k].name);
 		e = check_addresses(r, k, &naddr);
 	}
-	if (e == 0 && naddr == 0)
+	if (e == 0 && naddr == 0 && !r->watches && !any_watched(&r->conf))
 		e = gg_reader_error(r, "nothing to listen on: no address in %s", keys);
 	return e;
 }

@@ -13,8 +13,8 @@ enum gg_exit {
 
 /* The command line after parsing. Texts are borrowed from argv; NULL: not given. */
 struct gg_args {
-	const char *config, *control, *reason, *base, *since;
-	bool json, all, strict, help;
+	const char *config, *control, *reason, *base, *since, *pid;
+	bool json, all, strict, observe, help;
 	char **set; /* key=value of each -c; the array is owned */
 	size_t nset;
 	char **operand; /* borrowed */
@@ -29,6 +29,8 @@ enum gg_opt {
 	GG_OPT_BASE,
 	GG_OPT_SINCE,
 	GG_OPT_STRICT,
+	GG_OPT_PID,
+	GG_OPT_OBSERVE,
 	GG_OPT_CONTROL,
 	GG_OPT_CONFIG,
 	GG_OPT_SET,
@@ -47,6 +49,7 @@ struct gg_command {
 };
 
 int gg_cmd_run(const struct gg_args *a);
+int gg_cmd_watch(const struct gg_args *a);
 int gg_cmd_check_config(const struct gg_args *a);
 int gg_cmd_sessions(const struct gg_args *a);
 int gg_cmd_reaped(const struct gg_args *a);

@@ -9,6 +9,7 @@ int gg_config_load(const struct gg_args *a, struct gg_reader *r)
 {
 	int e = gg_reader_init(r);
 
+	r->watches = a->pid;
 	if (e == 0)
 		e = gg_conf_load(r, a->config, a->set, a->nset);
 	for (size_t i = 0; i < r->nerror; i++)

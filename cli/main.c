@@ -24,6 +24,8 @@ static int cmd_help(const struct gg_args *a);
 
 static const struct gg_command commands[] = {
 	{ "run", "", 0, 0, "Serve until told to stop", CONF, true, gg_cmd_run },
+	{ "watch", "", 0, 0, "Watch the git sessions of a server that someone else runs",
+	  CONF | BIT(PID) | BIT(OBSERVE), true, gg_cmd_watch },
 	{ "check-config", "", 0, 0, "Print every setting and its origin, or what is wrong", CONF, true,
 	  gg_cmd_check_config },
 	{ "sessions", "", 0, 0, "List the sessions being served", ASK, false, gg_cmd_sessions },

@@ -41,6 +41,14 @@ static const char intro[] = ".Sh DESCRIPTION\n"
 static const struct gg_page_item more[] = {
 	{ "run",
 	  "It runs in the foreground. The events go to the journal or to the standard error, see gate.log." },
+	{ "watch",
+	  "For a server that someone else runs: a stand-alone git daemon, sshd with git-shell, a web server "
+	  "with "
+	  "git http-backend. Sessions below PID are found, eight times in the shortest deadline and at least "
+	  "once a second, and judged like a gate's own, see WATCHED SERVERS in git-gate(8). It listens "
+	  "nowhere and starts no session; the control socket is git-gate/watch-PID where a gate's would be, "
+	  "unless -c gate.control says otherwise. Told to stop, it leaves the sessions alone. When PID has "
+	  "ended, and its sessions too, it ends." },
 	{ "check-config", "Nothing is started. A list has a line for each value." },
 	{ "sessions", "Each is looked at anew for the answer." },
 	{ "reaped", "The gate remembers the last 1000 sessions that ended, since it was started." },
@@ -78,7 +86,8 @@ static const struct gg_page_item more_on_options[] = {
 
 static const struct gg_page_item live[] = {
 	{ "id", "Eight hexadecimal digits." },
-	{ "transport", "How it is served: git." },
+	{ "transport", "How it is served: git. Of a watched server also ssh, http, or pipe when that is all "
+		       "that is known." },
 	{ "service",
 	  "receive-pack, upload-pack or upload-archive, or what else the client asked for; empty until "
 	  "its request is known." },
@@ -91,6 +100,9 @@ static const struct gg_page_item live[] = {
 	{ "bytes_out", "What the client's kernel has acknowledged." },
 	{ "pid", "The process at the root of the session." },
 	{ "ending", "The reason for which it is being ended, or null." },
+	{ "watch",
+	  "Below whom it was found: service and its name, or pid and its number; null for a session of the "
+	  "gate's own." },
 };
 
 static const struct gg_page_item ended[] = {
@@ -101,7 +113,8 @@ static const struct gg_page_item ended[] = {
 	{ "limit_ms", "The limit that was passed, or null." },
 	{ "steps", "An array of the steps that were taken, see STEPS in git-gate(8)." },
 	{ "time", "When it ended, in seconds since 1970." },
-	{ "status", "How the process at its root ended, as waitpid(2) tells it." },
+	{ "status",
+	  "How the process at its root ended, as waitpid(2) tells it; -1 when it was not the gate's child." },
 };
 
 static const struct gg_page_item shown[] = {
@@ -113,7 +126,8 @@ static const struct gg_page_item shown[] = {
 	  "and was sent; retransmits, those in a row without an answer." },
 	{ "processes",
 	  "An array of objects: pid, ppid, state (the letter of ps(1)), role (session, git-daemon, "
-	  "receive-pack, upload-pack, unpacker, git, hook or other), cpu_ms, io_bytes (what it read "
+	  "http-backend, receive-pack, upload-pack, unpacker, git, hook or other), cpu_ms, io_bytes (what it "
+	  "read "
 	  "and wrote, sockets and pipes included) and argv." },
 };
 
@@ -126,7 +140,7 @@ static const struct gg_page_item status[] = {
 	{ "listening", "An array of addresses." },
 	{ "control", "The control socket." },
 	{ "base_path", "gate.basePath." },
-	{ "sessions", "Sessions being served." },
+	{ "sessions", "Sessions of its own being served." },
 	{ "limit_sessions", "limit.sessions." },
 	{ "ended", "Sessions that have ended since the start." },
 	{ "reaped", "Those of them that the gate ended." },
@@ -236,6 +250,10 @@ static const char examples[] = ".Sh EXAMPLES\n"
 			       ".Bd -literal -offset indent\n"
 			       "git\\-gate reaped \\-\\-json | jq \\-r '.[].key' | sort | uniq \\-c\n"
 			       ".Ed\n"
+			       ".Pp\n"
+			       "What would be ended of a git daemon that runs without a gate:\n"
+			       ".Pp\n"
+			       ".Dl git\\-gate watch \\-\\-pid $(pidof git\\-daemon) \\-\\-observe\n"
 			       ".Pp\n"
 			       "Find what is wrong with a configuration before it is used:\n"
 			       ".Pp\n"

@@ -30,6 +30,9 @@ static const struct opt opts[GG_NOPTS] = {
 	[GG_OPT_BASE] = { "base", 0, VALUE, "DIR", "where the repositories live; required", AT(base) },
 	[GG_OPT_SINCE] = { "since", 0, VALUE, "MS", "only what was made since (ms of the epoch)", AT(since) },
 	[GG_OPT_STRICT] = { "strict", 0, FLAG, NULL, "touch nothing in a repository in use", AT(strict) },
+	[GG_OPT_PID] = { "pid", 0, VALUE, "PID", "the process to look below; required", AT(pid) },
+	[GG_OPT_OBSERVE] = { "observe", 0, FLAG, NULL, "log what would be ended, touch nothing",
+			     AT(observe) },
 	[GG_OPT_CONTROL] = { "control", 0, VALUE, "PATH", "the gate's control socket; reads no configuration",
 			     AT(control) },
 	[GG_OPT_CONFIG] = { "config", 0, VALUE, "FILE", "the configuration (default: " GG_CONF_FILE ")",
@@ -193,7 +196,7 @@ bool gg_options_at(const struct gg_command *c, size_t i, struct gg_option *ret)
 					   .letter = opts[j].letter,
 					   .value = opts[j].value,
 					   .help = opts[j].help,
-					   .required = j == GG_OPT_BASE,
+					   .required = j == GG_OPT_BASE || j == GG_OPT_PID,
 					   .repeat = opts[j].kind == REPEAT };
 		return true;
 	}
@@ -211,7 +214,7 @@ void gg_options_help(const struct gg_command *c)
 		if (!takes(c, i))
 			continue;
 		add_form(&b, &opts[i], false);
-		printf(i == GG_OPT_BASE ? " %s" : " [%s]", mem);
+		printf(i == GG_OPT_BASE || i == GG_OPT_PID ? " %s" : " [%s]", mem);
 		printf("%s", opts[i].kind == REPEAT ? "..." : "");
 	}
 	printf("%s%s\n\n%s.\n\n", *c->operands ? " " : "", c->operands, c->help);

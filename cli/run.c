@@ -1,10 +1,16 @@
-/* run - git-gate run: read the configuration and serve. */
+/* run - git-gate run and git-gate watch: read the configuration, then serve, or only watch. */
 #include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
 
+#include "base/cleanup.h"
 #include "base/conf.h"
 #include "base/spawn.h"
+#include "base/text.h"
 #include "cli/command.h"
 #include "cli/config.h"
+#include "cli/say.h"
 #include "supervisor/gate.h"
 
 enum { RELOAD_GIT_MS = 2000 };
@@ -31,14 +37,15 @@ static int load(void *arg, struct gg_reader *ret)
 	int e = gg_reader_init(ret);
 
 	ret->git_ms = RELOAD_GIT_MS;
+	ret->watches = a->pid;
 	return e ? e : gg_conf_load(ret, a->config, a->set, a->nset);
 }
 
-int gg_cmd_run(const struct gg_args *a)
+static int run(const struct gg_args *a, pid_t watch)
 {
 	struct gg_reader r;
 	struct gg_args again = *a;
-	struct gg_gate_start start = { .conf = &r.conf, .load = load, .arg = &again };
+	struct gg_gate_start start = { .conf = &r.conf, .load = load, .arg = &again, .watch = watch };
 	int code;
 
 	hold_signals();
@@ -49,4 +56,52 @@ int gg_cmd_run(const struct gg_args *a)
 		code = gg_gate_run(&start);
 	gg_reader_free(&r);
 	return code;
+}
+
+int gg_cmd_run(const struct gg_args *a)
+{
+	return run(a, 0);
+}
+
+/*
+ * The settings of a gate that only watches: it has no listeners and a control socket of its own, which the
+ * command line may set, but not the file, where the serving gate's stands.
+ */
+static int watch(const struct gg_args *a, pid_t pid)
+{
+	const char *dir = geteuid() ? getenv("XDG_RUNTIME_DIR") : NULL;
+	AUTO_FREE char *control = NULL;
+	AUTO_FREE char **set = calloc(a->nset + 3, sizeof(*set));
+	struct gg_args with = *a;
+	size_t n = 0;
+
+	if (!set ||
+	    asprintf(&control, "gate.control=%s/git-gate/watch-%d", dir ? dir : "/run", (int)pid) < 0) {
+		gg_say("out of memory");
+		return GG_EXIT_FAILED;
+	}
+	set[n++] = control;
+	set[n++] = (char *)"listen.git=off";
+	for (size_t i = 0; i < a->nset; i++)
+		set[n++] = a->set[i];
+	if (a->observe)
+		set[n++] = (char *)"reaper.mode=observe";
+	with.set = set;
+	with.nset = n;
+	return run(&with, pid);
+}
+
+int gg_cmd_watch(const struct gg_args *a)
+{
+	int64_t pid;
+
+	if (!a->pid) {
+		gg_say("watch: --pid is missing: the number of the process that runs the git server");
+		return GG_EXIT_USAGE;
+	}
+	if (gg_int_parse(a->pid, 1, INT32_MAX, &pid) < 0) {
+		gg_say("watch: --pid: '%s' is no process number", a->pid);
+		return GG_EXIT_USAGE;
+	}
+	return watch(a, (pid_t)pid);
 }

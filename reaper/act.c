@@ -7,6 +7,7 @@
 
 #include "base/pidfd.h"
 #include "base/text.h"
+#include "reaper/client.h"
 #include "reaper/tell.h"
 
 void gg_act_note(struct gg_session *s, const char *name)
@@ -27,16 +28,14 @@ static void tell(struct gg_session *s, const struct gg_snap *snap, const struct 
 {
 	char text_mem[256], packet_mem[300];
 	struct gg_buf text = GG_BUF(text_mem), packet = GG_BUF(packet_mem);
-	struct gg_tcp now;
 
 	gg_tell_text(&text, &s->verdict, s->id);
 	gg_tell_packet(&packet, view, text.s);
-	gg_scan_tcp(s->sock, &now);
-	if (!packet.len || packet.cut || now.queued_out)
+	if (!packet.len || packet.cut || !gg_client_sample(s, snap->now_ms) || s->tcp.queued_out)
 		return;
-	if (view->phase == GG_PHASE_PACK && (now.queued_in || now.received != snap->tcp.received))
+	if (view->phase == GG_PHASE_PACK && (s->tcp.queued_in || s->tcp.received != snap->tcp.received))
 		return;
-	if (send(s->sock, packet.s, packet.len, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)packet.len)
+	if (gg_client_write(s, packet.s, packet.len))
 		gg_act_note(s, "told");
 }
 
@@ -60,7 +59,8 @@ size_t gg_act(struct gg_session *s, enum gg_step step, const struct gg_snap *sna
 {
 	if (step == GG_STEP_NONE || step == GG_STEP_RESUME || step == GG_STEP_STRAY)
 		return 0;
-	if (step == GG_STEP_HANGUP || step == GG_STEP_HALF_CLOSE)
+	if (step == GG_STEP_HANGUP || step == GG_STEP_HALF_CLOSE ||
+	    (step == GG_STEP_KILL_LEAF && s->ending.no_shut && view->phase == GG_PHASE_PACK))
 		tell(s, snap, view);
 	gg_act_note(s, gg_step_name(step));
 	switch (step) {

@@ -80,12 +80,14 @@ static enum gg_hook hook_of(const char *argv, size_t n)
 
 static enum gg_role git_role(const char *cmd, enum gg_role parent)
 {
-	bool of_session = parent == GG_ROLE_SESSION || parent == GG_ROLE_DAEMON;
+	bool of_session = parent == GG_ROLE_SESSION || parent == GG_ROLE_DAEMON || parent == GG_ROLE_BACKEND;
 
 	if (!strcmp(cmd, "gate-session"))
 		return GG_ROLE_SESSION;
 	if (!strcmp(cmd, "daemon"))
 		return parent == GG_ROLE_DAEMON ? GG_ROLE_GIT : GG_ROLE_DAEMON;
+	if (!strcmp(cmd, "http-backend"))
+		return of_session ? GG_ROLE_BACKEND : GG_ROLE_GIT;
 	if (of_session && !strcmp(cmd, "receive-pack"))
 		return GG_ROLE_RECEIVE_PACK;
 	if (of_session && (!strcmp(cmd, "upload-pack") || !strcmp(cmd, "upload-archive")))
@@ -126,6 +128,27 @@ bool gg_is_detached_gc(const char *argv, size_t n)
 		if (!strcmp(cmd, cmds[i]))
 			return true;
 	return false;
+}
+
+enum gg_root_kind gg_root_kind_of(const char *argv, size_t n)
+{
+	const char *cmd = git_command(argv, n);
+
+	if (!cmd)
+		return GG_ROOT_NONE;
+	if (!strcmp(cmd, "http-backend"))
+		return GG_ROOT_BACKEND;
+	if (!strcmp(cmd, "receive-pack") || !strcmp(cmd, "upload-pack") || !strcmp(cmd, "upload-archive"))
+		return GG_ROOT_SERVER;
+	if (strcmp(cmd, "daemon"))
+		return GG_ROOT_NONE;
+	for (int i = 1; i < 3; i++) {
+		const char *a = arg(argv, n, i);
+
+		if (a && !strcmp(a, "--serve"))
+			return GG_ROOT_DAEMON;
+	}
+	return GG_ROOT_NONE;
 }
 
 static const struct gg_proc *parent_of(const struct gg_snap *snap, const struct gg_proc *p)
@@ -176,6 +199,7 @@ static struct found find(const struct gg_snap *snap, struct gg_view *v)
 		switch (p->role) {
 		case GG_ROLE_SESSION:
 		case GG_ROLE_DAEMON:
+		case GG_ROLE_BACKEND:
 			f.root = p;
 			break;
 		case GG_ROLE_RECEIVE_PACK:
@@ -229,6 +253,12 @@ static void set(struct gg_view *v, enum gg_phase phase, bool client_turn, const 
 	v->certain = !by || !by->opaque;
 }
 
+/* git http-backend passes the client's bytes on, unless it has left its stdin to receive-pack. */
+static bool backend_waits(const struct gg_snap *snap, const struct found *f)
+{
+	return f->root && f->root->role == GG_ROLE_BACKEND && waits_for_client(snap, f->root);
+}
+
 static void classify_push(const struct gg_snap *snap, const struct found *f, struct gg_view *v)
 {
 	const struct gg_proc *rp = f->push;
@@ -242,6 +272,12 @@ static void classify_push(const struct gg_snap *snap, const struct found *f, str
 		v->hook_tick = f->hook->start_tick;
 		return set(v, GG_PHASE_HOOK, false, NULL);
 	}
+	if (backend_waits(snap, f))
+		return set(v,
+			   f->unpacker	  ? GG_PHASE_PACK
+			   : rp->nlwp > 1 ? GG_PHASE_PACK_START
+					  : GG_PHASE_COMMANDS,
+			   true, f->root);
 	if (f->unpacker) {
 		if (waits_for_client(snap, f->unpacker))
 			return set(v, GG_PHASE_PACK, true, f->unpacker);
@@ -274,6 +310,8 @@ void gg_classify(const struct gg_snap *snap, struct gg_view *ret)
 		v.fetch = true;
 		if (held_by_client(snap, f.fetch))
 			set(&v, GG_PHASE_SENDING, true, f.fetch);
+		else if (backend_waits(snap, &f))
+			set(&v, GG_PHASE_COMMANDS, true, f.root);
 		else if (f.unpacker ? waits_for_client(snap, f.unpacker)
 				    : !f.git && waits_for_client(snap, f.fetch))
 			set(&v, GG_PHASE_COMMANDS, true, f.unpacker ? f.unpacker : f.fetch);

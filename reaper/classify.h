@@ -49,6 +49,15 @@ enum gg_role gg_role_of(const char *argv, size_t n, enum gg_role parent, enum gg
  * helpers. */
 bool gg_is_detached_gc(const char *argv, size_t n);
 
+/* The topmost process of a session that is not ours: what is below it belongs to it. */
+enum gg_root_kind {
+	GG_ROOT_NONE,
+	GG_ROOT_DAEMON,	 /* git-daemon --serve: from the accept on */
+	GG_ROOT_BACKEND, /* git http-backend: one request */
+	GG_ROOT_SERVER,	 /* receive-pack, upload-pack, upload-archive: sshd, or whoever started it */
+};
+enum gg_root_kind gg_root_kind_of(const char *argv, size_t n);
+
 void gg_classify(const struct gg_snap *snap, struct gg_view *ret);
 
 /*

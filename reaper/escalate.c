@@ -22,7 +22,7 @@ const char *gg_step_name(enum gg_step s)
 bool gg_step_target(enum gg_step s, const struct gg_snap *snap, size_t i)
 {
 	const struct gg_proc *p = &snap->v[i];
-	bool trunk = p->role == GG_ROLE_SESSION || p->role == GG_ROLE_DAEMON ||
+	bool trunk = p->role == GG_ROLE_SESSION || p->role == GG_ROLE_DAEMON || p->role == GG_ROLE_BACKEND ||
 		     p->role == GG_ROLE_RECEIVE_PACK || p->role == GG_ROLE_UPLOAD_PACK;
 
 	if (!gg_proc_alive(p))
@@ -69,6 +69,16 @@ static enum gg_step kill_hook(struct gg_ending *e, int64_t now, int64_t round_ms
 	return GG_STEP_STRAY;
 }
 
+static enum gg_step kill_leaf_or_hangup(struct gg_ending *e, const struct gg_snap *snap)
+{
+	if (any_target(GG_STEP_KILL_LEAF, snap)) {
+		e->level = 2;
+		return GG_STEP_KILL_LEAF;
+	}
+	e->level = 3;
+	return GG_STEP_HANGUP_GIT;
+}
+
 static enum gg_step first_step(struct gg_ending *e, const struct gg_snap *snap, const struct gg_view *view)
 {
 	e->level = 1;
@@ -78,16 +88,11 @@ static enum gg_step first_step(struct gg_ending *e, const struct gg_snap *snap, 
 	case GG_PHASE_PACK_START:
 		return GG_STEP_HANGUP;
 	case GG_PHASE_PACK:
-		return GG_STEP_HALF_CLOSE;
+		return e->no_shut ? kill_leaf_or_hangup(e, snap) : GG_STEP_HALF_CLOSE;
 	case GG_PHASE_SENDING:
-		return GG_STEP_SHUTDOWN;
+		return e->no_shut ? kill_leaf_or_hangup(e, snap) : GG_STEP_SHUTDOWN;
 	default:
-		if (any_target(GG_STEP_KILL_LEAF, snap)) {
-			e->level = 2;
-			return GG_STEP_KILL_LEAF;
-		}
-		e->level = 3;
-		return GG_STEP_HANGUP_GIT;
+		return kill_leaf_or_hangup(e, snap);
 	}
 }
 

@@ -38,6 +38,7 @@ struct gg_ending {
 	int rounds;	  /* of killing the hook's subtree */
 	int quiet_rounds; /* scans in a row that found nothing of it */
 	bool strayed;	  /* GG_STEP_STRAY was returned */
+	bool no_shut;	  /* the connection is out of our reach: only signals are left */
 };
 
 /* The next step, now. ret_next_ms: when to ask again. Updates e. */

@@ -172,8 +172,8 @@ static int64_t client_limit(const struct gg_track *t, const struct gg_snap *snap
 		 * Some commands have come. A client without side-band that has sent all of them looks the
 		 * same and may be counting objects: the longer of the two limits holds.
 		 */
-		if (view->push && t->request_bytes && snap->tcp.received > t->request_bytes &&
-		    lim->pack_start > lim->commands) {
+		if (view->push && lim->pack_start > lim->commands &&
+		    (t->request_unknown || (t->request_bytes && snap->tcp.received > t->request_bytes))) {
 			*ret = GG_REASON_PACK_START;
 			return lim->pack_start;
 		}
@@ -229,7 +229,8 @@ static struct gg_verdict judge_client(struct gg_track *t, const struct gg_snap *
 	 * nothing moved at all between two looks, nothing is queued, and nobody else of the session could be
 	 * the one that waits.
 	 */
-	if (!view->certain && (snap->cut || snap->tcp.queued_in || (view->push && view->hook_pid))) {
+	if (!view->certain &&
+	    (snap->cut || !snap->tcp.valid || snap->tcp.queued_in || (view->push && view->hook_pid))) {
 		t->look_ms = after(now, limit);
 		v.reason = GG_REASON_NONE;
 		v.doubted = true;

@@ -66,6 +66,7 @@ struct gg_track {
 	pid_t hook_pid;
 	uint64_t hook_tick;
 	uint64_t request_bytes; /* length of the request packet: what arrived beyond it are commands */
+	bool request_unknown;	/* it will never be known: seen from outside */
 	int64_t slice_ms;	/* start of the slice of rate.window */
 	uint64_t slice_bytes;	/* received + acked at its start */
 	int slow;		/* slices in a row that were too slow, in the client's turn */

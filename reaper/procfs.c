@@ -61,23 +61,27 @@ int gg_procfs_link(pid_t pid, const char *name, char *buf, size_t size)
 	return 0;
 }
 
-int gg_procfs_socket(pid_t pid, int fd, uint64_t *ret_ino)
+int gg_procfs_stream(pid_t pid, int fd, uint64_t *ret_ino, bool *ret_pipe)
 {
 	char name[32], link[64];
 	unsigned long long ino;
+	bool pipe;
 	int r;
 
 	snprintf(name, sizeof(name), "fd/%d", fd);
 	r = gg_procfs_link(pid, name, link, sizeof(link));
 	if (r < 0)
 		return r;
-	if (sscanf(link, "socket:[%llu]", &ino) != 1)
+	pipe = sscanf(link, "pipe:[%llu]", &ino) == 1;
+	if (!pipe && sscanf(link, "socket:[%llu]", &ino) != 1)
 		return -ENOTSOCK;
 	*ret_ino = ino;
+	if (ret_pipe)
+		*ret_pipe = pipe;
 	return 0;
 }
 
-int gg_procfs_io(pid_t pid, uint64_t *ret_chars)
+int gg_procfs_io(pid_t pid, uint64_t *ret_read, uint64_t *ret_written)
 {
 	unsigned long long rchar, wchar;
 	char text[512];
@@ -87,7 +91,8 @@ int gg_procfs_io(pid_t pid, uint64_t *ret_chars)
 		return r;
 	if (sscanf(text, "rchar: %llu wchar: %llu", &rchar, &wchar) != 2)
 		return -EINVAL;
-	*ret_chars = rchar + wchar;
+	*ret_read = rchar;
+	*ret_written = wchar;
 	return 0;
 }
 

@@ -14,10 +14,11 @@
 int gg_procfs_read(pid_t pid, const char *file, char *buf, size_t size, size_t *ret_len);
 /* A link such as "cwd" or "fd/0". */
 int gg_procfs_link(pid_t pid, const char *name, char *buf, size_t size);
-/* Inode of the socket behind a descriptor; -ENOTSOCK when it is something else. */
-int gg_procfs_socket(pid_t pid, int fd, uint64_t *ret_ino);
-/* rchar + wchar. */
-int gg_procfs_io(pid_t pid, uint64_t *ret_chars);
+/* Inode of the socket or pipe behind a descriptor; -ENOTSOCK when it is something else. ret_pipe may be NULL.
+ */
+int gg_procfs_stream(pid_t pid, int fd, uint64_t *ret_ino, bool *ret_pipe);
+/* rchar and wchar: bytes that went through system calls. */
+int gg_procfs_io(pid_t pid, uint64_t *ret_read, uint64_t *ret_written);
 
 /* What a thread is blocked in. */
 struct gg_syscall {

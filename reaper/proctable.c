@@ -15,8 +15,9 @@ static void unref(struct pids_info **info)
 
 int gg_proctable_read(struct gg_proctable_row **ret, size_t *ret_n)
 {
-	/* these three come from /proc/PID/stat alone: one file a process */
-	static enum pids_item items[] = { PIDS_ID_PID, PIDS_ID_PPID, PIDS_TICS_BEGAN };
+	/* these come from /proc/PID/stat alone: one file a process */
+	static enum pids_item items[] = { PIDS_ID_PID,	PIDS_ID_PPID, PIDS_TICS_BEGAN,
+					  PIDS_ID_PGRP, PIDS_STATE,   PIDS_NLWP };
 	__attribute__((cleanup(unref))) struct pids_info *info = NULL;
 	AUTO_FREE struct gg_proctable_row *v = NULL;
 	struct pids_fetch *all;
@@ -36,6 +37,9 @@ int gg_proctable_read(struct gg_proctable_row **ret, size_t *ret_n)
 		v[i].pid = PIDS_VAL(0, s_int, all->stacks[i], info);
 		v[i].ppid = PIDS_VAL(1, s_int, all->stacks[i], info);
 		v[i].start_tick = PIDS_VAL(2, ull_int, all->stacks[i], info);
+		v[i].pgrp = PIDS_VAL(3, s_int, all->stacks[i], info);
+		v[i].zombie = PIDS_VAL(4, s_ch, all->stacks[i], info) == 'Z' &&
+			      PIDS_VAL(5, s_int, all->stacks[i], info) <= 1;
 	}
 	*ret = gg_take_ptr(&v);
 	*ret_n = n;

@@ -6,13 +6,15 @@
 #ifndef GG_REAPER_PROCTABLE_H
 #define GG_REAPER_PROCTABLE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
 struct gg_proctable_row {
-	pid_t pid, ppid;
+	pid_t pid, ppid, pgrp;
 	uint64_t start_tick;
+	bool zombie; /* nothing of it runs */
 };
 
 /* *ret is owned by the caller. 0 or -errno. */

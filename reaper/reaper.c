@@ -10,9 +10,11 @@
 #include "base/event.h"
 #include "base/text.h"
 #include "reaper/act.h"
+#include "reaper/client.h"
 
 #define SCAN_FAILED_EVERY_MS 60000 /* one scan.failed a minute says as much as a thousand */
 #define KNOWN_MAX 1024		   /* processes of a session that are remembered */
+#define LENT_PEEKS 2		   /* after each arrival of a part of the request */
 #define PEEKS_MAX 20 /* looks for the process that serves the request, before it is left to the policy */
 #define PACKED_BYTES \
 	(256 << 10)  /* a fetch that took more than this has had a pack, or a very long list of refs */
@@ -121,32 +123,55 @@ static void note_server(struct gg_reaper *r, struct gg_session *s, int64_t now)
 	}
 }
 
-static int scan(struct gg_reaper *r, struct gg_session *s, struct gg_snap *snap)
+/* Whoever the session's processes have; its orphans are ours only if it is. */
+static int read_procs(struct gg_reaper *r, const struct gg_session *s, bool orphans, struct gg_snap *snap)
 {
+	const struct gg_lent *l = s->lent;
 	struct gg_scan_target t = { .id = s->id,
 				    .root = s->root,
 				    .root_tick = s->root_tick,
-				    .sock_ino = s->sock_ino,
+				    .in_ino = l ? l->in_ino : s->sock_ino,
+				    .out_ino = l ? l->out_ino : s->sock_ino,
+				    .lent = l,
 				    .known = s->known,
 				    .nknown = s->nknown };
-	bool orphans = may_have_orphans(s);
 	int err = orphans ? fresh_orphans(r) : 0;
 
-	snap->served = s->served;
-	if (err == 0)
-		err = gg_scan_procs(&t, orphans ? &r->orphans : NULL, snap);
+	return err ? err : gg_scan_procs(&t, orphans ? &r->orphans : NULL, snap);
+}
+
+/* A second look with what the first one taught: that it may have orphans, or which streams are the client's.
+ */
+static int look_twice(struct gg_reaper *r, struct gg_session *s, bool orphans, struct gg_snap *snap)
+{
+	uint64_t in = s->lent ? s->lent->in_ino : 0, out = s->lent ? s->lent->out_ino : 0;
+	int err = read_procs(r, s, orphans, snap);
+
 	if (err < 0)
 		return err;
 	gg_classify(snap, &s->view);
-	if (!orphans && may_have_orphans(s)) {
-		free(snap->v);
-		err = fresh_orphans(r);
-		if (err == 0)
-			err = gg_scan_procs(&t, &r->orphans, snap);
-		if (err < 0)
-			return err;
-		gg_classify(snap, &s->view);
-	}
+	if (s->lent)
+		gg_client_note(s, snap, snap->now_ms);
+	if (s->lent ? s->lent->in_ino == in && s->lent->out_ino == out : orphans || !may_have_orphans(s))
+		return 0;
+	free(snap->v);
+	err = read_procs(r, s, may_have_orphans(s), snap);
+	if (err < 0)
+		return err;
+	gg_classify(snap, &s->view);
+	if (s->lent)
+		gg_client_note(s, snap, snap->now_ms);
+	return 0;
+}
+
+static int scan(struct gg_reaper *r, struct gg_session *s, struct gg_snap *snap)
+{
+	int err;
+
+	snap->served = s->served;
+	err = look_twice(r, s, may_have_orphans(s), snap);
+	if (err < 0)
+		return err;
 	remember(s, snap);
 	for (size_t i = 0; i < snap->n; i++)
 		s->packed |= s->view.fetch && snap->v[i].role == GG_ROLE_GIT;
@@ -155,15 +180,23 @@ static int scan(struct gg_reaper *r, struct gg_session *s, struct gg_snap *snap)
 	return 0;
 }
 
+/* The client, now. False: who held its streams has gone, so that only a look at the processes helps. */
+static bool sample(struct gg_session *s, struct gg_snap *snap)
+{
+	bool there = gg_client_sample(s, snap->now_ms);
+
+	if (s->sock >= 0 || s->lent)
+		snap->tcp = s->tcp;
+	return there;
+}
+
 int gg_reaper_look(struct gg_reaper *r, struct gg_session *s, int64_t now_ms, struct gg_snap *snap)
 {
 	int err;
 
 	*snap = (struct gg_snap){ .now_ms = now_ms };
 	r->orphans.fresh = false;
-	gg_scan_tcp(s->sock, &snap->tcp);
-	if (s->sock >= 0)
-		s->tcp = snap->tcp;
+	sample(s, snap);
 	err = scan(r, s, snap);
 	if (err < 0)
 		snap->v = NULL;
@@ -189,8 +222,11 @@ static void say_stray(struct gg_session *s, const struct gg_snap *snap, const ch
 
 static void take_step(struct gg_reaper *r, struct gg_session *s, const struct gg_snap *snap)
 {
-	enum gg_step step = gg_escalate(&s->ending, snap, &s->view, &r->lim, &s->due_ms);
+	enum gg_step step;
 
+	gg_client_take(s);
+	s->ending.no_shut = (s->lent || s->adopted) && s->sock < 0;
+	step = gg_escalate(&s->ending, snap, &s->view, &r->lim, &s->due_ms);
 	gg_act(s, step, snap, &s->view);
 	if (step == GG_STEP_STRAY)
 		say_stray(s, snap, "processes of the session cannot be ended");
@@ -255,17 +291,40 @@ static void kept(struct gg_session *s, int64_t now)
  */
 static bool fetched(const struct gg_session *s, const struct gg_verdict *v)
 {
-	return v->reason == GG_REASON_COMMANDS && s->view.fetch && s->packed && !s->half_closed;
+	return v->reason == GG_REASON_COMMANDS && s->view.fetch && s->packed && !s->half_closed &&
+	       !(s->lent && s->lent->pipe);
 }
 
 static void end_quietly(const struct gg_reaper *r, struct gg_session *s, int64_t now)
 {
 	if (r->observe)
 		return;
+	gg_client_take(s);
 	s->half_closed = true;
 	shutdown(s->sock, SHUT_RD);
 	s->track.since_ms = -1;
 	s->due_ms = now + AFTER_MS;
+}
+
+/*
+ * Nobody tells us when the client of a lent session has sent its request; what arrives says that it may have.
+ */
+static void peek_at_request(struct gg_session *s, uint64_t received, int64_t now)
+{
+	if (!s->lent || s->view.phase != GG_PHASE_REQUEST || s->tcp.received == received)
+		return;
+	s->peeks = PEEKS_MAX - LENT_PEEKS;
+	s->peek_ms = now + GG_PEEK_MS;
+}
+
+/*
+ * What the client of a pipe takes is not seen in the pipe, see client.c: where the connection behind it is
+ * not known, nothing that it does not take may count against it.
+ */
+static bool unseen(const struct gg_session *s, const struct gg_verdict *v)
+{
+	return s->lent && s->lent->pipe && !s->lent->linked && s->view.phase == GG_PHASE_SENDING &&
+	       (v->reason == GG_REASON_NOT_READING || v->reason == GG_REASON_TRICKLE);
 }
 
 static void peek_in_time(struct gg_session *s)
@@ -276,14 +335,13 @@ static void peek_in_time(struct gg_session *s)
 
 static void judge(struct gg_reaper *r, struct gg_session *s, struct gg_snap *snap)
 {
+	uint64_t received = s->tcp.received;
+	bool look = !sample(s, snap);
 	struct gg_verdict v;
-	bool look;
 	int err;
 
-	gg_scan_tcp(s->sock, &snap->tcp);
-	if (s->sock >= 0)
-		s->tcp = snap->tcp;
-	look = gg_policy_sample(&s->track, snap, &r->lim, &s->due_ms);
+	look |= gg_policy_sample(&s->track, snap, &r->lim, &s->due_ms);
+	peek_at_request(s, received, snap->now_ms);
 	if (!look && !(s->peek_ms && s->peek_ms <= snap->now_ms))
 		return peek_in_time(s);
 	err = scan(r, s, snap);
@@ -304,6 +362,10 @@ static void judge(struct gg_reaper *r, struct gg_session *s, struct gg_snap *sna
 	if (s->track.look_ms < s->due_ms)
 		s->due_ms = s->track.look_ms;
 	peek_in_time(s);
+	if (unseen(s, &v)) {
+		s->track.look_ms = snap->now_ms + r->lim.idle;
+		v = (struct gg_verdict){ .doubted = true };
+	}
 	if (v.doubted)
 		kept(s, snap->now_ms);
 	else if (v.reason && snap->now_ms < r->doubt_ms)
@@ -329,7 +391,7 @@ static bool only_strays(const struct gg_snap *snap)
 static void after_root(struct gg_reaper *r, struct gg_session *s, struct gg_snap *snap)
 {
 	int64_t now = snap->now_ms, since = now - s->ended_ms;
-	bool by_itself = !s->ending.reason && s->root_status == 0;
+	bool by_itself = !s->ending.reason && s->root_status == 0 && !s->lent;
 	int err = scan(r, s, snap);
 
 	if (err < 0) {
@@ -338,7 +400,14 @@ static void after_root(struct gg_reaper *r, struct gg_session *s, struct gg_snap
 		scan_failed(r, s, err, now);
 		return;
 	}
-	if (!s->view.alive) {
+	if (s->lent && !s->ending.reason && s->view.server_pid && !s->served) {
+		/* git-daemon --serve was killed, and its receive-pack goes on */
+		r->reroot(s, s->view.server_pid, s->view.server_tick, r->arg);
+		s->due_ms = now + r->lim.period;
+		return;
+	}
+	/* what hooks of others leave behind is theirs, unless we ended the session */
+	if (!s->view.alive || (s->lent && !s->ending.reason && (r->observe || only_strays(snap)))) {
 		r->finish(s, r->arg);
 		return;
 	}
@@ -371,9 +440,7 @@ static void end_further(struct gg_reaper *r, struct gg_session *s, struct gg_sna
 {
 	int err;
 
-	gg_scan_tcp(s->sock, &snap->tcp);
-	if (s->sock >= 0)
-		s->tcp = snap->tcp;
+	sample(s, snap);
 	err = scan(r, s, snap);
 	if (err < 0) {
 		snap->v = NULL;
@@ -398,7 +465,7 @@ static void relieve(struct gg_reaper *r, int64_t now)
 	for (size_t i = 0; i < r->reg->n; i++) {
 		struct gg_session *s = r->reg->v[i];
 
-		if (s->root_gone || s->held || s->ending.reason ||
+		if (s->root_gone || s->held || s->lent || s->ending.reason ||
 		    !gg_policy_pressed(&s->track, now, &r->lim, &quiet) || quiet <= most)
 			continue;
 		most = quiet;
@@ -407,7 +474,7 @@ static void relieve(struct gg_reaper *r, int64_t now)
 	if (!longest)
 		return;
 	/* once more, now: it must still be silent, and the client's turn */
-	gg_scan_tcp(longest->sock, &snap.tcp);
+	sample(longest, &snap);
 	gg_policy_sample(&longest->track, &snap, &r->lim, &longest->due_ms);
 	if (scan(r, longest, &snap) < 0)
 		return;

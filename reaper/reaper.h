@@ -28,6 +28,11 @@ struct gg_reaper {
 	 * within gg_reaper_pass, and from gg_reaper_look.
 	 */
 	void (*served)(struct gg_session *s, pid_t pid, uint64_t start_tick, void *arg);
+	/*
+	 * The root of a lent session is gone, but the process that talks to the client lives and takes its
+	 * place. Called from within gg_reaper_pass.
+	 */
+	void (*reroot)(struct gg_session *s, pid_t pid, uint64_t start_tick, void *arg);
 	void *arg;
 };
 

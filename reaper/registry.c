@@ -8,6 +8,8 @@
 #include <sys/random.h>
 #include <time.h>
 
+#include "reaper/client.h"
+
 int gg_registry_init(struct gg_registry *r)
 {
 	memset(r, 0, sizeof(*r));
@@ -18,6 +20,7 @@ int gg_registry_init(struct gg_registry *r)
 static void session_free(struct gg_session *s)
 {
 	free(s->known);
+	free(s->lent);
 	free(s);
 }
 
@@ -101,6 +104,8 @@ static void remember(struct gg_registry *r, const struct gg_session *s, int64_t 
 	memcpy(e->service, s->service, sizeof(e->service));
 	memcpy(e->repo, s->repo, sizeof(e->repo));
 	memcpy(e->steps, s->steps, sizeof(e->steps));
+	if (s->lent)
+		memcpy(e->watch, s->lent->watch, sizeof(e->watch));
 	r->by_reason[s->verdict.reason]++;
 	r->reaped += reaped;
 }
@@ -127,7 +132,7 @@ size_t gg_registry_serving(const struct gg_registry *r)
 	size_t n = 0;
 
 	for (size_t i = 0; i < r->n; i++)
-		n += !r->v[i]->root_gone && !r->v[i]->held;
+		n += !r->v[i]->root_gone && !r->v[i]->held && !r->v[i]->lent;
 	return n;
 }
 

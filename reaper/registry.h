@@ -13,17 +13,19 @@
 #include "reaper/escalate.h"
 #include "reaper/scan.h"
 
-#define GG_ID_SIZE 9	/* eight hex digits and the NUL */
+#define GG_ID_SIZE 9 /* eight hex digits and the NUL */
+#define GG_WATCH_SIZE 48
 #define GG_REPO_MAX 512 /* bytes of a repository's name that are kept */
 #define GG_STEPS_MAX 160
 #define GG_HISTORY 1000 /* ended sessions that are remembered */
 
-struct gg_io; /* the session's watchers: supervisor/session.c */
+struct gg_lent; /* reaper/client.h */
+struct gg_io;	/* the session's watchers: supervisor/session.c */
 
 struct gg_session {
 	char id[GG_ID_SIZE];
 	char peer[64];		/* "127.0.0.1:53211" */
-	const char *transport;	/* "git"; static */
+	const char *transport;	/* "git", "http", "ssh", "pipe"; static */
 	char service[32];	/* "receive-pack", …; "" until the request is known */
 	char repo[GG_REPO_MAX]; /* git directory below gate.basePath, or what the client asked for; "" until
 				   known */
@@ -32,7 +34,7 @@ struct gg_session {
 	pid_t root; /* the process on the client's socket, leader of the session's own sid */
 	uint64_t root_tick;
 	int pidfd;	 /* of the root */
-	int root_status; /* wait status, once root_gone */
+	int root_status; /* wait status, once root_gone; -1: not our child, so not known */
 	bool root_gone;
 	bool served;	 /* receive-pack or upload-pack was seen, and has exited */
 	int64_t peek_ms; /* look for it then; 0: it was found, or there is no request yet */
@@ -45,6 +47,7 @@ struct gg_session {
 	bool refused; /* git-gate-session said no: session.refused was logged */
 	int sock;     /* our dup of the client's socket; -1 once the connection was ended */
 	uint64_t sock_ino;
+	struct gg_lent *lent; /* of a session that is not our own child: owned. NULL: it is ours */
 	struct gg_io *io;
 	struct gg_track track;
 	struct gg_ending ending;
@@ -68,6 +71,7 @@ struct gg_session {
 /* What is kept of an ended session. reason NONE: it ended by itself. */
 struct gg_ended {
 	char id[GG_ID_SIZE], peer[64], service[32], repo[GG_REPO_MAX], steps[GG_STEPS_MAX];
+	char watch[GG_WATCH_SIZE]; /* "": it was ours */
 	const char *transport;
 	enum gg_reason reason;
 	enum gg_phase phase;
@@ -100,7 +104,7 @@ void gg_registry_end(struct gg_registry *r, struct gg_session *s, int64_t now_ms
 /* Forget one that was never begun. */
 void gg_registry_drop(struct gg_registry *r, struct gg_session *s);
 struct gg_session *gg_registry_find(const struct gg_registry *r, const char *id);
-/* Sessions whose root process runs, held ones left out: what limit.sessions bounds. */
+/* Sessions whose root process runs, held and lent ones left out: what limit.sessions bounds. */
 size_t gg_registry_serving(const struct gg_registry *r);
 /* The i-th ended one, 0 the newest; NULL past the end. */
 const struct gg_ended *gg_registry_history(const struct gg_registry *r, size_t i);

@@ -65,7 +65,7 @@ static bool gone(int r)
 	return r == -ENOENT || r == -ESRCH;
 }
 
-/* Which way, if any, a system call on the client's socket goes. */
+/* Which way, if any, a system call on a client's stream goes. */
 static bool is_read(long nr)
 {
 	return nr == SYS_read || nr == SYS_recvfrom || nr == SYS_recvmsg || nr == SYS_readv;
@@ -86,7 +86,7 @@ static bool is_poll(long nr)
 }
 
 /* Add one thread's evidence. 0, or -errno when the evidence cannot be had though the process is there. */
-static int look_at_thread(struct gg_proc *p, pid_t tid, uint64_t sock_ino)
+static int look_at_thread(struct gg_proc *p, pid_t tid, const struct gg_scan_target *t)
 {
 	struct gg_syscall sc;
 	uint64_t ino;
@@ -101,17 +101,17 @@ static int look_at_thread(struct gg_proc *p, pid_t tid, uint64_t sock_ino)
 		p->reads_client = true; /* it polls nothing but the client's socket */
 	if (sc.running || (!is_read(sc.nr) && !is_write(sc.nr)))
 		return 0;
-	r = gg_procfs_socket(p->pid, (int)sc.arg0, &ino);
-	if (gone(r) || r == -ENOTSOCK || (r == 0 && ino != sock_ino))
+	r = gg_procfs_stream(p->pid, (int)sc.arg0, &ino, NULL);
+	if (gone(r) || r == -ENOTSOCK)
 		return 0;
 	if (r < 0)
 		return r;
-	p->reads_client |= is_read(sc.nr);
-	p->writes_client |= is_write(sc.nr);
+	p->reads_client |= is_read(sc.nr) && ino == t->in_ino;
+	p->writes_client |= is_write(sc.nr) && ino == t->out_ino;
 	return 0;
 }
 
-static int look_at_threads(struct gg_proc *p, uint64_t sock_ino)
+static int look_at_threads(struct gg_proc *p, const struct gg_scan_target *t)
 {
 	char path[64];
 	AUTO_DIR DIR *dir = NULL;
@@ -119,41 +119,51 @@ static int look_at_threads(struct gg_proc *p, uint64_t sock_ino)
 	int r = 0, seen = 0;
 
 	if (p->nlwp <= 1)
-		return look_at_thread(p, p->pid, sock_ino);
+		return look_at_thread(p, p->pid, t);
 	snprintf(path, sizeof(path), "/proc/%d/task", (int)p->pid);
 	dir = opendir(path);
 	if (!dir)
 		return errno == ENOENT ? 0 : -errno;
 	while (r == 0 && seen < THREADS_MAX && (e = readdir(dir)))
 		if (e->d_name[0] != '.' && ++seen)
-			r = look_at_thread(p, (pid_t)atoi(e->d_name), sock_ino);
+			r = look_at_thread(p, (pid_t)atoi(e->d_name), t);
 	return r;
 }
 
 /* Only those that may talk to the client are asked what they are blocked in. */
 static bool talks(enum gg_role role)
 {
-	return role == GG_ROLE_SESSION || role == GG_ROLE_DAEMON || role == GG_ROLE_RECEIVE_PACK ||
-	       role == GG_ROLE_UPLOAD_PACK || role == GG_ROLE_UNPACKER;
+	return role == GG_ROLE_SESSION || role == GG_ROLE_DAEMON || role == GG_ROLE_BACKEND ||
+	       role == GG_ROLE_RECEIVE_PACK || role == GG_ROLE_UPLOAD_PACK || role == GG_ROLE_UNPACKER;
 }
 
 /*
  * git-daemon's own child before it is git receive-pack (a wrapper, a slow exec) has the client's socket as
  * its stdin; what a hook left behind and the root inherited has not. In doubt it is git's.
  */
-static bool is_servers(pid_t pid, uint64_t sock_ino)
+static bool is_servers(pid_t pid, uint64_t in_ino)
 {
 	uint64_t ino;
-	int r = gg_procfs_socket(pid, 0, &ino);
+	int r = gg_procfs_stream(pid, 0, &ino, NULL);
 
-	return r == 0 ? ino == sock_ino : r != -ENOTSOCK;
+	return r == 0 ? ino == in_ino : r != -ENOTSOCK;
+}
+
+/* Who could lend us the client's streams? */
+static void look_at_streams(struct gg_proc *p, const struct gg_scan_target *t)
+{
+	uint64_t ino;
+
+	p->has_in = gg_procfs_stream(p->pid, 0, &ino, NULL) == 0 && ino == t->in_ino;
+	p->has_out = gg_procfs_stream(p->pid, 1, &ino, NULL) == 0 && ino == t->out_ino;
 }
 
 /* Fill *p. 1: seen; 0: it is gone, or not of this session; -errno. */
-static int look_at(pid_t pid, enum gg_role parent_role, uint64_t sock_ino, struct gg_proc *p)
+static int look_at(pid_t pid, enum gg_role parent_role, const struct gg_scan_target *t, struct gg_proc *p)
 {
 	struct gg_pstat st;
 	char argv[ARGV_MAX];
+	uint64_t in, out;
 	size_t len = 0;
 	int r = gg_pstat_read(pid, &st);
 
@@ -175,17 +185,21 @@ static int look_at(pid_t pid, enum gg_role parent_role, uint64_t sock_ino, struc
 		return 0; /* it outlives the session on purpose */
 	p->role = gg_role_of(argv, len, parent_role, &p->hook);
 	if (parent_role == GG_ROLE_DAEMON && p->role == GG_ROLE_OTHER && gg_proc_alive(p) &&
-	    is_servers(pid, sock_ino))
+	    is_servers(pid, t->in_ino))
 		p->role = GG_ROLE_GIT;
 	if (!gg_proc_alive(p))
 		return 1;
-	if (gg_procfs_io(pid, &p->io_chars) == -EMFILE)
-		return -EMFILE;
+	r = gg_procfs_io(pid, &in, &out);
+	if (r == -EMFILE)
+		return r;
+	p->io_chars = r == 0 ? in + out : 0;
 	if (talks(p->role)) {
-		r = look_at_threads(p, sock_ino);
+		r = look_at_threads(p, t);
 		if (r == -EMFILE || r == -ENFILE || r == -ENOMEM)
 			return r;
 		p->opaque = r < 0;
+		if (t->lent)
+			look_at_streams(p, t);
 	}
 	return 1;
 }
@@ -212,6 +226,26 @@ static int add_start(struct queue *q, const struct gg_scan_target *t, const stru
 
 		if (!o->gc && (o->sid == t->root || !strcmp(o->session, t->id) || is_known(t, &o->who)))
 			r = queue_add(q, o->who.pid, -1);
+	}
+	return r;
+}
+
+/* A process that was seen before and is not reached any more: its parent died, and it is not our child now.
+ */
+static int add_lost(struct queue *q, const struct gg_scan_target *t)
+{
+	size_t reached = q->n;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < t->nknown; i++) {
+		struct gg_pstat st;
+		bool seen = false;
+
+		for (size_t j = 0; !seen && j < reached; j++)
+			seen = q->pid[j] == t->known[i].pid;
+		if (!seen && gg_pstat_read(t->known[i].pid, &st) == 0 &&
+		    st.start_tick == t->known[i].start_tick)
+			r = queue_add(q, t->known[i].pid, -1);
 	}
 	return r;
 }
@@ -246,33 +280,47 @@ static int grow(struct gg_snap *snap, size_t *size)
 	return 0;
 }
 
+/* Look at the i-th of the queue, and add its children to it. */
+static int look_at_next(struct queue *q, size_t i, const struct gg_scan_target *t, struct gg_snap *snap,
+			size_t *size)
+{
+	enum gg_role parent = q->parent[i] < 0 || !snap->v ? GG_ROLE_SESSION : snap->v[q->parent[i]].role;
+	struct gg_proc *p;
+	int r = grow(snap, size);
+
+	if (r < 0)
+		return r;
+	p = &snap->v[snap->n];
+	r = look_at(q->pid[i], parent, t, p);
+	if (r <= 0)
+		return r;
+	p->orphan = q->parent[i] < 0 ? q->pid[i] != t->root
+				     : parent == GG_ROLE_DAEMON && p->role == GG_ROLE_OTHER;
+	return add_children(q, p->pid, snap->n++);
+}
+
 int gg_scan_procs(const struct gg_scan_target *t, const struct gg_orphans *orphans, struct gg_snap *snap)
 {
 	__attribute__((cleanup(queue_free))) struct queue q = { 0 };
+	bool lost_added = !t->lent;
 	size_t size = 0;
 	int r = add_start(&q, t, orphans);
 
 	snap->v = NULL;
 	snap->n = 0;
 	snap->cut = false;
-	for (size_t i = 0; r == 0 && i < q.n; i++) {
-		enum gg_role parent = q.parent[i] < 0 ? GG_ROLE_SESSION : snap->v[q.parent[i]].role;
-		struct gg_proc *p;
-
+	for (size_t i = 0; r == 0; i++) {
+		if (i == q.n && !lost_added) {
+			lost_added = true;
+			r = add_lost(&q, t);
+		}
+		if (r < 0 || i == q.n)
+			break;
 		if (snap->n == GG_SCAN_MAX) {
 			snap->cut = true;
 			break;
 		}
-		r = grow(snap, &size);
-		if (r < 0)
-			break;
-		p = &snap->v[snap->n];
-		r = look_at(q.pid[i], parent, t->sock_ino, p);
-		if (r <= 0)
-			continue;
-		p->orphan = q.parent[i] < 0 ? q.pid[i] != t->root
-					    : parent == GG_ROLE_DAEMON && p->role == GG_ROLE_OTHER;
-		r = add_children(&q, p->pid, snap->n++);
+		r = look_at_next(&q, i, t, snap, &size);
 	}
 	if (r < 0) {
 		free(snap->v);
@@ -371,6 +419,25 @@ void gg_orphans_free(struct gg_orphans *o)
 	*o = (struct gg_orphans){ 0 };
 }
 
+void gg_scan_tcp_info(const struct tcp_info *info, size_t size, struct gg_tcp *ret)
+{
+	/* the fields up to bytes_received came with Linux 4.1 */
+	if (size < offsetof(struct tcp_info, tcpi_segs_out))
+		return;
+	ret->valid = true;
+	ret->received = info->tcpi_bytes_received;
+	ret->acked = info->tcpi_bytes_acked;
+	ret->recv_age_ms = info->tcpi_last_data_recv;
+	ret->sent_age_ms = info->tcpi_last_data_sent;
+	ret->retransmits = info->tcpi_retransmits;
+	ret->unacked = info->tcpi_unacked;
+	/* TCP_ESTABLISHED is 1, TCP_SYN_RECV 3, TCP_FIN_WAIT1 and 2 are ours; the rest means that the client
+	 * closed */
+	ret->gone = info->tcpi_state == 7;
+	ret->peer_closed = info->tcpi_state == 7 || info->tcpi_state == 8 || info->tcpi_state == 9 ||
+			   info->tcpi_state == 11;
+}
+
 void gg_scan_tcp(int sock, struct gg_tcp *ret)
 {
 	struct tcp_info info;
@@ -385,20 +452,6 @@ void gg_scan_tcp(int sock, struct gg_tcp *ret)
 		ret->queued_in = (uint32_t)n;
 	if (ioctl(sock, SIOCOUTQ, &n) == 0 && n > 0)
 		ret->queued_out = (uint32_t)n;
-	/* the fields up to bytes_received came with Linux 4.1 */
-	if (getsockopt(sock, IPPROTO_TCP, TCP_INFO, &info, &len) < 0 ||
-	    len < offsetof(struct tcp_info, tcpi_segs_out))
-		return;
-	ret->valid = true;
-	ret->received = info.tcpi_bytes_received;
-	ret->acked = info.tcpi_bytes_acked;
-	ret->recv_age_ms = info.tcpi_last_data_recv;
-	ret->sent_age_ms = info.tcpi_last_data_sent;
-	ret->retransmits = info.tcpi_retransmits;
-	ret->unacked = info.tcpi_unacked;
-	/* TCP_ESTABLISHED is 1, TCP_SYN_RECV 3, TCP_FIN_WAIT1 and 2 are ours; the rest means that the client
-	 * closed */
-	ret->gone = info.tcpi_state == 7;
-	ret->peer_closed =
-		info.tcpi_state == 7 || info.tcpi_state == 8 || info.tcpi_state == 9 || info.tcpi_state == 11;
+	if (getsockopt(sock, IPPROTO_TCP, TCP_INFO, &info, &len) == 0)
+		gg_scan_tcp_info(&info, len, ret);
 }

@@ -19,7 +19,8 @@ struct gg_scan_target {
 	const char *id; /* value of GIT_GATE_SESSION in its processes' environment */
 	pid_t root;
 	uint64_t root_tick;
-	uint64_t sock_ino;	      /* of the client's socket */
+	uint64_t in_ino, out_ino; /* of the stream from the client and of the one to it: a socket is both */
+	bool lent;		  /* not our child: see reaper/client.h */
 	const struct gg_ident *known; /* seen in it before; borrowed */
 	size_t nknown;
 };
@@ -55,6 +56,10 @@ int gg_scan_procs(const struct gg_scan_target *t, const struct gg_orphans *o, st
 
 /* The client's socket. Never fails: what cannot be told leaves tcp.valid false. */
 void gg_scan_tcp(int sock, struct gg_tcp *ret);
+
+/* The same from tcp_info that was got otherwise; size: bytes of it that the kernel filled. */
+struct tcp_info;
+void gg_scan_tcp_info(const struct tcp_info *info, size_t size, struct gg_tcp *ret);
 
 /* How many files below /proc were opened so far, for the tests of cost. */
 uint64_t gg_scan_reads(void);

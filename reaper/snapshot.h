@@ -15,7 +15,8 @@
 enum gg_role {
 	GG_ROLE_OTHER,	 /* what a hook started, or what is not known */
 	GG_ROLE_SESSION, /* git-gate-session, before it becomes git-daemon */
-	GG_ROLE_DAEMON,	 /* git-daemon --inetd */
+	GG_ROLE_DAEMON,	 /* git-daemon --inetd, or --serve of a stand-alone one */
+	GG_ROLE_BACKEND, /* git http-backend */
 	GG_ROLE_RECEIVE_PACK,
 	GG_ROLE_UPLOAD_PACK, /* upload-pack, upload-archive */
 	GG_ROLE_UNPACKER,    /* index-pack, unpack-objects, upload-archive--writer: reads from the client */
@@ -43,10 +44,12 @@ struct gg_proc {
 	int nlwp;	     /* threads */
 	enum gg_role role;
 	enum gg_hook hook;  /* for GG_ROLE_HOOK */
-	bool reads_client;  /* a thread is blocked reading the client's socket */
-	bool writes_client; /* a thread is blocked writing to it */
+	bool reads_client;  /* a thread is blocked reading what the client sends */
+	bool writes_client; /* a thread is blocked writing to the client */
 	bool running;	    /* a thread was on a CPU when looked at: its system call is not shown */
 	bool opaque;	    /* its system calls or descriptors cannot be read */
+	bool has_in,
+		has_out; /* the client's streams are its fd 0 and fd 1; looked for in lent sessions only */
 	bool orphan; /* its parent is gone, and it hangs below the session's root, or below the gate itself */
 };
 

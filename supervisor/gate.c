@@ -16,6 +16,7 @@
 #include "base/spawn.h"
 #include "supervisor/admit.h"
 #include "supervisor/control.h"
+#include "supervisor/foster.h"
 #include "supervisor/janitor.h"
 #include "supervisor/linger.h"
 #include "supervisor/predecessor.h"
@@ -25,6 +26,7 @@
 #include "supervisor/session.h"
 #include "supervisor/setup.h"
 #include "supervisor/state.h"
+#include "supervisor/watch.h"
 
 #define STATUS_EVERY_MS 5000 /* STATUS= for systemctl status, when something changed */
 #define HURRY_GRACE_MS 100   /* between steps once "at once" was asked for */
@@ -58,6 +60,7 @@ static void set_up_reaper(struct gg_gate *g)
 	g->reaper.scan_failed_ms = -1;
 	g->reaper.finish = gg_session_finish;
 	g->reaper.served = gg_session_served;
+	g->reaper.reroot = gg_foster_reroot;
 	g->reaper.arg = g;
 }
 
@@ -183,8 +186,24 @@ static void on_drain_over(EV_P_ ev_timer *w, int revents)
 	ev_break(EV_A_ EVBREAK_ALL);
 }
 
+/* Sessions of a process that someone else runs are left to it, but for those whose end has begun. */
+static void forget_lent(struct gg_gate *g)
+{
+	for (size_t i = g->reg.n; i-- > 0;)
+		if (!g->reg.v[i]->ending.reason)
+			gg_foster_forget(g->reg.v[i]);
+}
+
+void gg_gate_run_out(struct gg_gate *g)
+{
+	g->stage = g->stage < GG_DRAINING ? GG_DRAINING : g->stage;
+	finish_if_empty(g);
+}
+
 void gg_gate_stop(struct gg_gate *g)
 {
+	if (g->watch)
+		forget_lent(g);
 	char mem[32];
 	struct gg_buf limit = GG_BUF(mem);
 
@@ -202,6 +221,7 @@ void gg_gate_stop(struct gg_gate *g)
 	gg_event(GG_EV_GATE_STOPPING, NULL, "%zu sessions may finish (deadline.drain %s)", g->reg.n, limit.s);
 	gg_listen_close(g);
 	gg_admit_close(g, "the gate is stopping, try again");
+	gg_services_stop_watched(g);
 	if (g->conf->drain_ms != GG_NEVER) {
 		ev_timer_set(&g->drain, (double)g->conf->drain_ms / 1000., 0.);
 		ev_timer_start(g->loop, &g->drain);
@@ -293,6 +313,15 @@ static void end_predecessor(struct gg_gate *g, const char *instance)
 			 "%d processes of sessions of a gate that died were found; they are ended", n);
 }
 
+/* What sessions of our own are made of. */
+static int set_up_serving(struct gg_gate *g, struct gg_buf *err)
+{
+	int r = gg_setup_git(g, err);
+
+	r = r ? r : gg_setup_session_prog(g, err);
+	return r ? r : gg_setup_base_path(g->conf, err);
+}
+
 static int set_up(struct gg_gate *g, struct gg_buf *err)
 {
 	char predecessor[33] = "";
@@ -300,11 +329,11 @@ static int set_up(struct gg_gate *g, struct gg_buf *err)
 	struct gg_buf warn = GG_BUF(warn_mem);
 	int r = make_instance_id(g);
 
-	r = r ? r : gg_setup_git(g, err);
-	r = r ? r : gg_setup_session_prog(g, err);
-	r = r ? r : gg_setup_base_path(g->conf, err);
+	if (r == 0 && !g->start->watch)
+		r = set_up_serving(g, err);
 	r = r ? r : gg_setup_nofile(g->conf, &g->nofile, &g->room_fds, &warn);
-	r = r ? r : gg_argv_git(&g->session_argv, g->conf, g->session_prog, g->git_daemon, g->nofile);
+	if (r == 0 && !g->start->watch)
+		r = gg_argv_git(&g->session_argv, g->conf, g->session_prog, g->git_daemon, g->nofile);
 	r = r ? r : gg_registry_init(&g->reg);
 	r = r ? r : gg_control_open(g, predecessor, err);
 	r = r ? r : gg_admit_open(g);
@@ -343,10 +372,14 @@ void gg_gate_ready(struct gg_gate *g)
 	sd_notifyf(0, "READY=1\nSTATUS=serving on %s", where.s);
 }
 
-static int serve(struct gg_gate *g)
+static int serve(struct gg_gate *g, struct gg_buf *err)
 {
-	int r = gg_services_start(g);
+	int r = g->start->watch ? gg_watch_open(g, g->start->watch, err) : gg_services_start(g);
 
+	if (r == 0 && g->start->watch) {
+		g->stage = GG_SERVING;
+		sd_notifyf(0, "READY=1\nSTATUS=watching pid %d", (int)g->start->watch);
+	}
 	if (r < 0)
 		return r;
 	start_watchdog(g);
@@ -361,6 +394,7 @@ static void tear_down(struct gg_gate *g)
 	gg_listen_close(g);
 	gg_admit_close(g, "the gate is stopping, try again");
 	gg_services_free(g);
+	gg_watch_close(g);
 	gg_control_close(g);
 	gg_janitor_free(g);
 	gg_linger_stop(g);
@@ -396,7 +430,7 @@ int gg_gate_run(const struct gg_gate_start *start)
 	catch_signals(&g);
 	set_up_reaper(&g);
 	r = set_up(&g, &err);
-	r = r ? r : serve(&g);
+	r = r ? r : serve(&g, &err);
 	if (r < 0 && gg_stop_pending())
 		r = 0; /* stopped before it began */
 	else if (r < 0)

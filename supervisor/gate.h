@@ -5,6 +5,8 @@
 #ifndef GG_SUPERVISOR_GATE_H
 #define GG_SUPERVISOR_GATE_H
 
+#include <sys/types.h>
+
 #include "base/conf.h"
 
 /* What the gate handles: TERM and INT stop it, HUP reloads, the others mean nothing and end nobody. */
@@ -21,6 +23,7 @@ struct gg_gate_start {
 	 */
 	int (*load)(void *arg, struct gg_reader *ret);
 	void *arg;
+	pid_t watch; /* 0: serve. Else: only watch that process, which someone else runs */
 };
 
 /*

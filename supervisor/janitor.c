@@ -14,6 +14,7 @@
 #include "base/event.h"
 #include "base/pidfd.h"
 #include "base/spawn.h"
+#include "supervisor/gate.h"
 #include "supervisor/loglines.h"
 
 #define RETRY_MS 1000 /* while something is in use, or too young; doubled each time ... */
@@ -152,7 +153,8 @@ static int run(struct gg_janitor *j, struct job *job)
 		return -errno;
 	r = gg_strv_add(&argv, "git-gate");
 	r = r ? r : gg_strv_add(&argv, "cleanup");
-	r = r ? r : gg_strv_add(&argv, "--base=%s", j->gate->conf->base_path);
+	/* a watched server's repository may live elsewhere: its name is absolute then */
+	r = r ? r : gg_strv_add(&argv, "--base=%s", job->repo[0] == '/' ? "/" : j->gate->conf->base_path);
 	r = r ? r : gg_strv_add(&argv, "--since=%lld", (long long)job->since_ms);
 	/* soon after the boot the wall clock may have been set since a file was made */
 	young = gg_clock_ms(CLOCK_BOOTTIME) < SETTLED_MS && !job->since_ms;
@@ -160,7 +162,7 @@ static int run(struct gg_janitor *j, struct job *job)
 		r = gg_strv_add(&argv, "--strict");
 	if (r == 0 && job->repo[0]) {
 		r = gg_strv_add(&argv, "--");
-		r = r ? r : gg_strv_add(&argv, "%s", job->repo);
+		r = r ? r : gg_strv_add(&argv, "%s", job->repo + (job->repo[0] == '/'));
 	}
 	sp.argv = argv.v;
 	sp.out = w_fd;
@@ -289,7 +291,8 @@ int gg_janitor_start(struct gg_gate *g)
 	ev_timer_init(&j->timer, on_timer, 0., 0.);
 	j->timer.data = j;
 	g->janitor = j;
-	add(j, "", 0);
+	if (!g->start->watch) /* else they are someone else's */
+		add(j, "", 0);
 	return 0;
 }
 

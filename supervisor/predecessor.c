@@ -16,7 +16,7 @@
 #include "reaper/classify.h"
 #include "reaper/procfs.h"
 #include "reaper/proctable.h"
-#include "supervisor/session.h"
+#include "supervisor/foster.h"
 
 static bool belongs(pid_t pid, const char *instance)
 {
@@ -65,8 +65,9 @@ static int find_socket(pid_t root, uint64_t root_tick)
 	for (size_t i = 0; found < 0 && i < snap.n; i++) {
 		AUTO_CLOSE int pidfd = -1;
 		uint64_t ino;
+		bool pipe;
 
-		if (gg_procfs_socket(snap.v[i].pid, 0, &ino) == 0 &&
+		if (gg_procfs_stream(snap.v[i].pid, 0, &ino, &pipe) == 0 && !pipe &&
 		    gg_pidfd_open(snap.v[i].pid, snap.v[i].start_tick, &pidfd) == 0)
 			found = (int)syscall(SYS_pidfd_getfd, pidfd, 0, 0);
 	}
@@ -76,22 +77,36 @@ static int find_socket(pid_t root, uint64_t root_tick)
 
 static void adopt(struct gg_gate *g, const struct gg_proctable_row *p)
 {
-	char host[64] = "", port[16] = "", cwd[PATH_MAX] = "", base[PATH_MAX];
+	char host[64] = "", port[16] = "";
 	struct gg_adoptee a = { .root = p->pid, .root_tick = p->start_tick, .sock = -1 };
-	size_t n;
 
-	if (gg_procfs_getenv(p->pid, "GIT_GATE_SESSION", a.id, sizeof(a.id)) < 0)
-		return;
+	gg_procfs_getenv(p->pid, "GIT_GATE_SESSION", a.id, sizeof(a.id)); /* none below a service */
 	gg_procfs_getenv(p->pid, "REMOTE_ADDR", host, sizeof(host));
 	gg_procfs_getenv(p->pid, "REMOTE_PORT", port, sizeof(port));
 	snprintf(a.peer, sizeof(a.peer), "%.48s:%.8s", host, port);
-	if (realpath(g->conf->base_path, base) && gg_procfs_link(p->pid, "cwd", cwd, sizeof(cwd)) == 0) {
-		n = strlen(base);
-		if (!strncmp(cwd, base, n) && cwd[n] == '/')
-			snprintf(a.repo, sizeof(a.repo), "%.*s", (int)sizeof(a.repo) - 1, cwd + n + 1);
-	}
+	gg_foster_repo(g, p->pid, a.repo);
 	a.sock = find_socket(p->pid, p->start_tick);
-	gg_session_adopt(g, &a);
+	gg_foster_adopt(g, &a);
+}
+
+/*
+ * What a service left: ours would find its place taken, so it goes, but for the git sessions below it, which
+ * are ended as gently as any. True: it was such a session.
+ */
+static bool end_service(struct gg_gate *g, const struct gg_proctable_row *v, size_t n,
+			const struct gg_proctable_row *p)
+{
+	bool below = false;
+
+	if (!gg_find_in_session(v, n, p)) {
+		gg_proc_signal(p->pid, p->start_tick, SIGKILL);
+		return false;
+	}
+	for (size_t i = 0; i < n; i++)
+		below |= v[i].pid == p->ppid && gg_find_in_session(v, n, &v[i]);
+	if (!below)
+		adopt(g, p);
+	return !below;
 }
 
 int gg_predecessor_end(struct gg_gate *g, const char *instance)
@@ -107,14 +122,11 @@ int gg_predecessor_end(struct gg_gate *g, const char *instance)
 			v[mine++] = v[i];
 	for (size_t i = 0; i < mine; i++) {
 		if (is_of_service(v[i].pid)) {
-			gg_proc_signal(v[i].pid, v[i].start_tick,
-				       SIGKILL); /* ours would find its place taken */
-			continue;
+			adopted += end_service(g, v, mine, &v[i]);
+		} else if (!has_parent(v, mine, &v[i]) && !is_gc(v[i].pid)) {
+			adopt(g, &v[i]);
+			adopted++;
 		}
-		if (has_parent(v, mine, &v[i]) || is_gc(v[i].pid))
-			continue;
-		adopt(g, &v[i]);
-		adopted++;
 	}
 	return adopted;
 }

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/event.h"
+#include "reaper/client.h"
 #include "reaper/procfs.h"
 #include "supervisor/admit.h"
 #include "supervisor/control.h"
@@ -33,13 +34,14 @@ static json_t *number(int64_t n)
 
 json_t *gg_report_session(const struct gg_session *s, int64_t now_ms)
 {
-	return json_pack("{s:s, s:s, s:s, s:o, s:s, s:s, s:I, s:I, s:I, s:I, s:i, s:o}", "id", s->id,
+	return json_pack("{s:s, s:s, s:s, s:o, s:s, s:s, s:I, s:I, s:I, s:I, s:i, s:o, s:o}", "id", s->id,
 			 "transport", s->transport, "service", s->service, "repo", text(s->repo), "peer",
 			 s->peer, "phase", gg_phase_name(s->root_gone ? GG_PHASE_CLOSING : s->view.phase),
 			 "age_ms", (json_int_t)(now_ms - s->accepted_ms), "quiet_ms",
 			 (json_int_t)(now_ms - s->track.moved_ms), "bytes_in", (json_int_t)s->tcp.received,
 			 "bytes_out", (json_int_t)s->tcp.acked, "pid", (int)s->root, "ending",
-			 s->ending.reason ? json_string(gg_reason_name(s->ending.reason)) : json_null());
+			 s->ending.reason ? json_string(gg_reason_name(s->ending.reason)) : json_null(),
+			 "watch", s->lent ? json_string(s->lent->watch) : json_null());
 }
 
 /* A look for someone who asks: his answer is fresh, and the policy's own record stays as it is. */
@@ -81,14 +83,15 @@ json_t *gg_report_ended(const struct gg_ended *e)
 	const char *key = gg_reason_key(e->reason);
 
 	return json_pack(
-		"{s:s, s:s, s:s, s:o, s:s, s:s, s:I, s:I, s:I, s:I, s:i, s:o, s:o, s:o, s:o, s:I, s:i}", "id",
-		e->id, "transport", e->transport, "service", e->service, "repo", text(e->repo), "peer",
+		"{s:s, s:s, s:s, s:o, s:s, s:s, s:I, s:I, s:I, s:I, s:i, s:o, s:o, s:o, s:o, s:I, s:i, s:o}",
+		"id", e->id, "transport", e->transport, "service", e->service, "repo", text(e->repo), "peer",
 		e->peer, "phase", gg_phase_name(e->phase), "age_ms", (json_int_t)e->age_ms, "quiet_ms",
 		(json_int_t)e->quiet_ms, "bytes_in", (json_int_t)e->bytes_in, "bytes_out",
 		(json_int_t)e->bytes_out, "pid", (int)e->pid, "reason",
 		e->reason ? json_string(gg_reason_name(e->reason)) : json_null(), "key",
 		key ? json_string(key) : json_null(), "limit_ms", number(e->limit_ms), "steps",
-		steps(e->steps), "time", (json_int_t)e->time, "status", e->status);
+		steps(e->steps), "time", (json_int_t)e->time, "status", e->status, "watch",
+		e->watch[0] ? json_string(e->watch) : json_null());
 }
 
 json_t *gg_report_history(const struct gg_gate *g, bool all)
@@ -180,6 +183,7 @@ static const char *role_name(enum gg_role r)
 		[GG_ROLE_OTHER] = "other",
 		[GG_ROLE_SESSION] = "session",
 		[GG_ROLE_DAEMON] = "git-daemon",
+		[GG_ROLE_BACKEND] = "http-backend",
 		[GG_ROLE_RECEIVE_PACK] = "receive-pack",
 		[GG_ROLE_UPLOAD_PACK] = "upload-pack",
 		[GG_ROLE_UNPACKER] = "unpacker",

@@ -63,6 +63,8 @@ static void spawn(struct gg_service *s)
 		return step(s, GG_SVC_FAILED);
 	}
 	gg_service_say(s, GG_EV_SERVICE_STARTED, -1, -1, "started");
+	if (s->conf->watch)
+		gg_watch_start(&s->watch, s->child.pid);
 	if (strcmp(s->conf->ready, "none") == 0)
 		step(s, GG_SVC_READY);
 }
@@ -76,6 +78,7 @@ static void on_gone(struct gg_child *c)
 {
 	struct gg_service *s = c->arg;
 
+	gg_watch_stop(&s->watch);
 	gg_service_note_end(s, 0);
 	step(s, WIFEXITED(c->status) && WEXITSTATUS(c->status) == 0 ? GG_SVC_OK : GG_SVC_FAILED);
 }
@@ -114,7 +117,8 @@ static void step(struct gg_service *s, enum gg_svc_event event)
 	uint32_t random = 0;
 
 	/* none is started any more */
-	if (event == GG_SVC_TIMER && s->all->stopping && s->svc.state == GG_SVC_BACKOFF)
+	if (event == GG_SVC_TIMER && s->svc.state == GG_SVC_BACKOFF &&
+	    (s->all->stopping || (s->conf->watch && s->all->gate->stage >= GG_DRAINING)))
 		event = GG_SVC_STOP;
 	if (getrandom(&random, sizeof(random), GRND_NONBLOCK) < 0)
 		random = 0; /* then without jitter */
@@ -197,6 +201,15 @@ static void on_turn(EV_P_ ev_timer *w, int revents)
 		gg_gate_session_gone(g);
 }
 
+static void init_watch(struct gg_service *s)
+{
+	char mem[GG_WATCH_SIZE];
+	struct gg_buf name = GG_BUF(mem);
+
+	gg_buf_add(&name, "service %s", s->conf->name);
+	gg_watch_init(&s->watch, s->all->gate, name.s);
+}
+
 int gg_services_start(struct gg_gate *g)
 {
 	size_t n = g->conf->nservice;
@@ -223,6 +236,7 @@ int gg_services_start(struct gg_gate *g)
 		gg_child_init(&s->child, g->loop, s->conf, &calls, s);
 		ev_timer_init(&s->timer, on_timer, 0., 0.);
 		s->timer.data = s;
+		init_watch(s);
 	}
 	arm(g->loop, &a->turn, 0);
 	return 0;
@@ -234,6 +248,16 @@ void gg_services_stop(struct gg_gate *g)
 		return;
 	g->services->stopping = true;
 	arm(g->loop, &g->services->turn, 0);
+}
+
+void gg_services_stop_watched(struct gg_gate *g)
+{
+	for (size_t i = 0; g->services && i < g->services->n; i++) {
+		struct gg_service *s = &g->services->v[i];
+
+		if (s->conf->watch && !gg_svc_over(&s->svc) && s->svc.state != GG_SVC_STOPPING)
+			step(s, GG_SVC_STOP);
+	}
 }
 
 void gg_services_hurry(struct gg_gate *g)
@@ -268,6 +292,7 @@ void gg_services_free(struct gg_gate *g)
 	ev_timer_stop(g->loop, &a->turn);
 	for (size_t i = 0; i < a->n; i++) {
 		ev_timer_stop(g->loop, &a->v[i].timer);
+		gg_watch_stop(&a->v[i].watch);
 		gg_child_close(&a->v[i].child);
 	}
 	free(a);

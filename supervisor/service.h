@@ -17,6 +17,8 @@ int gg_services_start(struct gg_gate *g);
 /* Stop them in reverse order; gg_gate_session_gone is called when that is done. Again and again, if need be.
  */
 void gg_services_stop(struct gg_gate *g);
+/* Those with .watch: they serve clients, and are asked to end while sessions may finish. */
+void gg_services_stop_watched(struct gg_gate *g);
 /* All that is left is asked at once, and killed after deadline.grace. */
 void gg_services_hurry(struct gg_gate *g);
 /* No process of a service is left, and none will be started. */

@@ -15,6 +15,7 @@
 #include "base/service.h"
 #include "base/spawn.h"
 #include "daemon-wrap/argv.h"
+#include "supervisor/group.h"
 
 #define CALM_S 0.05  /* a flood is read a pipe at a time, this far apart: its writer waits, not the gate */
 #define CLEAR_S 0.02 /* between looks at a group that is about to go */
@@ -116,9 +117,14 @@ static bool is_ours(const struct gg_child *c)
 	return !c->start_tick || gg_pstat_read(c->pid, &st) < 0 || st.start_tick == c->start_tick;
 }
 
-static bool group_lives(const struct gg_child *c)
+/* False: nobody of it is left. Sessions below a watched service go on without it. */
+static bool signal_group(const struct gg_child *c, int sig)
 {
-	return is_ours(c) && (kill(-c->pid, 0) == 0 || errno != ESRCH);
+	if (!is_ours(c))
+		return false;
+	if (c->conf->watch)
+		return gg_group_signal_spared(c->pid, sig) != 0;
+	return kill(-c->pid, sig) == 0 || errno != ESRCH;
 }
 
 void gg_child_kill(struct gg_child *c)
@@ -129,13 +135,12 @@ void gg_child_kill(struct gg_child *c)
 	c->clear_ms = gg_now_ms();
 	if (!c->exited)
 		gg_pidfd_signal(c->pidfd, SIGKILL);
-	if (is_ours(c))
-		kill(-c->pid, SIGKILL);
+	signal_group(c, SIGKILL);
 }
 
 static void look_at_group(struct gg_child *c)
 {
-	bool lives = group_lives(c);
+	bool lives = signal_group(c, 0);
 
 	/* nobody asked it to end, so nobody waits for the rest: it would be in the way of the next run */
 	if (lives && !c->asked && !c->killed)
@@ -166,8 +171,8 @@ static void on_exit_of_leader(EV_P_ ev_child *w, int revents)
 	c->exited = true;
 	c->status = w->rstatus;
 	c->ended_ms = gg_now_ms();
-	if (c->asked && !c->killed && is_ours(c))
-		kill(-c->pid, c->asked); /* the rest of its group has not been told yet */
+	if (c->asked && !c->killed)
+		signal_group(c, c->asked); /* the rest of its group has not been told yet */
 	look_at_group(c);
 }
 

@@ -8,6 +8,7 @@
 #include "base/event.h"
 #include "supervisor/servicechild.h"
 #include "supervisor/servicestate.h"
+#include "supervisor/watch.h"
 
 struct gg_services;
 
@@ -17,7 +18,8 @@ struct gg_service {
 	const struct gg_service_conf *conf;
 	struct gg_svc svc;
 	struct gg_child child;
-	ev_timer timer; /* svc.due_ms */
+	ev_timer timer;	       /* svc.due_ms */
+	struct gg_watch watch; /* with .watch */
 	unsigned starts;
 	bool late;	    /* this run was not ready in time */
 	char last[160];	    /* how the last run ended */

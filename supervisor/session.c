@@ -20,22 +20,13 @@
 #include "base/pstat.h"
 #include "base/spawn.h"
 #include "daemon-wrap/status.h"
+#include "reaper/client.h"
 #include "supervisor/admit.h"
+#include "supervisor/foster.h"
 #include "supervisor/janitor.h"
 #include "supervisor/linger.h"
 #include "supervisor/listen.h"
-#include "supervisor/loglines.h"
-
-struct gg_io {
-	ev_child child;
-	ev_io err, status;
-	ev_io root;   /* pidfd of a root that is not our child */
-	ev_io server; /* pidfd of receive-pack or upload-pack */
-	struct gg_loglines lines;
-	bool asks; /* git-gate-session waits for an answer: limit.sessionsPerRepo was set when it began */
-	struct gg_gate *gate;
-	struct gg_session *session;
-};
+#include "supervisor/sessionio.h"
 
 static void close_watcher(struct gg_gate *g, ev_io *w)
 {
@@ -46,8 +37,7 @@ static void close_watcher(struct gg_gate *g, ev_io *w)
 	w->fd = -1;
 }
 
-/* One line of what git or a hook wrote to stderr. */
-static void on_line(const char *line, void *arg)
+void gg_session_log_line(const char *line, void *arg)
 {
 	struct gg_session *s = arg;
 	struct gg_fields f;
@@ -196,7 +186,9 @@ void gg_session_served(struct gg_session *s, pid_t pid, uint64_t start_tick, voi
 	struct gg_gate *g = gate;
 	int fd, r;
 
-	if (s->io->server.fd >= 0)
+	if (s->lent && pid)
+		gg_foster_served(s, pid);
+	if (s->io->server.fd >= 0 || (s->lent && pid == s->root))
 		return;
 	r = pid ? gg_pidfd_open(pid, start_tick, &fd) : -ESRCH;
 	if (r == -ESRCH)
@@ -210,71 +202,30 @@ void gg_session_served(struct gg_session *s, pid_t pid, uint64_t start_tick, voi
 	ev_io_start(g->loop, &s->io->server);
 }
 
-static void root_gone(struct gg_io *io, int status)
+void gg_session_root_gone(struct gg_session *s, int status)
 {
-	struct gg_session *s = io->session;
-
 	s->root_gone = true;
 	s->root_status = status;
 	s->ended_ms = s->due_ms = gg_now_ms();
-	end_connection(io->gate, s);
-	gg_gate_session_gone(io->gate);
-	gg_gate_wake(io->gate);
+	end_connection(s->io->gate, s);
+	gg_gate_session_gone(s->io->gate);
+	gg_gate_wake(s->io->gate);
 }
 
 static void on_root_exit(EV_P_ ev_child *w, int revents)
 {
+	struct gg_io *io = w->data;
+
 	(void)revents;
 	ev_child_stop(EV_A_ w);
-	root_gone(w->data, w->rstatus);
+	gg_session_root_gone(io->session, w->rstatus);
 }
 
-static void on_adopted_exit(EV_P_ ev_io *w, int revents)
-{
-	(void)revents;
-	ev_io_stop(EV_A_ w);
-	w->fd = -1; /* it is the session's pidfd, closed with it */
-	root_gone(w->data, 0);
-}
-
-/* 0: there is none; no socket has that number. */
-static uint64_t socket_inode(int fd)
+uint64_t gg_socket_inode(int fd)
 {
 	struct stat st;
 
 	return fd >= 0 && fstat(fd, &st) == 0 ? st.st_ino : 0;
-}
-
-void gg_session_adopt(struct gg_gate *g, const struct gg_adoptee *a)
-{
-	struct gg_session *s = gg_registry_add(&g->reg, gg_now_ms());
-	struct gg_io *io = calloc(1, sizeof(*io));
-	int sock = a->sock;
-
-	if (!s || !io || gg_pidfd_open(a->root, a->root_tick, &s->pidfd) < 0) {
-		gg_close_fd(&sock);
-		free(io);
-		if (s)
-			gg_registry_drop(&g->reg, s);
-		return;
-	}
-	memcpy(s->id, a->id, sizeof(s->id));
-	memcpy(s->peer, a->peer, sizeof(s->peer));
-	memcpy(s->repo, a->repo, sizeof(s->repo));
-	s->root = a->root;
-	s->root_tick = a->root_tick;
-	s->adopted = true;
-	s->sock = sock;
-	s->sock_ino = socket_inode(sock);
-	s->io = io;
-	*io = (struct gg_io){ .gate = g, .session = s };
-	io->err.fd = io->status.fd = io->server.fd = -1;
-	gg_loglines_init(&io->lines, on_line, s);
-	ev_io_init(&io->root, on_adopted_exit, s->pidfd, EV_READ);
-	io->root.data = io;
-	ev_io_start(g->loop, &io->root);
-	gg_reaper_end(s, GG_REASON_PREDECESSOR, -1, gg_now_ms());
-	gg_gate_wake(g);
 }
 
 static void set_keepalive(const struct gg_conf *c, int fd)
@@ -346,7 +297,7 @@ static int start(struct gg_gate *g, struct gg_session *s, const struct gg_addr *
 	st_r = p[0], st_w = p[1];
 	if (fcntl(err_r, F_SETFL, O_NONBLOCK) < 0)
 		return -errno;
-	s->sock_ino = socket_inode(s->sock);
+	s->sock_ino = gg_socket_inode(s->sock);
 	io = calloc(1, sizeof(*io));
 	if (!io)
 		return -ENOMEM;
@@ -360,7 +311,7 @@ static int start(struct gg_gate *g, struct gg_session *s, const struct gg_addr *
 	io->session = s;
 	io->asks = g->conf->sessions_per_repo != 0;
 	io->server.fd = io->root.fd = -1;
-	gg_loglines_init(&io->lines, on_line, s);
+	gg_loglines_init(&io->lines, gg_session_log_line, s);
 	ev_child_init(&io->child, on_root_exit, s->root, 0);
 	ev_io_init(&io->err, on_stderr, gg_take_fd(&err_r), EV_READ);
 	ev_io_init(&io->status, on_status, gg_take_fd(&st_r), EV_READ);
@@ -414,7 +365,9 @@ void gg_session_start(struct gg_gate *g, int fd, const struct gg_addr *peer)
 
 static void add_status(struct gg_buf *b, int status)
 {
-	if (WIFSIGNALED(status))
+	if (status < 0)
+		gg_buf_add(b, "ended, how is not known");
+	else if (WIFSIGNALED(status))
 		gg_buf_add(b, "ended by signal %d", WTERMSIG(status));
 	else
 		gg_buf_add(b, "exit status %d", WEXITSTATUS(status));
@@ -422,7 +375,7 @@ static void add_status(struct gg_buf *b, int status)
 
 static void log_end(struct gg_session *s, int64_t now)
 {
-	char mem[160], text_mem[200];
+	char mem[160], text_mem[400];
 	struct gg_buf b = GG_BUF(mem), text = GG_BUF(text_mem);
 	struct gg_fields f;
 
@@ -438,6 +391,7 @@ static void log_end(struct gg_session *s, int64_t now)
 			gg_human_ms(&text, s->verdict.quiet_ms);
 			gg_buf_add(&text, "; if it was healthy, raise %s", f.key);
 		}
+		gg_client_explain(s, &text);
 		gg_event(GG_EV_SESSION_REAPED, &f, "%s", text.s);
 	}
 	f.steps = NULL;
@@ -467,6 +421,8 @@ void gg_session_finish(struct gg_session *s, void *gate)
 	/* a push that did not end by itself, and well, may have left something */
 	if (s->adopted)
 		gg_janitor_add_all(g->janitor);
+	else if (s->lent && s->verdict.reason == GG_REASON_NONE)
+		; /* how others leave their repositories is their business, unless we had a hand in it */
 	else if (s->found && !strcmp(s->service, "receive-pack") && !s->refused &&
 		 (s->root_status || s->verdict.reason != GG_REASON_NONE))
 		gg_janitor_add(g->janitor, s->repo, s->accepted_ms);

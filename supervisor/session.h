@@ -14,15 +14,6 @@
  */
 void gg_session_start(struct gg_gate *g, int fd, const struct gg_addr *peer);
 
-/* A session of a gate that died: to be ended. sock is taken over; -1: none. */
-struct gg_adoptee {
-	char id[GG_ID_SIZE], peer[64], repo[GG_REPO_MAX];
-	pid_t root;
-	uint64_t root_tick;
-	int sock;
-};
-void gg_session_adopt(struct gg_gate *g, const struct gg_adoptee *a);
-
 /* Tell a client whose session is not begun why. fd stays open. */
 void gg_session_turn_away(int fd, const char *why);
 /* Sessions of a repository that run, held ones left out. */

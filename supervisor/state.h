@@ -19,6 +19,7 @@ struct gg_listen;
 struct gg_control;
 struct gg_janitor;
 struct gg_services;
+struct gg_watch_pid;
 struct gg_gate_start;
 
 enum gg_stage {
@@ -49,6 +50,7 @@ struct gg_gate {
 	struct gg_control *control;
 	struct gg_janitor *janitor;
 	struct gg_services *services; /* NULL: none are configured */
+	struct gg_watch_pid *watch;   /* git-gate watch; NULL: a gate that serves */
 	ev_timer tick;		      /* the reaper's next pass */
 	ev_timer drain;		      /* the end of deadline.drain, then of our patience */
 	ev_timer watchdog;
@@ -68,6 +70,8 @@ void gg_gate_set_limits(struct gg_gate *g);
 void gg_gate_session_gone(struct gg_gate *g);
 /* Nobody needs to wait for the services any more: serve, and say so. */
 void gg_gate_ready(struct gg_gate *g);
+/* The watched process has ended: stop once its sessions have, however long that takes. */
+void gg_gate_run_out(struct gg_gate *g);
 /* deadline.drain starts now; called again, or after it, everything is ended. */
 void gg_gate_stop(struct gg_gate *g);
 

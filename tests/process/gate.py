@@ -6,13 +6,16 @@ in the environment says where the programs are; default is build/ beside tests/.
 import atexit
 import json
 import os
+import re
 import shutil
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+import traceback
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.path.abspath(os.environ.get("BUILD", os.path.join(ROOT, "build")))
@@ -53,8 +56,14 @@ class Tap:
         print("ok %d - %s # SKIP %s" % (self.n, what, why), flush=True)
 
     def done(self):
+        for crash in crashes:
+            self.ok(False, "a thread of the test crashed", crash)
         print("1..%d" % self.n, flush=True)
         sys.exit(1 if self.failed else 0)
+
+
+crashes = []            # tracebacks of threads: a check that was not reached has not passed
+threading.excepthook = lambda a: crashes.append("".join(traceback.format_exception(a.exc_type, a.exc_value, a.exc_traceback)))
 
 
 def note(text):

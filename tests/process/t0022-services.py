@@ -374,7 +374,7 @@ shown = subprocess.run([GATE, "check-config", "--config", conf, "-c", "service.w
 tap.ok(shown.returncode == 0 and any(l.split()[:3] == ["service.web.killAfter", "=", "3s"] and l.endswith("# command line")
                                      for l in shown.stdout.splitlines()), "check-config prints them with their origin", shown.stdout)
 for line, text in (("comand = x", "unknown key 'service.web.comand'; did you mean 'service.web.command'?"),
-                   ("watch = true", "unknown key 'service.web.watch'"), ("after = dv", "'dv' is no service; did you mean 'db'?"),
+                   ("wach = true", "unknown key 'service.web.wach'"), ("after = dv", "'dv' is no service; did you mean 'db'?"),
                    ("burst = 0", "service.web.burst: '0' is out of range; give 1 to 100"), ("ready = port:web:80", "names are not looked up"),
                    ("command = \"\"", "service.web.command"), ("environment = X", "'X' is not KEY=VALUE"), ("after = web", "comes after itself"),
                    ("restart = sometimes", "choose always, on-failure or never")):

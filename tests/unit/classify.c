@@ -31,6 +31,11 @@ Test(classify, role)
 		  0 }, /* its receive-pack was killed */
 		{ "git rev-list --objects --stdin", GG_ROLE_RECEIVE_PACK, GG_ROLE_GIT, 0 },
 		{ "git gc --auto --quiet", GG_ROLE_RECEIVE_PACK, GG_ROLE_GIT, 0 },
+		{ "/usr/lib/git-core/git-daemon --serve --port=1", GG_ROLE_SESSION, GG_ROLE_DAEMON, 0 },
+		{ "/usr/lib/git-core/git-http-backend", GG_ROLE_SESSION, GG_ROLE_BACKEND, 0 },
+		{ "git http-backend", GG_ROLE_RECEIVE_PACK, GG_ROLE_GIT, 0 },
+		{ "git receive-pack --stateless-rpc .", GG_ROLE_BACKEND, GG_ROLE_RECEIVE_PACK, 0 },
+		{ "git upload-pack --stateless-rpc .", GG_ROLE_BACKEND, GG_ROLE_UPLOAD_PACK, 0 },
 		{ "git upload-archive--writer .", GG_ROLE_UPLOAD_PACK, GG_ROLE_UNPACKER, 0 },
 		{ "git pack-objects --revs", GG_ROLE_UPLOAD_PACK, GG_ROLE_GIT, 0 },
 		{ "git", GG_ROLE_RECEIVE_PACK, GG_ROLE_GIT, 0 },
@@ -95,6 +100,41 @@ Test(classify, detached_gc)
 	cr_expect(!gg_is_detached_gc(push, sizeof(push)));
 }
 
+Test(classify, root_kind)
+{
+	static const struct {
+		const char *argv; /* words; a space becomes NUL */
+		enum gg_root_kind want;
+	} rows[] = {
+		{ "/usr/lib/git-core/git-daemon --serve --port=1", GG_ROOT_DAEMON },
+		{ "git daemon --serve --base-path=/srv", GG_ROOT_DAEMON },
+		{ "/usr/lib/git-core/git-daemon --base-path=/srv --export-all", GG_ROOT_NONE }, /* listens */
+		{ "git daemon --inetd", GG_ROOT_NONE }, /* ours, or inetd's; its receive-pack will be seen */
+		{ "/usr/lib/git-core/git-http-backend", GG_ROOT_BACKEND },
+		{ "git http-backend", GG_ROOT_BACKEND },
+		{ "git receive-pack /srv/r.git", GG_ROOT_SERVER },
+		{ "git-receive-pack /srv/r.git", GG_ROOT_SERVER },
+		{ "git-upload-pack /srv/r.git", GG_ROOT_SERVER },
+		{ "git upload-archive /srv/r.git", GG_ROOT_SERVER },
+		{ "git-shell -c git-receive-pack_/srv/r.git", GG_ROOT_NONE },
+		{ "sh -c git-receive-pack_/srv/r.git", GG_ROOT_NONE },
+		{ "sshd: git@notty", GG_ROOT_NONE },
+		{ "git receive-packs", GG_ROOT_NONE },
+		{ "lighttpd -D -f receive-pack", GG_ROOT_NONE },
+		{ "", GG_ROOT_NONE },
+	};
+
+	for (size_t i = 0; i < GG_LEN(rows); i++) {
+		char argv[200];
+		size_t n = strlen(rows[i].argv);
+
+		memcpy(argv, rows[i].argv, n + 1);
+		for (size_t k = 0; k < n; k++)
+			argv[k] = argv[k] == ' ' ? 0 : argv[k];
+		cr_expect_eq(gg_root_kind_of(argv, n ? n + 1 : 0), rows[i].want, "%s", rows[i].argv);
+	}
+}
+
 /* A process of a row: role, and letters: r reads the client, w writes to it, R on a CPU, o opaque, m more
  * than one thread, Z, D, O orphan. */
 struct p {
@@ -146,6 +186,88 @@ Test(classify, phase)
 		enum gg_phase phase;
 		bool client, certain;
 	} rows[] = {
+		{ "http-backend waits for the client's commands",
+		  { { GG_ROLE_BACKEND, "r", -1, 0 }, { RP, "", 0, 0 } },
+		  2,
+		  0,
+		  0,
+		  GG_PHASE_COMMANDS,
+		  true,
+		  true },
+		{ "http-backend waits for the pack",
+		  { { GG_ROLE_BACKEND, "r", -1, 0 }, { RP, "m", 0, 0 } },
+		  2,
+		  0,
+		  0,
+		  GG_PHASE_PACK_START,
+		  true,
+		  true },
+		{ "http-backend waits for more of the pack",
+		  { { GG_ROLE_BACKEND, "r", -1, 0 }, { RP, "m", 0, 0 }, { UP, "", 1, 0 } },
+		  3,
+		  0,
+		  0,
+		  GG_PHASE_PACK,
+		  true,
+		  true },
+		{ "http-backend has more to pass on",
+		  { { GG_ROLE_BACKEND, "r", -1, 0 }, { RP, "m", 0, 0 }, { UP, "", 1, 0 } },
+		  3,
+		  9,
+		  0,
+		  GG_PHASE_PACK,
+		  false,
+		  true },
+		{ "http-backend has passed all of it on",
+		  { { GG_ROLE_BACKEND, "", -1, 0 }, { RP, "m", 0, 0 }, { UP, "m", 1, 0 } },
+		  3,
+		  0,
+		  0,
+		  GG_PHASE_WORK,
+		  false,
+		  true },
+		{ "http-backend left its stdin to receive-pack",
+		  { { GG_ROLE_BACKEND, "", -1, 0 }, { RP, "m", 0, 0 }, { UP, "r", 1, 0 } },
+		  3,
+		  0,
+		  0,
+		  GG_PHASE_PACK,
+		  true,
+		  true },
+		{ "a hook below http-backend, which reads on",
+		  { { GG_ROLE_BACKEND, "r", -1, 0 },
+		    { RP, "m", 0, 0 },
+		    { GG_ROLE_HOOK, "", 1, GG_HOOK_PRE_RECEIVE } },
+		  3,
+		  0,
+		  0,
+		  GG_PHASE_HOOK,
+		  false,
+		  true },
+		{ "http-backend waits for the rest of a request to fetch",
+		  { { GG_ROLE_BACKEND, "r", -1, 0 }, { GG_ROLE_UPLOAD_PACK, "", 0, 0 } },
+		  2,
+		  0,
+		  0,
+		  GG_PHASE_COMMANDS,
+		  true,
+		  true },
+		{ "http-backend waits for the body of a request",
+		  { { GG_ROLE_BACKEND, "r", -1, 0 } },
+		  1,
+		  0,
+		  0,
+		  GG_PHASE_REQUEST,
+		  true,
+		  true },
+		{ "sshd's receive-pack is the root",
+		  { { RP, "r", -1, 0 } },
+		  1,
+		  0,
+		  0,
+		  GG_PHASE_COMMANDS,
+		  true,
+		  true },
 		{ "nothing left", { { 0 } }, 0, 0, 0, GG_PHASE_CLOSING, false, true },
 		{ "zombies only",
 		  { { GG_ROLE_DAEMON, "Z", -1, 0 } },

@@ -36,9 +36,10 @@ struct step {
 	enum gg_step want;
 };
 
-static void run(const char *name, enum gg_reason reason, const struct step *steps, size_t n)
+static void run(const char *name, enum gg_reason reason, bool no_shut, const struct step *steps, size_t n)
 {
 	struct gg_ending e = { .reason = reason,
+			       .no_shut = no_shut,
 			       .hook_pid = reason == GG_REASON_HOOK ? 103 : 0,
 			       .hook_tick = reason == GG_REASON_HOOK ? 7 : 0 };
 
@@ -60,7 +61,13 @@ static void run(const char *name, enum gg_reason reason, const struct step *step
 #define RUN(name, reason, ...) \
 	do { \
 		static const struct step steps[] = { __VA_ARGS__ }; \
-		run(name, reason, steps, GG_LEN(steps)); \
+		run(name, reason, false, steps, GG_LEN(steps)); \
+	} while (0)
+/* the same where the connection is out of reach */
+#define RUN_NO_SHUT(name, reason, ...) \
+	do { \
+		static const struct step steps[] = { __VA_ARGS__ }; \
+		run(name, reason, true, steps, GG_LEN(steps)); \
 	} while (0)
 
 Test(escalate, steps)
@@ -72,6 +79,17 @@ Test(escalate, steps)
 	    { 1000, "dr", GG_PHASE_COMMANDS, GG_STEP_KILL_GIT },
 	    { 1500, "dr", GG_PHASE_COMMANDS, GG_STEP_STRAY },
 	    { 2000, "dr", GG_PHASE_COMMANDS, GG_STEP_KILL_GIT });
+	RUN_NO_SHUT("before the pack, behind a pipe", GG_REASON_COMMANDS,
+		    { 0, "r", GG_PHASE_COMMANDS, GG_STEP_HANGUP },
+		    { 20, "", GG_PHASE_CLOSING, GG_STEP_NONE });
+	RUN_NO_SHUT("mid-pack, behind a pipe", GG_REASON_IDLE, { 0, "ru", GG_PHASE_PACK, GG_STEP_KILL_LEAF },
+		    { 10, "r", GG_PHASE_WORK, GG_STEP_NONE }, { 500, "r", GG_PHASE_WORK, GG_STEP_HANGUP_GIT },
+		    { 1000, "r", GG_PHASE_WORK, GG_STEP_KILL_GIT });
+	RUN_NO_SHUT("mid-pack behind a pipe, its unpacker just gone", GG_REASON_IDLE,
+		    { 0, "r", GG_PHASE_PACK, GG_STEP_HANGUP_GIT });
+	RUN_NO_SHUT("not reading, behind a pipe", GG_REASON_NOT_READING,
+		    { 0, "r", GG_PHASE_SENDING, GG_STEP_HANGUP_GIT },
+		    { 500, "r", GG_PHASE_SENDING, GG_STEP_KILL_GIT });
 	RUN("mid-pack, obeys", GG_REASON_IDLE, { 0, "dru", GG_PHASE_PACK, GG_STEP_HALF_CLOSE },
 	    { 20, "", GG_PHASE_CLOSING, GG_STEP_NONE });
 	RUN("mid-pack, does not", GG_REASON_IDLE, { 0, "dru", GG_PHASE_PACK, GG_STEP_HALF_CLOSE },

@@ -337,6 +337,45 @@ Test(policy, reduced_evidence)
 	v = gg_policy_look(&t, &snap, &view, &lim);
 	cr_expect_eq(v.reason, GG_REASON_NONE);
 	cr_expect(v.doubted);
+	/* neither the processes nor the client can be looked at: nothing is left to judge by */
+	gg_track_init(&t, 0);
+	snap = (struct gg_snap){ .now_ms = 1000 };
+	gg_policy_sample(&t, &snap, &lim, &next);
+	gg_policy_look(&t, &snap, &view, &lim);
+	snap.now_ms += 2000;
+	v = gg_policy_look(&t, &snap, &view, &lim);
+	cr_expect_eq(v.reason, GG_REASON_NONE);
+	cr_expect(v.doubted);
+	/* the processes alone: good enough */
+	gg_track_init(&t, 0);
+	snap.now_ms = 1000;
+	view.certain = true;
+	gg_policy_sample(&t, &snap, &lim, &next);
+	gg_policy_look(&t, &snap, &view, &lim);
+	snap.now_ms += 2000;
+	cr_expect_eq(gg_policy_look(&t, &snap, &view, &lim).reason, GG_REASON_IDLE);
+}
+
+/* Seen from outside nobody knows where the request ended: the client may have sent its commands and count. */
+Test(policy, an_unknown_request)
+{
+	struct gg_limits lim = scaled();
+	struct gg_snap snap = { .now_ms = 1000, .tcp = { .valid = true, .received = 40 } };
+	struct gg_view view = {
+		.phase = GG_PHASE_COMMANDS, .client_turn = true, .push = true, .certain = true, .alive = 2
+	};
+	struct gg_track t;
+	int64_t next;
+
+	lim.pack_start = 9000;
+	gg_track_init(&t, 0);
+	t.request_unknown = true;
+	gg_policy_sample(&t, &snap, &lim, &next);
+	gg_policy_look(&t, &snap, &view, &lim);
+	snap.now_ms = 9999;
+	cr_expect_eq(gg_policy_look(&t, &snap, &view, &lim).reason, GG_REASON_NONE);
+	snap.now_ms = 10000;
+	cr_expect_eq(gg_policy_look(&t, &snap, &view, &lim).reason, GG_REASON_PACK_START);
 }
 
 /* On a host the client may count for ten minutes, and rate.window is one: silence before the pack must not

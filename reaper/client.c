@@ -1,0 +1,219 @@
+/* client - the client's side of a session, as far as the gate can reach it. See client.h. */
+#include "reaper/client.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "reaper/procfs.h"
+#include "reaper/sockdiag.h"
+
+/* A descriptor of ours for the stream that is another process's fd: it must be the very stream. */
+static int borrow(const struct gg_lent *l, pid_t pid, bool out, int *ret)
+{
+	AUTO_CLOSE int pidfd = -1, fd = -1;
+	char path[40];
+	struct stat st;
+
+	if (!pid)
+		return -ESRCH;
+	if (l->pipe) {
+		/* opened anew: O_NONBLOCK on a dup would change git's own descriptor */
+		snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)pid, out);
+		fd = open(path, (out ? O_WRONLY : O_RDONLY) | O_NONBLOCK | O_CLOEXEC);
+	} else {
+		pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+		if (pidfd < 0)
+			return -errno;
+		fd = (int)syscall(SYS_pidfd_getfd, pidfd, (int)out, 0);
+	}
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return -errno;
+	if (st.st_ino != (out ? l->out_ino : l->in_ino))
+		return -ESRCH; /* another process has the number, or this one has closed the stream */
+	*ret = gg_take_fd(&fd);
+	return 0;
+}
+
+/* Note why it failed, when that will not pass by itself. True: nobody is there to borrow from. */
+static bool nobody(struct gg_lent *l, int r)
+{
+	if (r == -EPERM || r == -EACCES || r == -ENOSYS)
+		l->refused = -r;
+	return r == -ESRCH || r == -ENOENT || r == -EBADF;
+}
+
+/* One file: who reads, or writes, was found by the last look. */
+static void count(pid_t pid, bool out, uint64_t *chars, uint64_t *sum, int64_t *grown_ms, int64_t now)
+{
+	uint64_t in, written, n;
+
+	if (!pid || gg_procfs_io(pid, &in, &written) < 0)
+		return;
+	n = out ? written : in;
+	if (n <= *chars)
+		return;
+	*sum += n - *chars;
+	*chars = n;
+	*grown_ms = now;
+}
+
+static uint32_t queued(const struct gg_lent *l, pid_t pid, bool out)
+{
+	AUTO_CLOSE int fd = -1;
+	int n = 0;
+
+	if (borrow(l, pid, out, &fd) < 0 || ioctl(fd, FIONREAD, &n) < 0 || n < 0)
+		return 0;
+	return (uint32_t)n;
+}
+
+/*
+ * Pipes show what git takes from the client, but not what the client takes of what git gave: sshd's channel
+ * and the socket's buffers lie between, megabytes of them, and a write that is blocked in a full pipe is
+ * counted only when all of it is through. The connection behind them tells, where it is known.
+ */
+static bool sample_pipes(struct gg_session *s, int64_t now)
+{
+	struct gg_lent *l = s->lent;
+	AUTO_CLOSE int fd = -1;
+	struct tcp_info info;
+	struct gg_tcp tcp = { 0 };
+	size_t size;
+
+	if (nobody(l, borrow(l, l->in_pid, false, &fd)) && nobody(l, borrow(l, l->out_pid, true, &fd)))
+		return false;
+	count(l->in_pid, false, &l->in_chars, &l->taken, &l->taken_ms, now);
+	count(l->out_pid, true, &l->out_chars, &l->given, &l->given_ms, now);
+	l->linked = l->local.len && gg_sockdiag_tcp(&l->local, &l->remote, &info, &size) == 0;
+	if (l->linked) {
+		gg_scan_tcp_info(&info, size, &tcp);
+		l->linked = tcp.valid;
+	}
+	tcp.valid = true;
+	tcp.received = l->taken;
+	tcp.recv_age_ms = now - l->taken_ms;
+	if (!l->linked) {
+		tcp.acked = l->given;
+		tcp.sent_age_ms = now - l->given_ms;
+	}
+	tcp.queued_in = queued(l, l->in_pid, false);
+	tcp.queued_out = queued(l, l->out_pid, true);
+	s->tcp = tcp;
+	return true;
+}
+
+bool gg_client_sample(struct gg_session *s, int64_t now_ms)
+{
+	struct gg_lent *l = s->lent;
+	AUTO_CLOSE int fd = -1;
+	struct gg_tcp tcp;
+	int r;
+
+	if (s->sock >= 0) {
+		gg_scan_tcp(s->sock, &s->tcp);
+		return true;
+	}
+	if (!l)
+		return true;
+	if (l->pipe)
+		return sample_pipes(s, now_ms);
+	r = borrow(l, l->in_pid, false, &fd);
+	if (r < 0) {
+		s->tcp.valid = false;
+		return !nobody(l, r);
+	}
+	gg_scan_tcp(fd, &tcp);
+	s->tcp = tcp;
+	return true;
+}
+
+static void change_holder(pid_t *now, pid_t to, uint64_t *chars)
+{
+	if (*now == to)
+		return;
+	*now = to;
+	*chars = 0;
+}
+
+/*
+ * The first process of git's own that has one: git-daemon --serve, http-backend, receive-pack. http-backend
+ * closes its stdout once the git command that it runs has it, and its stdin when it leaves the body to that.
+ */
+static void find_stream(struct gg_lent *l, const struct gg_snap *snap, int fd, uint64_t *ino)
+{
+	for (size_t i = 0; !*ino && i < snap->n; i++) {
+		enum gg_role role = snap->v[i].role;
+
+		if (role == GG_ROLE_DAEMON || role == GG_ROLE_BACKEND || role == GG_ROLE_RECEIVE_PACK ||
+		    role == GG_ROLE_UPLOAD_PACK)
+			gg_procfs_stream(snap->v[i].pid, fd, ino, &l->pipe);
+	}
+}
+
+void gg_client_note(struct gg_session *s, const struct gg_snap *snap, int64_t now_ms)
+{
+	struct gg_lent *l = s->lent;
+	pid_t in = 0, out = 0;
+
+	if (!l)
+		return;
+	find_stream(l, snap, 0, &l->in_ino);
+	find_stream(l, snap, 1, &l->out_ino);
+	if (!l->taken_ms)
+		l->taken_ms = l->given_ms = now_ms;
+	/* parents come before their children: of several holders the last one is who reads now */
+	for (size_t i = 0; i < snap->n; i++) {
+		in = snap->v[i].has_in ? snap->v[i].pid : in;
+		out = snap->v[i].has_out && !out ? snap->v[i].pid : out;
+	}
+	change_holder(&l->in_pid, in, &l->in_chars);
+	change_holder(&l->out_pid, out, &l->out_chars);
+}
+
+void gg_client_take(struct gg_session *s)
+{
+	struct gg_lent *l = s->lent;
+
+	if (!l || l->pipe || s->sock >= 0)
+		return;
+	nobody(l, borrow(l, l->in_pid, false, &s->sock));
+}
+
+bool gg_client_write(struct gg_session *s, const char *data, size_t n)
+{
+	AUTO_CLOSE int fd = -1;
+
+	if (s->sock >= 0)
+		return send(s->sock, data, n, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)n;
+	if (!s->lent || !s->lent->pipe || n > PIPE_BUF || borrow(s->lent, s->lent->out_pid, true, &fd) < 0)
+		return false;
+	return write(fd, data, n) == (ssize_t)n;
+}
+
+void gg_client_explain(const struct gg_session *s, struct gg_buf *b)
+{
+	const struct gg_lent *l = s->lent;
+
+	if (!l)
+		return;
+	gg_buf_add(b, "; seen from outside, below %s", l->watch);
+	if (!l->in_ino)
+		gg_buf_add(b, "; its connection was not found");
+	else if (l->pipe && !l->linked)
+		gg_buf_add(b, "; the client is behind a pipe, and the connection behind that is not known");
+	else if (l->pipe)
+		gg_buf_add(b, "; the client is behind a pipe: it cannot be half-closed");
+	if (l->refused)
+		gg_buf_add(b, "; its connection cannot be borrowed (%s)", strerror(l->refused));
+	if (!s->view.certain)
+		gg_buf_add(b, "; its system calls cannot be read");
+}

@@ -1,0 +1,93 @@
+/* find - git sessions below a process. See find.h. */
+#include "reaper/find.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/pstat.h"
+#include "reaper/procfs.h"
+
+#define ARGV_MAX 1024
+#define HOPS 64 /* from a process of a session up to the session's root */
+
+static int compare_pids(const void *a, const void *b)
+{
+	pid_t x = *(const pid_t *)a, y = *(const pid_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+static int add(struct gg_found **v, size_t *n, pid_t pid, enum gg_root_kind kind)
+{
+	struct gg_found *grown = realloc(*v, (*n + 1) * sizeof(**v));
+	struct gg_pstat st;
+
+	if (!grown)
+		return -ENOMEM;
+	*v = grown;
+	if (gg_pstat_read(pid, &st) == 0 && (st.state != 'Z' || st.nlwp > 1))
+		grown[(*n)++] = (struct gg_found){ { pid, st.start_tick }, kind };
+	return 0;
+}
+
+static int add_children(pid_t pid, pid_t **v, size_t *n, size_t *size)
+{
+	size_t before = *n;
+	int r = gg_procfs_children(pid, v, n, size);
+
+	if (r != -EOPNOTSUPP)
+		return r;
+	*n = before;
+	return gg_proctable_children(pid, v, n, size);
+}
+
+bool gg_find_in_session(const struct gg_proctable_row *v, size_t n, const struct gg_proctable_row *p)
+{
+	for (int hops = 0; p && hops < HOPS; hops++) {
+		pid_t parent = p->ppid;
+		char argv[ARGV_MAX];
+		size_t len;
+
+		if (gg_procfs_read(p->pid, "cmdline", argv, sizeof(argv), &len) == 0 &&
+		    gg_root_kind_of(argv, len) != GG_ROOT_NONE)
+			return true;
+		p = NULL;
+		for (size_t i = 0; !p && i < n; i++)
+			if (v[i].pid == parent)
+				p = &v[i];
+	}
+	return false;
+}
+
+int gg_find_sessions(pid_t top, const pid_t *known, size_t nknown, struct gg_found **ret, size_t *ret_n)
+{
+	AUTO_FREE struct gg_found *found = NULL;
+	AUTO_FREE pid_t *queue = NULL;
+	size_t n = 0, size = 0, nfound = 0;
+	int r = add_children(top, &queue, &n, &size);
+
+	if (r < 0)
+		return r == -ENOENT ? -ESRCH : r;
+	for (size_t i = 0; r == 0 && i < n && i < GG_FIND_MAX; i++) {
+		enum gg_root_kind kind;
+		char argv[ARGV_MAX];
+		size_t len;
+
+		if (bsearch(&queue[i], known, nknown, sizeof(*known), compare_pids))
+			continue;
+		r = gg_procfs_read(queue[i], "cmdline", argv, sizeof(argv), &len);
+		kind = r == 0 ? gg_root_kind_of(argv, len) : GG_ROOT_NONE;
+		if (r == 0)
+			r = kind ? add(&found, &nfound, queue[i], kind)
+				 : add_children(queue[i], &queue, &n, &size);
+		if (r == -ENOENT || r == -ESRCH)
+			r = 0; /* it has gone meanwhile */
+	}
+	if (r < 0)
+		return r;
+	*ret = gg_take_ptr(&found);
+	*ret_n = nfound;
+	return 0;
+}

@@ -1,0 +1,29 @@
+/*
+ * sessionio - what the loop watches for one session. Shared by session.c (our own children) and foster.c
+ * (sessions that others began), for nobody else.
+ */
+#ifndef GG_SUPERVISOR_SESSIONIO_H
+#define GG_SUPERVISOR_SESSIONIO_H
+
+#include "supervisor/loglines.h"
+#include "supervisor/session.h"
+
+struct gg_io {
+	ev_child child;
+	ev_io err, status;
+	ev_io root;   /* pidfd of a root that is not our child */
+	ev_io server; /* pidfd of receive-pack or upload-pack */
+	struct gg_loglines lines;
+	bool asks; /* git-gate-session waits for an answer: limit.sessionsPerRepo was set when it began */
+	struct gg_gate *gate;
+	struct gg_session *session;
+};
+
+/* The root has exited; status as from waitpid, -1: not known. Ends the connection. */
+void gg_session_root_gone(struct gg_session *s, int status);
+/* session.log: one line of what git or a hook wrote to stderr; arg is the session. */
+void gg_session_log_line(const char *line, void *arg);
+/* 0: there is none; no socket has that number. */
+uint64_t gg_socket_inode(int fd);
+
+#endif

@@ -1,0 +1,174 @@
+"""Git servers that are not ours, for tests that watch them: stand-alone git daemon, sshd with git-shell, lighttpd with git http-backend.
+
+Each is a process of the test's, on a free port, over the repositories of a directory; `url` is a git:// URL for clients that speak git by
+hand (through tests/torture/bridge where the server speaks something else), `native` what real git uses.
+"""
+from gate import *
+
+BRIDGE = os.path.join(ROOT, "tests", "torture", "bridge")
+SSHD, LIGHTTPD = "/usr/sbin/sshd", "/usr/sbin/lighttpd"
+
+
+def listening(port):
+    with socket.socket() as s:
+        return s.connect_ex(("127.0.0.1", port)) == 0
+
+
+class Server:
+    """What the three have in common."""
+
+    kinds = ()              # of git-gate-torture that make no sense here
+
+    def __init__(self, name, base, command, **kw):
+        self.name, self.base, self.command, self.log = name, base, command, path(name + ".log")
+        self.kw = kw
+        self.bridge = None
+        self.process = None
+
+    def start(self):
+        with open(self.log, "ab") as log:
+            self.process = popen(self.command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, **self.kw)
+        self.wait()
+        return self
+
+    def wait(self):
+        wait_for(lambda: listening(self.port), "%s to listen: %s" % (self.name, read(self.log)))
+
+    def bridged(self, *args):
+        p = popen([BRIDGE, *args], stdout=subprocess.PIPE, text=True)
+        self.bridge = p
+        return "git://127.0.0.1:%d/r.git" % int(p.stdout.readline())
+
+    def stop(self):
+        for p in (self.bridge, self.process):
+            if p and p.poll() is None:
+                p.terminate()
+                p.wait(PATIENCE)
+
+
+class Daemon(Server):
+    def __init__(self, base, *more):
+        self.port = free_port()
+        exec_path = git("--exec-path").stdout.strip()
+        super().__init__("git-daemon", base, [
+            exec_path + "/git-daemon", "--reuseaddr", "--listen=127.0.0.1", "--port=%d" % self.port, "--base-path=" + base, "--export-all",
+            "--enable=receive-pack", "--max-connections=0", *more])
+
+    def native(self, repo="r.git"):
+        return "git://127.0.0.1:%d/%s" % (self.port, repo)
+
+    def url(self):
+        return self.native()
+
+
+class Sshd(Server):
+    """sshd of whoever runs the test, with a key that may run git-shell and nothing else."""
+
+    def __init__(self, base):
+        self.port, self.dir = free_port(), path("sshd")
+        os.makedirs(self.dir, mode=0o700)
+        for key in ("host", "id"):
+            subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", os.path.join(self.dir, key)], check=True, env=ENV,
+                           stdin=subprocess.DEVNULL, timeout=PATIENCE)
+        with open(os.path.join(self.dir, "authorized"), "w") as f:
+            f.write('restrict,command="git-shell -c \\"$SSH_ORIGINAL_COMMAND\\"" ' + read(os.path.join(self.dir, "id.pub")))
+        with open(os.path.join(self.dir, "config"), "w") as f:
+            f.write("Port %d\nListenAddress 127.0.0.1\nHostKey %s/host\nAuthorizedKeysFile %s/authorized\nStrictModes no\nUsePAM no\n"
+                    "PidFile none\nPermitRootLogin yes\nMaxStartups 500\nMaxSessions 500\nAcceptEnv GIT_PROTOCOL\n"
+                    % (self.port, self.dir, self.dir))
+        super().__init__("sshd", base, [SSHD, "-D", "-e", "-f", os.path.join(self.dir, "config")])
+        self.ssh = ["ssh", "-F", "none", "-i", os.path.join(self.dir, "id"), "-o", "IdentitiesOnly=yes", "-o", "StrictHostKeyChecking=no",
+                    "-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR", "-o", "SendEnv=GIT_PROTOCOL", "-o", "BatchMode=yes",
+                    "-p", str(self.port), "127.0.0.1"]
+
+    @staticmethod
+    def missing():
+        """Why it cannot run here; '' if it can."""
+        if not os.path.exists(SSHD):
+            return "there is no sshd"
+        if os.geteuid() == 0 and not os.path.isdir("/run/sshd"):
+            os.makedirs("/run/sshd", exist_ok=True)        # as Debian's own start of sshd does
+        return ""
+
+    def start(self):
+        super().start()
+        r = subprocess.run(self.ssh + ["git-upload-pack '/nothing'"], env=ENV, capture_output=True, text=True, timeout=PATIENCE)
+        if "Permission denied" in r.stderr:
+            raise PermissionError("this account cannot log in with a key: " + r.stderr)
+        return self
+
+    def native(self, repo="r.git"):
+        return "ssh://127.0.0.1:%d%s" % (self.port, os.path.join(self.base, repo))
+
+    def env(self):
+        return {"GIT_SSH_COMMAND": " ".join(self.ssh[:-3])}
+
+    def url(self):
+        return self.bridged("ssh", *self.ssh).replace("/r.git", os.path.join(self.base, "r.git"))
+
+
+class Lighttpd(Server):
+    def __init__(self, base, stream=2):
+        self.port = free_port()
+        exec_path = git("--exec-path").stdout.strip()
+        with open(path("lighttpd.conf"), "w") as f:
+            f.write('server.bind = "127.0.0.1"\nserver.port = %d\nserver.document-root = "%s"\nserver.errorlog = "%s"\n'
+                    'server.breakagelog = "%s"\nserver.upload-dirs = ( "%s" )\n'
+                    'server.modules = ( "mod_setenv", "mod_alias", "mod_cgi" )\n'
+                    'server.stream-request-body = %d\nserver.stream-response-body = %d\n'
+                    'server.max-read-idle = 600\nserver.max-write-idle = 600\n'
+                    'setenv.add-environment = ( "GIT_PROJECT_ROOT" => "%s", "GIT_HTTP_EXPORT_ALL" => "1", "REMOTE_USER" => "test",\n'
+                    '  "GIT_CONFIG_GLOBAL" => "%s" )\n'
+                    'alias.url = ( "/" => "%s/git-http-backend/" )\ncgi.assign = ( "" => "" )\n'
+                    % (self.port, base, path("lighttpd.error"), path("lighttpd.breakage"), TMP, stream, stream, base,
+                       ENV["GIT_CONFIG_GLOBAL"], exec_path))
+        super().__init__("lighttpd", base, [LIGHTTPD, "-D", "-f", path("lighttpd.conf")])
+
+    @staticmethod
+    def missing():
+        return "" if os.path.exists(LIGHTTPD) else "there is no lighttpd"
+
+    def native(self, repo="r.git"):
+        return "http://127.0.0.1:%d/%s" % (self.port, repo)
+
+    def url(self):
+        return self.bridged("http", "http://127.0.0.1:%d" % self.port)
+
+
+class Watch:
+    """git-gate watch on a process, with the short deadlines."""
+
+    def __init__(self, pid, base, *args, **settings):
+        self.log, self.control = path("watch%d.log" % pid), path("watch%d" % pid)
+        all_settings = {**SCALED, "rate.window": "4s", "gate.log": "json", "gate.logLevel": "debug", "gate.basePath": base,
+                        "gate.control": self.control, **{k.replace("__", "."): v for k, v in settings.items()}}
+        command = [GATE, "watch", "--pid", str(pid), *args]
+        for k, v in all_settings.items():
+            command += ["-c", "%s=%s" % (k, v)]
+        with open(self.log, "wb") as log:
+            self.process = popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        wait_for(lambda: self.process.poll() is not None or self.events("watch.started"), "the watch to start: " + read(self.log))
+
+    def events(self, name=None, **fields):
+        return [e for e in map(json.loads, read(self.log).splitlines())
+                if (name is None or e["event"] == name) and all(e.get(k) == v for k, v in fields.items())]
+
+    def ask(self, *args):
+        r = subprocess.run([GATE, *args, "--control", self.control, "--json"], env=ENV, capture_output=True, text=True, timeout=PATIENCE)
+        if r.returncode:
+            raise RuntimeError("git-gate %s: %s" % (" ".join(args), r.stderr))
+        return json.loads(r.stdout)
+
+    def stop(self):
+        if self.process.poll() is None:
+            self.process.terminate()
+        return self.process.wait(PATIENCE)
+
+
+def play(url, repo, kinds, limit="15s"):
+    """What git-gate-torture saw of these kinds, by name."""
+    r = subprocess.run([TORTURE, "--url", url, "--repo", repo, "--limit", limit, "--json"] + [a for k in kinds for a in ("--kind", k)],
+                       env=ENV, cwd=TMP, capture_output=True, text=True, timeout=300)
+    if r.returncode:
+        raise RuntimeError(r.stdout[-2000:] + r.stderr[-2000:])
+    return {c["kind"]: c for c in json.loads(r.stdout)}
