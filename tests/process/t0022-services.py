@@ -272,7 +272,7 @@ tap.ok(1.1 < took < 10, "each had its killAfter (%.2fs)" % took)
 # the end of a leader takes its group with it, before the next run
 g = Gate(services(family={"command": family, "burst": "9"}))
 wait_for(lambda: len(mine(g)) == 2, "parent and child")
-child = next(p for p in mine(g) if "1001" in cmdline(p))
+child = wait_for(lambda: [p for p in mine(g) if "1001" in cmdline(p)], "the child to be what it will be")[0]
 os.kill(of(g, "family")["pid"], signal.SIGTERM)
 events(g, "started", "family", 2)
 tap.ok(not alive(child), "what a service left in its group is gone when it is started again")
