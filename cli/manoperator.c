@@ -47,7 +47,14 @@ static const char *const reasons[GG_NREASONS] = {
 	[GG_REASON_HOOK] = "A hook ran too long; it was ended, and the push with it.",
 	[GG_REASON_WORK] = "Git's processes used neither CPU nor I/O.",
 	[GG_REASON_SESSION] = "The session was open for too long, healthy or not.",
-	[GG_REASON_PEER_GONE] = "As not-reading, and the client's kernel acknowledges nothing any more.",
+	[GG_REASON_PEER_GONE] = "The client's host has vanished: its kernel answered no keep-alive for "
+				"tcp.keepIdle and tcp.keepCount times tcp.keepInterval, be it the gate or "
+				"the kernel that noticed first; or one of the limits above passed while "
+				"keep-alives, window probes or retransmissions were unanswered, and the "
+				"record names that one's setting. A client that is stopped, or does not "
+				"read, has a kernel that answers. What git does by itself (hooks, work) is "
+				"not cut short for it: such a session ends when git has finished, and only "
+				"its session.closed says peer-gone.",
 	[GG_REASON_PRESSURE] = "Others waited for a session, and this one was silent.",
 	[GG_REASON_PREDECESSOR] = "It was a session of a gate on the same control socket that had died.",
 	[GG_REASON_DRAIN] = "The gate stopped, and the session had not ended by itself.",

@@ -18,7 +18,7 @@ static const struct {
 	[GG_REASON_HOOK] = { "hook", "deadline.hook" },
 	[GG_REASON_WORK] = { "work", "deadline.work" },
 	[GG_REASON_SESSION] = { "session", "deadline.session" },
-	[GG_REASON_PEER_GONE] = { "peer-gone", "deadline.idle" },
+	[GG_REASON_PEER_GONE] = { "peer-gone", "tcp.keepCount" },
 	[GG_REASON_PRESSURE] = { "pressure", "limit.sessions" },
 	[GG_REASON_PREDECESSOR] = { "predecessor", NULL },
 	[GG_REASON_DRAIN] = { "drain", "deadline.drain" },
@@ -33,6 +33,11 @@ const char *gg_reason_name(enum gg_reason r)
 const char *gg_reason_key(enum gg_reason r)
 {
 	return reasons[r].key;
+}
+
+const char *gg_verdict_key(const struct gg_verdict *v)
+{
+	return v->key ? v->key : gg_reason_key(v->reason);
 }
 
 static int64_t min64(int64_t a, int64_t b)
@@ -68,7 +73,7 @@ void gg_track_init(struct gg_track *t, int64_t now_ms)
 {
 	memset(t, 0, sizeof(*t));
 	t->accepted_ms = t->moved_ms = t->slice_ms = now_ms;
-	t->looked_ms = t->since_ms = -1;
+	t->looked_ms = t->since_ms = t->probed_ms = -1;
 	t->phase = GG_PHASE_REQUEST;
 }
 
@@ -127,6 +132,55 @@ static void finish_slice(struct gg_track *t, bool clients_fault, int64_t now)
 	t->slice_bytes = t->received + t->acked;
 }
 
+/* For how long nothing at all came from the client's kernel. Data alone may leave ack_age_ms as it was. */
+static int64_t unheard(const struct gg_tcp *tcp)
+{
+	return min64(tcp->recv_age_ms, tcp->ack_age_ms);
+}
+
+/* Everything that tcp.keepIdle, keepInterval and keepCount allow has passed unanswered, or our kernel said
+ * so. */
+static bool out_of_probes(const struct gg_tcp *tcp)
+{
+	return tcp->valid && tcp->keep_count && tcp->probes >= tcp->keep_count &&
+	       (tcp->gone || unheard(tcp) >= tcp->keep_ms);
+}
+
+bool gg_policy_unanswered(const struct gg_track *t, const struct gg_tcp *tcp, int64_t now_ms,
+			  const struct gg_limits *lim)
+{
+	if ((tcp->unacked && tcp->retransmits >= 2) || out_of_probes(tcp))
+		return true;
+	/* a single sample may fall between a probe and its answer */
+	return tcp->probes && t->probed_ms >= 0 && now_ms - t->probed_ms >= lim->period;
+}
+
+static struct gg_verdict peer_gone(const struct gg_tcp *tcp)
+{
+	return (struct gg_verdict){ .reason = GG_REASON_PEER_GONE,
+				    .limit_ms = tcp->keep_ms,
+				    .quiet_ms = unheard(tcp) };
+}
+
+bool gg_policy_given_up(const struct gg_tcp *tcp, struct gg_verdict *ret)
+{
+	if (!tcp->gone || !out_of_probes(tcp))
+		return false;
+	*ret = peer_gone(tcp);
+	return true;
+}
+
+/* In the client's turn, as far as that was seen: when to look because probes are unanswered. */
+static int64_t probes_due(const struct gg_track *t, const struct gg_tcp *tcp, int64_t now)
+{
+	if (!tcp->probes || !tcp->keep_count || !(t->client_turn || t->phase == GG_PHASE_REQUEST))
+		return GG_NEVER;
+	if (out_of_probes(tcp))
+		return now;
+	/* the last probe may be late: then one of the samples finds it */
+	return unheard(tcp) < tcp->keep_ms ? now + tcp->keep_ms - unheard(tcp) : GG_NEVER;
+}
+
 bool gg_policy_sample(struct gg_track *t, const struct gg_snap *snap, const struct gg_limits *lim,
 		      int64_t *ret_next_ms)
 {
@@ -146,6 +200,10 @@ bool gg_policy_sample(struct gg_track *t, const struct gg_snap *snap, const stru
 		t->received = tcp->received;
 		t->acked = tcp->acked;
 	}
+	if (!tcp->probes)
+		t->probed_ms = -1;
+	else if (t->probed_ms < 0)
+		t->probed_ms = now;
 	judge_rate(t, now, lim);
 	if (t->phase == GG_PHASE_REQUEST && !t->request_bytes)
 		due = t->looks ? t->look_ms : after(t->accepted_ms, lim->init);
@@ -155,7 +213,7 @@ bool gg_policy_sample(struct gg_track *t, const struct gg_snap *snap, const stru
 		due = now + lim->period; /* moving: nothing to find out */
 	else
 		due = now;
-	due = min64(due, after(t->accepted_ms, lim->session));
+	due = min64(min64(due, probes_due(t, tcp, now)), after(t->accepted_ms, lim->session));
 	look = due <= now || t->slow_pending;
 	*ret_next_ms = min64(gg_policy_next_sample(lim, now), max64(due, now + 1));
 	return look;
@@ -190,20 +248,35 @@ static int64_t client_limit(const struct gg_track *t, const struct gg_snap *snap
 	}
 }
 
+/* A deadline has passed, and the client's kernel is silent too, not only its program: that is the reason. */
+static struct gg_verdict name(const struct gg_track *t, const struct gg_snap *snap,
+			      const struct gg_limits *lim, struct gg_verdict v)
+{
+	if (gg_policy_unanswered(t, &snap->tcp, snap->now_ms, lim)) {
+		v.key = gg_reason_key(v.reason);
+		v.reason = GG_REASON_PEER_GONE;
+	}
+	return v;
+}
+
 static struct gg_verdict judge_request(struct gg_track *t, const struct gg_snap *snap,
 				       const struct gg_view *view, const struct gg_limits *lim)
 {
 	int64_t now = snap->now_ms, age = now - t->accepted_ms;
+	bool gone = out_of_probes(&snap->tcp);
 
 	t->look_ms = max64(after(t->accepted_ms, lim->init), now + lim->period);
-	if (age < lim->init || !view->client_turn) {
+	if ((age < lim->init && !gone) || !view->client_turn) {
 		t->looks = 0;
 		return (struct gg_verdict){ 0 };
 	}
 	t->looks++;
 	if (t->looks < 2)
 		return (struct gg_verdict){ 0 };
-	return (struct gg_verdict){ .reason = GG_REASON_INIT, .limit_ms = lim->init, .quiet_ms = age };
+	return gone ? peer_gone(&snap->tcp)
+		    : name(t, snap, lim,
+			   (struct gg_verdict){
+				   .reason = GG_REASON_INIT, .limit_ms = lim->init, .quiet_ms = age });
 }
 
 static struct gg_verdict judge_client(struct gg_track *t, const struct gg_snap *snap,
@@ -216,14 +289,17 @@ static struct gg_verdict judge_client(struct gg_track *t, const struct gg_snap *
 	t->look_ms = after(t->since_ms, limit);
 	if (t->slow >= GG_SLICES &&
 	    t->slow_bytes * 1000 < (uint64_t)lim->rate_min * (uint64_t)lim->rate_window)
-		v = (struct gg_verdict){ GG_REASON_TRICKLE, lim->rate_window, now - t->moved_ms, false };
+		v = (struct gg_verdict){ .reason = GG_REASON_TRICKLE,
+					 .limit_ms = lim->rate_window,
+					 .quiet_ms = now - t->moved_ms };
+	else if (out_of_probes(&snap->tcp) && t->looks >= 2)
+		v = peer_gone(&snap->tcp);
 	else if (limit != GG_NEVER && now - t->since_ms >= limit && t->looks >= 2)
-		v = (struct gg_verdict){ reason, limit, now - t->since_ms, false };
+		v = (struct gg_verdict){ .reason = reason, .limit_ms = limit, .quiet_ms = now - t->since_ms };
 	if (!v.reason)
 		return v;
-	/* unanswered retransmissions: the client's kernel is gone too, not only its program */
-	if (v.reason == GG_REASON_NOT_READING && snap->tcp.unacked && snap->tcp.retransmits >= 2)
-		v.reason = GG_REASON_PEER_GONE;
+	if (v.reason != GG_REASON_PEER_GONE)
+		v = name(t, snap, lim, v);
 	/*
 	 * Without the processes' system calls "it reads the client" is a guess. It is good enough when
 	 * nothing moved at all between two looks, nothing is queued, and nobody else of the session could be
@@ -284,7 +360,9 @@ struct gg_verdict gg_policy_look(struct gg_track *t, const struct gg_snap *snap,
 	t->looked_ms = now;
 
 	if (now - t->accepted_ms >= lim->session)
-		return (struct gg_verdict){ GG_REASON_SESSION, lim->session, now - t->accepted_ms, false };
+		return (struct gg_verdict){ .reason = GG_REASON_SESSION,
+					    .limit_ms = lim->session,
+					    .quiet_ms = now - t->accepted_ms };
 	if (view->phase == GG_PHASE_REQUEST)
 		return judge_request(t, snap, view, lim);
 	t->looks++;

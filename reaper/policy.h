@@ -32,7 +32,8 @@ enum gg_reason {
 };
 
 const char *gg_reason_name(enum gg_reason r);
-/* The setting that bounds it ("deadline.idle"), NULL for drain's and the operator's own reasons. */
+/* The setting that bounds it ("deadline.idle"), NULL for drain's and the operator's own reasons. A verdict's
+ * may be another: gg_verdict_key. */
 const char *gg_reason_key(enum gg_reason r);
 
 /* All in milliseconds, GG_NEVER for none; from the settings of the same names. */
@@ -72,6 +73,7 @@ struct gg_track {
 	int slow;		/* slices in a row that were too slow, in the client's turn */
 	uint64_t slow_bytes;	/* moved in them */
 	bool slow_pending;	/* a slice was too slow: whose turn it is must be looked up */
+	int64_t probed_ms;	/* the first of the samples in a row that show unanswered probes; -1: none */
 };
 
 void gg_track_init(struct gg_track *t, int64_t now_ms);
@@ -93,8 +95,21 @@ struct gg_verdict {
 	enum gg_reason reason; /* GG_REASON_NONE: keep */
 	int64_t limit_ms;      /* the deadline that passed; for a trickle the window */
 	int64_t quiet_ms;      /* how long by then; for deadline.init and .session the age */
-	bool doubted; /* the deadline passed but the evidence was not certain, so it is kept: say so */
+	bool doubted;	 /* the deadline passed but the evidence was not certain, so it is kept: say so */
+	const char *key; /* static; NULL: the reason's. For peer-gone the limit that passed first */
 };
+
+/* The setting that ended it, to be raised if the session was healthy; NULL for none. */
+const char *gg_verdict_key(const struct gg_verdict *v);
+
+/*
+ * Does the client's kernel leave our probes or retransmissions unanswered, as of this sample? One that only
+ * stopped its program, or does not read, answers them.
+ */
+bool gg_policy_unanswered(const struct gg_track *t, const struct gg_tcp *tcp, int64_t now_ms,
+			  const struct gg_limits *lim);
+/* Has our kernel ended the connection because of that? ret: the verdict that it carried out. */
+bool gg_policy_given_up(const struct gg_tcp *tcp, struct gg_verdict *ret);
 
 /* One look at everything. The verdict is for now: the caller acts at once or not at all. */
 struct gg_verdict gg_policy_look(struct gg_track *t, const struct gg_snap *snap, const struct gg_view *view,

@@ -33,7 +33,7 @@ void gg_session_fields(const struct gg_session *s, int64_t now_ms, struct gg_fie
 		.peer = s->peer,
 		.phase = gg_phase_name(judged ? s->verdict_phase : s->view.phase),
 		.reason = judged ? gg_reason_name(s->verdict.reason) : NULL,
-		.key = judged ? gg_reason_key(s->verdict.reason) : NULL,
+		.key = judged ? gg_verdict_key(&s->verdict) : NULL,
 		.limit_ms = judged ? s->verdict.limit_ms : -1,
 		.quiet_ms = judged ? s->verdict.quiet_ms : -1,
 		.age_ms = now_ms - s->accepted_ms,
@@ -266,7 +266,7 @@ static void observed(struct gg_reaper *r, struct gg_session *s, const struct gg_
 	gg_session_fields(s, now, &f);
 	f.phase = gg_phase_name(s->view.phase);
 	f.reason = gg_reason_name(v->reason);
-	f.key = gg_reason_key(v->reason);
+	f.key = gg_verdict_key(v);
 	f.limit_ms = v->limit_ms;
 	f.quiet_ms = v->quiet_ms;
 	gg_event(GG_EV_SESSION_OBSERVED, &f, "enforce would have ended the session now");
@@ -526,6 +526,21 @@ int64_t gg_reaper_pass(struct gg_reaper *r, int64_t now_ms)
 	}
 	r->next_ms = next == GG_NEVER ? 0 : next;
 	return next;
+}
+
+void gg_reaper_disconnected(struct gg_reaper *r, struct gg_session *s, int64_t now_ms)
+{
+	struct gg_verdict v;
+
+	if (s->verdict.reason || s->ending.reason)
+		return;
+	s->peer_gone = gg_policy_unanswered(&s->track, &s->tcp, now_ms, &r->lim);
+	/* git read the error before we could act: the verdict is the kernel's */
+	if (!r->observe && (s->view.client_turn || s->view.phase == GG_PHASE_REQUEST) &&
+	    gg_policy_given_up(&s->tcp, &v)) {
+		s->verdict = v;
+		s->verdict_phase = s->view.phase;
+	}
 }
 
 void gg_reaper_end(struct gg_session *s, enum gg_reason reason, int64_t limit_ms, int64_t now_ms)

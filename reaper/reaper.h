@@ -46,6 +46,14 @@ int64_t gg_reaper_pass(struct gg_reaper *r, int64_t now_ms);
  */
 void gg_reaper_end(struct gg_session *s, enum gg_reason reason, int64_t limit_ms, int64_t now_ms);
 
+/*
+ * Its connection is about to be closed because git has ended, and s->tcp was sampled for the last time. If it
+ * was the client's turn and our kernel has given the client up, which git may learn before a look does, the
+ * session counts as ended for that: peer-gone. If git was at work it has finished in peace, and only
+ * s->peer_gone is set.
+ */
+void gg_reaper_disconnected(struct gg_reaper *r, struct gg_session *s, int64_t now_ms);
+
 /* Look at the session now, for someone who asks. Fills snap (owned by the caller: free(snap->v)) and s->view.
  * 0 or -errno. */
 int gg_reaper_look(struct gg_reaper *r, struct gg_session *s, int64_t now_ms, struct gg_snap *snap);

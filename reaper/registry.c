@@ -88,6 +88,7 @@ static void remember(struct gg_registry *r, const struct gg_session *s, int64_t 
 	*e = (struct gg_ended){
 		.transport = s->transport,
 		.reason = s->verdict.reason,
+		.key = gg_verdict_key(&s->verdict),
 		.phase = reaped ? s->verdict_phase : s->view.phase,
 		.age_ms = (s->ended_ms >= 0 ? s->ended_ms : now_ms) - s->accepted_ms,
 		.quiet_ms = reaped ? s->verdict.quiet_ms : now_ms - s->track.moved_ms,

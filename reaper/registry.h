@@ -55,6 +55,7 @@ struct gg_session {
 	enum gg_phase verdict_phase;
 	char steps[GG_STEPS_MAX]; /* "half-close,kill-leaf" */
 	bool half_closed;	  /* SHUT_RD was done on the socket */
+	bool peer_gone;		  /* it ended by itself, and its client's kernel had fallen silent */
 	int64_t observed_since;	  /* observe mode: the silence that was reported already; -1 none */
 	enum gg_reason observed_reason;
 	bool doubt_logged; /* session.kept was logged for this silence */
@@ -74,6 +75,7 @@ struct gg_ended {
 	char watch[GG_WATCH_SIZE]; /* "": it was ours */
 	const char *transport;
 	enum gg_reason reason;
+	const char *key; /* static; NULL: none */
 	enum gg_phase phase;
 	int64_t age_ms, quiet_ms, limit_ms;
 	int64_t time; /* seconds since the epoch, of the end */

@@ -419,6 +419,7 @@ void gg_orphans_free(struct gg_orphans *o)
 	*o = (struct gg_orphans){ 0 };
 }
 
+/* What the socket alone tells is left out: probes count for nothing then. */
 void gg_scan_tcp_info(const struct tcp_info *info, size_t size, struct gg_tcp *ret)
 {
 	/* the fields up to bytes_received came with Linux 4.1 */
@@ -429,6 +430,7 @@ void gg_scan_tcp_info(const struct tcp_info *info, size_t size, struct gg_tcp *r
 	ret->acked = info->tcpi_bytes_acked;
 	ret->recv_age_ms = info->tcpi_last_data_recv;
 	ret->sent_age_ms = info->tcpi_last_data_sent;
+	ret->ack_age_ms = info->tcpi_last_ack_recv;
 	ret->retransmits = info->tcpi_retransmits;
 	ret->unacked = info->tcpi_unacked;
 	/* TCP_ESTABLISHED is 1, TCP_SYN_RECV 3, TCP_FIN_WAIT1 and 2 are ours; the rest means that the client
@@ -436,6 +438,14 @@ void gg_scan_tcp_info(const struct tcp_info *info, size_t size, struct gg_tcp *r
 	ret->gone = info->tcpi_state == 7;
 	ret->peer_closed = info->tcpi_state == 7 || info->tcpi_state == 8 || info->tcpi_state == 9 ||
 			   info->tcpi_state == 11;
+}
+
+static int tcp_option(int sock, int name)
+{
+	int v = 0;
+	socklen_t len = sizeof(v);
+
+	return getsockopt(sock, IPPROTO_TCP, name, &v, &len) == 0 && v > 0 ? v : 0;
 }
 
 void gg_scan_tcp(int sock, struct gg_tcp *ret)
@@ -452,6 +462,13 @@ void gg_scan_tcp(int sock, struct gg_tcp *ret)
 		ret->queued_in = (uint32_t)n;
 	if (ioctl(sock, SIOCOUTQ, &n) == 0 && n > 0)
 		ret->queued_out = (uint32_t)n;
-	if (getsockopt(sock, IPPROTO_TCP, TCP_INFO, &info, &len) == 0)
-		gg_scan_tcp_info(&info, len, ret);
+	if (getsockopt(sock, IPPROTO_TCP, TCP_INFO, &info, &len) < 0)
+		return;
+	gg_scan_tcp_info(&info, len, ret);
+	ret->probes = ret->valid ? info.tcpi_probes : 0;
+	if (ret->probes) {
+		ret->keep_count = (uint32_t)tcp_option(sock, TCP_KEEPCNT);
+		ret->keep_ms = 1000 * ((int64_t)tcp_option(sock, TCP_KEEPIDLE) +
+				       (int64_t)ret->keep_count * tcp_option(sock, TCP_KEEPINTVL));
+	}
 }

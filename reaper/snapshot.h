@@ -64,8 +64,13 @@ struct gg_tcp {
 	uint32_t queued_out;  /* written by git, not yet acknowledged */
 	uint32_t retransmits; /* of the oldest unacknowledged segment, unanswered so far */
 	uint32_t unacked;     /* segments in flight */
-	bool peer_closed;     /* the client sent FIN, or the connection is gone */
-	bool gone;	      /* the connection is gone: reset, or timed out */
+	uint32_t probes;      /* keep-alive and zero-window probes, unanswered so far; kept when it is gone */
+	int64_t ack_age_ms;   /* since an acknowledgement last arrived; answers to probes count */
+	/* The socket's own keep-alive, asked for only when probes are unanswered; 0: not known. */
+	uint32_t keep_count; /* so many unanswered ones are the end */
+	int64_t keep_ms;     /* and so much silence: TCP_KEEPIDLE + TCP_KEEPCNT * TCP_KEEPINTVL */
+	bool peer_closed;    /* the client sent FIN, or the connection is gone */
+	bool gone;	     /* the connection is gone: reset, or timed out */
 };
 
 struct gg_snap {

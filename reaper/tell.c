@@ -15,8 +15,9 @@ static const char *what(enum gg_reason r)
 	case GG_REASON_IDLE:
 		return "nothing received in the middle of the pack for";
 	case GG_REASON_NOT_READING:
-	case GG_REASON_PEER_GONE:
 		return "nothing read for";
+	case GG_REASON_PEER_GONE:
+		return "no answer from the client's host for";
 	case GG_REASON_TRICKLE:
 		return "too few bytes a second, last byte before";
 	case GG_REASON_HOOK:
@@ -34,7 +35,7 @@ static const char *what(enum gg_reason r)
 
 void gg_tell_text(struct gg_buf *b, const struct gg_verdict *v, const char *id)
 {
-	const char *key = gg_reason_key(v->reason), *text = what(v->reason);
+	const char *key = gg_verdict_key(v), *text = what(v->reason);
 
 	gg_buf_add(b, "git-gate: ");
 	if (text) {

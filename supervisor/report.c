@@ -80,8 +80,6 @@ static json_t *steps(const char *list)
 
 json_t *gg_report_ended(const struct gg_ended *e)
 {
-	const char *key = gg_reason_key(e->reason);
-
 	return json_pack(
 		"{s:s, s:s, s:s, s:o, s:s, s:s, s:I, s:I, s:I, s:I, s:i, s:o, s:o, s:o, s:o, s:I, s:i, s:o}",
 		"id", e->id, "transport", e->transport, "service", e->service, "repo", text(e->repo), "peer",
@@ -89,7 +87,7 @@ json_t *gg_report_ended(const struct gg_ended *e)
 		(json_int_t)e->quiet_ms, "bytes_in", (json_int_t)e->bytes_in, "bytes_out",
 		(json_int_t)e->bytes_out, "pid", (int)e->pid, "reason",
 		e->reason ? json_string(gg_reason_name(e->reason)) : json_null(), "key",
-		key ? json_string(key) : json_null(), "limit_ms", number(e->limit_ms), "steps",
+		e->key ? json_string(e->key) : json_null(), "limit_ms", number(e->limit_ms), "steps",
 		steps(e->steps), "time", (json_int_t)e->time, "status", e->status, "watch",
 		e->watch[0] ? json_string(e->watch) : json_null());
 }

@@ -159,6 +159,7 @@ static void end_connection(struct gg_gate *g, struct gg_session *s)
 	if (s->sock < 0)
 		return;
 	gg_scan_tcp(s->sock, &s->tcp);
+	gg_reaper_disconnected(&g->reaper, s, gg_now_ms());
 	gg_linger(g, gg_take_fd(&s->sock), s->half_closed, s->verdict.reason != GG_REASON_NONE);
 }
 
@@ -383,7 +384,7 @@ static void log_end(struct gg_session *s, int64_t now)
 	f.age_ms = s->ended_ms - s->accepted_ms;
 	if (s->verdict.reason != GG_REASON_NONE) {
 		f.steps = s->steps;
-		f.key = gg_reason_key(s->verdict.reason);
+		f.key = gg_verdict_key(&s->verdict);
 		gg_buf_add(&text, "%s in phase %s", gg_reason_name(s->verdict.reason),
 			   gg_phase_name(s->verdict_phase));
 		if (f.key) {
@@ -396,6 +397,10 @@ static void log_end(struct gg_session *s, int64_t now)
 	}
 	f.steps = NULL;
 	add_status(&b, s->root_status);
+	if (s->peer_gone && s->verdict.reason == GG_REASON_NONE) {
+		f.reason = gg_reason_name(GG_REASON_PEER_GONE);
+		gg_buf_add(&b, "; meanwhile the client's host had stopped answering");
+	}
 	if (s->log_dropped)
 		gg_buf_add(&b, "; %llu lines of its log were over the rate",
 			   (unsigned long long)s->log_dropped);
