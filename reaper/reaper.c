@@ -530,14 +530,15 @@ int64_t gg_reaper_pass(struct gg_reaper *r, int64_t now_ms)
 
 void gg_reaper_disconnected(struct gg_reaper *r, struct gg_session *s, int64_t now_ms)
 {
+	/* what is left of a session that was served may look like one whose request has not come */
+	bool turn = s->service[0] ? s->view.client_turn && s->view.phase != GG_PHASE_REQUEST : true;
 	struct gg_verdict v;
 
 	if (s->verdict.reason || s->ending.reason)
 		return;
 	s->peer_gone = gg_policy_unanswered(&s->track, &s->tcp, now_ms, &r->lim);
 	/* git read the error before we could act: the verdict is the kernel's */
-	if (!r->observe && (s->view.client_turn || s->view.phase == GG_PHASE_REQUEST) &&
-	    gg_policy_given_up(&s->tcp, &v)) {
+	if (!r->observe && turn && gg_policy_given_up(&s->tcp, &v)) {
 		s->verdict = v;
 		s->verdict_phase = s->view.phase;
 	}
