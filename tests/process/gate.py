@@ -412,9 +412,9 @@ class Hooks:
 class Raw:
     """A connection that speaks pkt-lines."""
 
-    def __init__(self, gate, service="git-receive-pack", repo="r.git", request=True, extra=b"host=x\0"):
-        self.s = socket.create_connection(("127.0.0.1", gate.port), timeout=PATIENCE)
-        self.peer = "127.0.0.1:%d" % self.s.getsockname()[1]
+    def __init__(self, gate, service="git-receive-pack", repo="r.git", request=True, extra=b"host=x\0", host="127.0.0.1"):
+        self.s = socket.create_connection((host, gate.port), timeout=PATIENCE)
+        self.peer = "%s:%d" % self.s.getsockname()[:2]
         if request:
             self.packet(("%s /%s\0" % (service, repo)).encode() + extra)
 
