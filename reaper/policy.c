@@ -81,8 +81,7 @@ void gg_track_new_limits(struct gg_track *t, int64_t now_ms)
 {
 	t->look_ms = now_ms;
 	t->slow_pending = false;
-	t->slow = 0;
-	t->slow_bytes = 0;
+	t->slices = 0;
 	t->slice_ms = now_ms;
 	t->slice_bytes = t->received + t->acked;
 }
@@ -104,7 +103,27 @@ static bool may_not_pause(enum gg_phase phase)
 	return phase == GG_PHASE_PACK || phase == GG_PHASE_SENDING;
 }
 
-/* Close a slice of rate.window when it is over. What was too slow must be looked at before it counts. */
+static void add_slice(struct gg_track *t, uint64_t moved)
+{
+	t->moved[t->slices++ % GG_SLICES] = moved;
+}
+
+static bool trickles(const struct gg_track *t, const struct gg_limits *lim)
+{
+	uint64_t sum = 0;
+
+	if (t->slices < GG_SLICES)
+		return false;
+	for (int i = 0; i < GG_SLICES; i++)
+		sum += t->moved[i];
+	return sum * 1000 < (uint64_t)lim->rate_min * (uint64_t)lim->rate_window;
+}
+
+/*
+ * Close a slice of rate.window when it is over. What was too slow must be looked at before it counts. A slice
+ * that was fast counts too, or bursts with long pauses between them would pass for more than they are; one
+ * that has all the bytes that a window needs ends the row.
+ */
 static void judge_rate(struct gg_track *t, int64_t now, const struct gg_limits *lim)
 {
 	int64_t elapsed = now - t->slice_ms;
@@ -112,10 +131,11 @@ static void judge_rate(struct gg_track *t, int64_t now, const struct gg_limits *
 
 	if (!lim->rate_min || elapsed < lim->rate_window / GG_SLICES || t->slow_pending)
 		return;
-	if (moved * 1000 >= (uint64_t)lim->rate_min * (uint64_t)elapsed) {
-		t->slow = 0;
-		t->slow_bytes = 0;
-	} else if (moved || (t->slow && may_not_pause(t->phase))) {
+	if (moved * 1000 >= (uint64_t)lim->rate_min * (uint64_t)lim->rate_window) {
+		t->slices = 0;
+	} else if (moved * 1000 >= (uint64_t)lim->rate_min * (uint64_t)elapsed) {
+		add_slice(t, moved);
+	} else if (moved || (t->slices && may_not_pause(t->phase))) {
 		t->slow_pending = true;
 		return;
 	}
@@ -126,8 +146,10 @@ static void judge_rate(struct gg_track *t, int64_t now, const struct gg_limits *
 static void finish_slice(struct gg_track *t, bool clients_fault, int64_t now)
 {
 	t->slow_pending = false;
-	t->slow = clients_fault ? t->slow + 1 : 0;
-	t->slow_bytes = clients_fault ? t->slow_bytes + (t->received + t->acked - t->slice_bytes) : 0;
+	if (clients_fault)
+		add_slice(t, t->received + t->acked - t->slice_bytes);
+	else
+		t->slices = 0;
 	t->slice_ms = now;
 	t->slice_bytes = t->received + t->acked;
 }
@@ -287,8 +309,7 @@ static struct gg_verdict judge_client(struct gg_track *t, const struct gg_snap *
 	int64_t now = snap->now_ms, limit = client_limit(t, snap, view, lim, &reason);
 
 	t->look_ms = after(t->since_ms, limit);
-	if (t->slow >= GG_SLICES &&
-	    t->slow_bytes * 1000 < (uint64_t)lim->rate_min * (uint64_t)lim->rate_window)
+	if (trickles(t, lim))
 		v = (struct gg_verdict){ .reason = GG_REASON_TRICKLE,
 					 .limit_ms = lim->rate_window,
 					 .quiet_ms = now - t->moved_ms };

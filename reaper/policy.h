@@ -66,14 +66,14 @@ struct gg_track {
 	uint64_t cpu_ticks, io_chars; /* at the last look */
 	pid_t hook_pid;
 	uint64_t hook_tick;
-	uint64_t request_bytes; /* length of the request packet: what arrived beyond it are commands */
-	bool request_unknown;	/* it will never be known: seen from outside */
-	int64_t slice_ms;	/* start of the slice of rate.window */
-	uint64_t slice_bytes;	/* received + acked at its start */
-	int slow;		/* slices in a row that were too slow, in the client's turn */
-	uint64_t slow_bytes;	/* moved in them */
-	bool slow_pending;	/* a slice was too slow: whose turn it is must be looked up */
-	int64_t probed_ms;	/* the first of the samples in a row that show unanswered probes; -1: none */
+	uint64_t request_bytes;	   /* length of the request packet: what arrived beyond it are commands */
+	bool request_unknown;	   /* it will never be known: seen from outside */
+	int64_t slice_ms;	   /* start of the slice of rate.window */
+	uint64_t slice_bytes;	   /* received + acked at its start */
+	int slices;		   /* in a row, each too slow in the client's turn, or no more than a burst */
+	uint64_t moved[GG_SLICES]; /* in the last of them; a ring */
+	bool slow_pending;	   /* a slice was too slow: whose turn it is must be looked up */
+	int64_t probed_ms; /* the first of the samples in a row that show unanswered probes; -1: none */
 };
 
 void gg_track_init(struct gg_track *t, int64_t now_ms);

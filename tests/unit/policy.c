@@ -71,6 +71,16 @@ Test(policy, verdicts)
 		  1,
 		  GG_REASON_TRICKLE,
 		  8000 },
+		{ "bursts of more than the rate, with pauses",
+		  { PACK(LONG, 1900, 1500) },
+		  1,
+		  GG_REASON_TRICKLE,
+		  8000 },
+		{ "reads in such bursts",
+		  { { LONG, GG_PHASE_SENDING, true, 1900, 1500, false } },
+		  1,
+		  GG_REASON_TRICKLE,
+		  8000 },
 	};
 	struct gg_limits lim = scaled();
 
@@ -278,13 +288,12 @@ Test(policy, new_limits)
 	gg_track_init(&t, 1000);
 	t.received = 300;
 	t.acked = 200;
-	t.slow = GG_SLICES;
-	t.slow_bytes = 500;
+	t.slices = GG_SLICES;
 	t.slow_pending = true;
 	t.look_ms = GG_NEVER;
 	t.since_ms = 1500;
 	gg_track_new_limits(&t, 9000);
-	cr_assert(!t.slow && !t.slow_bytes && !t.slow_pending);
+	cr_assert(!t.slices && !t.slow_pending);
 	cr_assert_eq(t.slice_ms, 9000);
 	cr_assert_eq(t.slice_bytes, 500);
 	cr_assert_eq(t.look_ms, 9000);
