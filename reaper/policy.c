@@ -169,9 +169,9 @@ static bool out_of_probes(const struct gg_tcp *tcp)
 }
 
 bool gg_policy_unanswered(const struct gg_track *t, const struct gg_tcp *tcp, int64_t now_ms,
-			  const struct gg_limits *lim)
+			  const struct gg_limits *lim, int64_t quiet_ms)
 {
-	if ((tcp->unacked && tcp->retransmits >= 2) || out_of_probes(tcp))
+	if ((tcp->unacked && tcp->retransmits >= 2 && unheard(tcp) >= quiet_ms) || out_of_probes(tcp))
 		return true;
 	/* a single sample may fall between a probe and its answer */
 	return tcp->probes && t->probed_ms >= 0 && now_ms - t->probed_ms >= lim->period;
@@ -274,7 +274,7 @@ static int64_t client_limit(const struct gg_track *t, const struct gg_snap *snap
 static struct gg_verdict name(const struct gg_track *t, const struct gg_snap *snap,
 			      const struct gg_limits *lim, struct gg_verdict v)
 {
-	if (gg_policy_unanswered(t, &snap->tcp, snap->now_ms, lim)) {
+	if (gg_policy_unanswered(t, &snap->tcp, snap->now_ms, lim, v.quiet_ms / 2)) {
 		v.key = gg_reason_key(v.reason);
 		v.reason = GG_REASON_PEER_GONE;
 	}
@@ -319,7 +319,8 @@ static struct gg_verdict judge_client(struct gg_track *t, const struct gg_snap *
 		v = (struct gg_verdict){ .reason = reason, .limit_ms = limit, .quiet_ms = now - t->since_ms };
 	if (!v.reason)
 		return v;
-	if (v.reason != GG_REASON_PEER_GONE)
+	/* who trickled was there a moment ago */
+	if (v.reason != GG_REASON_PEER_GONE && v.reason != GG_REASON_TRICKLE)
 		v = name(t, snap, lim, v);
 	/*
 	 * Without the processes' system calls "it reads the client" is a guess. It is good enough when

@@ -104,10 +104,11 @@ const char *gg_verdict_key(const struct gg_verdict *v);
 
 /*
  * Does the client's kernel leave our probes or retransmissions unanswered, as of this sample? One that only
- * stopped its program, or does not read, answers them.
+ * stopped its program, or does not read, answers them. A reader with a tiny window may drop what it has
+ * acknowledged nothing of: retransmissions count only if nothing was heard for quiet_ms.
  */
 bool gg_policy_unanswered(const struct gg_track *t, const struct gg_tcp *tcp, int64_t now_ms,
-			  const struct gg_limits *lim);
+			  const struct gg_limits *lim, int64_t quiet_ms);
 /* Has our kernel ended the connection because of that? ret: the verdict that it carried out. */
 bool gg_policy_given_up(const struct gg_tcp *tcp, struct gg_verdict *ret);
 

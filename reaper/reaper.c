@@ -17,9 +17,10 @@
 #define LENT_PEEKS 2		   /* after each arrival of a part of the request */
 #define PEEKS_MAX 20 /* looks for the process that serves the request, before it is left to the policy */
 #define PACKED_BYTES \
-	(256 << 10)  /* a fetch that took more than this has had a pack, or a very long list of refs */
-#define LATE_MS 1000 /* a pass that comes later than this after it was due */
-#define AFTER_MS 20  /* between looks while the rest of an ended session goes away */
+	(256 << 10)	/* a fetch that took more than this has had a pack, or a very long list of refs */
+#define LATE_MS 1000	/* a pass that comes later than this after it was due */
+#define UNHEARD_MS 1000 /* for so long the first two retransmissions at least went unanswered */
+#define AFTER_MS 20	/* between looks while the rest of an ended session goes away */
 
 void gg_session_fields(const struct gg_session *s, int64_t now_ms, struct gg_fields *ret)
 {
@@ -536,7 +537,7 @@ void gg_reaper_disconnected(struct gg_reaper *r, struct gg_session *s, int64_t n
 
 	if (s->verdict.reason || s->ending.reason)
 		return;
-	s->peer_gone = gg_policy_unanswered(&s->track, &s->tcp, now_ms, &r->lim);
+	s->peer_gone = gg_policy_unanswered(&s->track, &s->tcp, now_ms, &r->lim, UNHEARD_MS);
 	/* git read the error before we could act: the verdict is the kernel's */
 	if (!r->observe && turn && gg_policy_given_up(&s->tcp, &v)) {
 		s->verdict = v;

@@ -182,16 +182,33 @@ Test(peergone, one_sample_is_no_silence)
 
 	gg_track_init(&t, 3000);
 	gg_policy_sample(&t, &snap, &lim, &next);
-	cr_expect(!gg_policy_unanswered(&t, &snap.tcp, 5000, &lim));
+	cr_expect(!gg_policy_unanswered(&t, &snap.tcp, 5000, &lim, 1000));
 	snap.tcp.probes = 0;
 	gg_policy_sample(&t, &snap, &lim, &next);
 	snap.tcp.probes = 1;
 	snap.now_ms = 6100;
 	gg_policy_sample(&t, &snap, &lim, &next);
-	cr_expect(!gg_policy_unanswered(&t, &snap.tcp, 6100, &lim), "another probe, a second later");
+	cr_expect(!gg_policy_unanswered(&t, &snap.tcp, 6100, &lim, 1000), "another probe, a second later");
 	snap.now_ms = 6100 + lim.period;
 	gg_policy_sample(&t, &snap, &lim, &next);
-	cr_expect(gg_policy_unanswered(&t, &snap.tcp, snap.now_ms, &lim));
+	cr_expect(gg_policy_unanswered(&t, &snap.tcp, snap.now_ms, &lim, 1000));
+}
+
+/* A reader whose tiny window overflows makes us send again, but its kernel talks to us all the time. */
+Test(peergone, retransmissions_that_are_heard)
+{
+	struct gg_limits lim = scaled();
+	struct gg_tcp tcp = {
+		.valid = true, .unacked = 2, .retransmits = 4, .ack_age_ms = 300, .recv_age_ms = 5000
+	};
+	struct gg_track t;
+
+	gg_track_init(&t, 0);
+	cr_expect(!gg_policy_unanswered(&t, &tcp, 9000, &lim, 1000));
+	tcp.ack_age_ms = 1000;
+	cr_expect(gg_policy_unanswered(&t, &tcp, 9000, &lim, 1000));
+	tcp.unacked = 0;
+	cr_expect(!gg_policy_unanswered(&t, &tcp, 9000, &lim, 1000));
 }
 
 Test(peergone, given_up_by_the_kernel)
