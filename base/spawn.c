@@ -159,7 +159,8 @@ bool gg_stop_pending(void)
 	sigset_t pending;
 
 	return sigpending(&pending) == 0 &&
-	       (sigismember(&pending, SIGTERM) == 1 || sigismember(&pending, SIGINT) == 1);
+	       (sigismember(&pending, SIGTERM) == 1 || sigismember(&pending, SIGINT) == 1 ||
+		sigismember(&pending, SIGPWR) == 1);
 }
 
 /* Collect until the child has ended (a grandchild may keep the pipe open for longer). 0 or -ETIMEDOUT. */

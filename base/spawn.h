@@ -33,13 +33,13 @@ int gg_spawn(const struct gg_spawn *sp, pid_t *ret_pid, int *ret_pidfd);
  * child itself, by pid. For start-up, and for a callback of libev's default loop, which stands still
  * meanwhile: that loop reaps children only in its own callback for SIGCHLD (childcb in ev.c; the handler only
  * notes that the signal came), so nobody takes the child from us, and of the others every status is left for
- * it. Never from another thread. ret_status: as from waitpid. Returns 0, -ETIMEDOUT, -EINTR (a TERM or INT is
+ * it. Never from another thread. ret_status: as from waitpid. Returns 0, -ETIMEDOUT, -EINTR (a stop is
  * pending and blocked, which in the loop it is not), or -errno of the spawn.
  */
 int gg_spawn_capture(const struct gg_spawn *sp, int timeout_ms, char *out, size_t size, size_t *ret_len,
 		     int *ret_status);
 
-/* A SIGTERM or SIGINT is blocked and pending: someone wants us to stop before we have begun. */
+/* A SIGTERM, SIGINT or SIGPWR is blocked and pending: someone wants us to stop before we have begun. */
 bool gg_stop_pending(void);
 
 /* Find an executable in a PATH-like list. ret: absolute path. 0 or -ENOENT. */

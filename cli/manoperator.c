@@ -83,6 +83,17 @@ static const struct {
 #undef EV
 };
 
+static const struct {
+	const char *name;
+	enum gg_signal_act act;
+} signals[] = {
+#define CAUGHT(NAME, ACT) { "SIG" #NAME, GG_SIGNAL_##ACT },
+#define UNCAUGHT CAUGHT
+#include "supervisor/signals.def"
+#undef CAUGHT
+#undef UNCAUGHT
+};
+
 static void put_phases(void)
 {
 	puts(".Bl -tag -width Ds");
@@ -137,6 +148,24 @@ static void put_events(void)
 	puts(".El");
 }
 
+static void put_signals(void)
+{
+	puts(".Bl -tag -width Ds");
+	for (int act = 0; act < GG_NSIGNAL_ACTS; act++) {
+		const char *lead = ".It Dv ";
+
+		for (size_t i = 0; i < GG_LEN(signals); i++) {
+			if ((int)signals[i].act != act)
+				continue;
+			printf("%s%s", lead, signals[i].name);
+			lead = " , ";
+		}
+		putchar('\n');
+		fputs(gg_mantext_signal[act], stdout);
+	}
+	puts(".El");
+}
+
 void gg_man_operator(void)
 {
 	gg_page_begin("git-gate", "8", "operate a git server that ends half-open sessions");
@@ -148,6 +177,8 @@ void gg_man_operator(void)
 	put_steps();
 	fputs(gg_mantext_events, stdout);
 	put_events();
+	fputs(gg_mantext_signals, stdout);
+	put_signals();
 	fputs(gg_mantext_operation, stdout);
 	gg_page_exits();
 	fputs(gg_mantext_end, stdout);

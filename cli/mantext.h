@@ -3,11 +3,17 @@
 #ifndef GG_CLI_MANTEXT_H
 #define GG_CLI_MANTEXT_H
 
+#include "supervisor/signals.h"
+
 extern const char gg_mantext_intro[];	  /* up to the phases */
 extern const char gg_mantext_ending[];	  /* up to the reasons */
 extern const char gg_mantext_steps[];	  /* up to the steps */
 extern const char gg_mantext_events[];	  /* up to the events */
+extern const char gg_mantext_signals[];	  /* up to the signals */
 extern const char gg_mantext_operation[]; /* up to the exit status */
 extern const char gg_mantext_end[];
+
+/* What follows the names of the signals of each kind. */
+extern const char *const gg_mantext_signal[GG_NSIGNAL_ACTS];
 
 #endif

@@ -1,5 +1,4 @@
 /* run - git-gate run and git-gate watch: read the configuration, then serve, or only watch. */
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -12,23 +11,9 @@
 #include "cli/config.h"
 #include "cli/say.h"
 #include "supervisor/gate.h"
+#include "supervisor/signals.h"
 
 enum { RELOAD_GIT_MS = 2000 };
-
-/*
- * Before the loop has its handlers a signal would end us, and PID 1 would not even see it: so they wait until
- * then. A TERM or INT that comes earlier is looked for between the steps.
- */
-static void hold_signals(void)
-{
-	static const int signals[] = GG_GATE_SIGNALS;
-	sigset_t set;
-
-	sigemptyset(&set);
-	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
-		sigaddset(&set, signals[i]);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-}
 
 /* For a reload. The gate serves nobody meanwhile, so git gets less time than at the start. */
 static int load(void *arg, struct gg_reader *ret)
@@ -48,7 +33,8 @@ static int run(const struct gg_args *a, pid_t watch)
 	struct gg_gate_start start = { .conf = &r.conf, .load = load, .arg = &again, .watch = watch };
 	int code;
 
-	hold_signals();
+	/* a TERM or INT that comes before the loop runs is looked for between the steps */
+	gg_signals_hold();
 	code = gg_config_load(a, &r);
 	if (gg_stop_pending())
 		code = GG_EXIT_DONE;

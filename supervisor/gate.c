@@ -2,7 +2,6 @@
 #include "supervisor/gate.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,11 +19,11 @@
 #include "supervisor/janitor.h"
 #include "supervisor/linger.h"
 #include "supervisor/predecessor.h"
-#include "supervisor/reload.h"
 #include "supervisor/listen.h"
 #include "supervisor/service.h"
 #include "supervisor/session.h"
 #include "supervisor/setup.h"
+#include "supervisor/signals.h"
 #include "supervisor/state.h"
 #include "supervisor/watch.h"
 
@@ -229,67 +228,6 @@ void gg_gate_stop(struct gg_gate *g)
 	finish_if_empty(g);
 }
 
-static void on_stop_signal(EV_P_ ev_signal *w, int revents)
-{
-	(void)loop;
-	(void)revents;
-	gg_gate_stop(w->data);
-}
-
-static void on_reload_signal(EV_P_ ev_signal *w, int revents)
-{
-	struct gg_gate *g = w->data;
-	struct gg_reload done;
-
-	(void)loop;
-	(void)revents;
-	if (g->stage >= GG_DRAINING)
-		return gg_event(GG_EV_GATE_SIGNAL, NULL, "%s ignored", strsignal(w->signum));
-	gg_reload(g, &done);
-	gg_reload_free(&done);
-}
-
-static void on_other_signal(EV_P_ ev_signal *w, int revents)
-{
-	(void)loop;
-	(void)revents;
-	gg_event(GG_EV_GATE_SIGNAL, NULL, "%s ignored", strsignal(w->signum));
-}
-
-/*
- * First thing of all, so that a signal that arrives during the start is kept and not fatal; PID 1 would not
- * even see it without a handler.
- */
-static void catch_signals(struct gg_gate *g)
-{
-	static const int signals[] = GG_GATE_SIGNALS;
-
-	_Static_assert(sizeof(signals) / sizeof(signals[0]) == sizeof(g->sig) / sizeof(g->sig[0]),
-		       "one watcher a signal");
-	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
-		bool stops = signals[i] == SIGTERM || signals[i] == SIGINT, reloads = signals[i] == SIGHUP;
-
-		ev_signal_init(&g->sig[i],
-			       stops	 ? on_stop_signal
-			       : reloads ? on_reload_signal
-					 : on_other_signal,
-			       signals[i]);
-		g->sig[i].data = g;
-		ev_signal_start(g->loop, &g->sig[i]);
-	}
-	signal(SIGPIPE, SIG_IGN);
-}
-
-static void let_signals_through(const struct gg_gate *g)
-{
-	sigset_t set;
-
-	sigemptyset(&set);
-	for (size_t i = 0; i < sizeof(g->sig) / sizeof(g->sig[0]); i++)
-		sigaddset(&set, g->sig[i].signum);
-	sigprocmask(SIG_UNBLOCK, &set, NULL);
-}
-
 static int make_instance_id(struct gg_gate *g)
 {
 	unsigned char raw[16];
@@ -383,7 +321,7 @@ static int serve(struct gg_gate *g, struct gg_buf *err)
 	if (r < 0)
 		return r;
 	start_watchdog(g);
-	let_signals_through(g);
+	gg_signals_let_through();
 	ev_run(g->loop, 0);
 	gg_event(GG_EV_GATE_STOPPED, NULL, "stopped");
 	return 0;
@@ -391,6 +329,7 @@ static int serve(struct gg_gate *g, struct gg_buf *err)
 
 static void tear_down(struct gg_gate *g)
 {
+	gg_signals_end(g);
 	gg_listen_close(g);
 	gg_admit_close(g, "the gate is stopping, try again");
 	gg_services_free(g);
@@ -401,8 +340,6 @@ static void tear_down(struct gg_gate *g)
 	gg_orphans_free(&g->reaper.orphans);
 	gg_registry_free(&g->reg);
 	gg_strv_free(&g->session_argv);
-	for (size_t i = 0; i < sizeof(g->sig) / sizeof(g->sig[0]); i++)
-		ev_signal_stop(g->loop, &g->sig[i]);
 	ev_timer_stop(g->loop, &g->tick);
 	ev_timer_stop(g->loop, &g->drain);
 	ev_timer_stop(g->loop, &g->watchdog);
@@ -427,7 +364,7 @@ int gg_gate_run(const struct gg_gate_start *start)
 	ev_timer_init(&g.watchdog, on_watchdog, 0., 0.);
 	ev_timer_init(&g.extend, on_extend, EXTEND_S, EXTEND_S);
 	g.tick.data = g.drain.data = g.watchdog.data = g.extend.data = &g;
-	catch_signals(&g);
+	gg_signals_catch(&g);
 	set_up_reaper(&g);
 	r = set_up(&g, &err);
 	r = r ? r : serve(&g, &err);

@@ -9,12 +9,6 @@
 
 #include "base/conf.h"
 
-/* What the gate handles: TERM and INT stop it, HUP reloads, the others mean nothing and end nobody. */
-#define GG_GATE_SIGNALS \
-	{ \
-		SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2, SIGALRM, SIGTSTP, SIGQUIT \
-	}
-
 struct gg_gate_start {
 	struct gg_conf *conf; /* borrowed; must outlive the call. A reload exchanges values in it */
 	/*
@@ -27,11 +21,11 @@ struct gg_gate_start {
 };
 
 /*
- * Serve until told to stop. The caller has blocked GG_GATE_SIGNALS; they are let through once their handlers
- * stand and the gate is ready. Whatever is wrong before the gate is ready is printed to stderr, naming
- * culprit and cure. Returns the exit code: 0 stopped cleanly, 1 could not start, 2 configuration that cannot
- * work (port in use, base path missing, git too old, another gate on the same control socket), 4 an essential
- * service was given up.
+ * Serve until told to stop. The caller has called gg_signals_hold; signals are let through once their
+ * handlers stand and the gate is ready. Whatever is wrong before the gate is ready is printed to stderr,
+ * naming culprit and cure. Returns the exit code: 0 stopped cleanly, 1 could not start, 2 configuration that
+ * cannot work (port in use, base path missing, git too old, another gate on the same control socket), 4 an
+ * essential service was given up.
  */
 int gg_gate_run(const struct gg_gate_start *start);
 

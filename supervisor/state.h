@@ -13,6 +13,7 @@
 #include "base/conf.h"
 #include "daemon-wrap/argv.h"
 #include "reaper/reaper.h"
+#include "supervisor/signals.h"
 
 struct gg_admit;
 struct gg_listen;
@@ -55,7 +56,7 @@ struct gg_gate {
 	ev_timer drain;		      /* the end of deadline.drain, then of our patience */
 	ev_timer watchdog;
 	ev_timer extend; /* asks systemd for time while draining */
-	ev_signal sig[8];
+	ev_signal sig[GG_NCAUGHT];
 	int64_t told_ms; /* when STATUS= was last sent, and what it said */
 	size_t told_serving;
 	uint64_t told_ended;

@@ -1,9 +1,7 @@
 #!/usr/bin/python3
 """The gate's end: TERM and INT let pushes finish within deadline.drain, a second one does not; other signals mean nothing; what a
 gate that was killed leaves behind does not hinder the next."""
-import shutil
-
-from gate import *
+from pidone import *
 
 tap = Tap()
 latch = Latch()
@@ -34,18 +32,6 @@ def head():
 
 config = path("config")
 git("config", "--file", config, "limit.sessions", "8")
-
-
-def start_held(gate, stage, start_latch):
-    """Start it with a git that waits in the command given, once: SIGHUP has it read the configuration again."""
-    bin_dir = tempfile.mkdtemp(prefix="bin.", dir=TMP)
-    with open(os.path.join(bin_dir, "git"), "w") as f:
-        f.write('#!/bin/sh\ncase "$1" in %s) mkdir %s/once 2>/dev/null && { %s; } ;; esac\nexec %s "$@"\n'
-                % (stage, bin_dir, start_latch.command, shutil.which("git")))
-    os.chmod(f.name, 0o755)
-    gate.env = {"PATH": bin_dir + ":" + ENV["PATH"]}
-    gate.launch("--config", config)
-    start_latch.reached()
 
 
 def accepts():
@@ -86,7 +72,7 @@ def push_well(what):
 
 # a gate whose git hangs, and that is told to stop then: looked at in the end
 hung = Gate(start=False)
-start_held(hung, "version", Latch())
+start_held(hung, "version", Latch(), "--config", config)
 hung.process.send_signal(signal.SIGTERM)
 
 for sig in (signal.SIGTERM, signal.SIGINT):
@@ -165,7 +151,7 @@ g.stop()
 start_latch = Latch()
 for stage in ("config", "version"):
     for sig in (signal.SIGTERM, signal.SIGINT):
-        start_held(g, stage, start_latch)
+        start_held(g, stage, start_latch, "--config", config)
         g.process.send_signal(sig)
         start_latch.release()
         try:
@@ -177,7 +163,7 @@ for stage in ("config", "version"):
         tap.eq(code, 0, "%s during the start, in git %s: exit code" % (sig.name, stage), g.text())
         tap.ok(not os.path.exists(g.control), "%s during the start, in git %s: no control socket is left" % (sig.name, stage))
         tap.ok(not accepts(), "%s during the start, in git %s: nothing listens" % (sig.name, stage))
-    start_held(g, stage, start_latch)
+    start_held(g, stage, start_latch, "--config", config)
     for name in HARMLESS:
         if g.process.poll() is None:
             g.process.send_signal(getattr(signal, "SIG" + name))

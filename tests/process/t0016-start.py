@@ -1,13 +1,9 @@
 #!/usr/bin/python3
 """Where the gate runs: as PID 1, in a bare environment, told by systemd where to listen and whom to notify; what it was given does
 not reach hooks."""
-import re
-import shutil
-
-from gate import *
+from pidone import *
 
 tap = Tap()
-ROOT_USER = os.geteuid() == 0
 # a hook that writes down what it was given
 REPORT = """exec /usr/bin/python3 -c '
 import json, os, sys
@@ -127,18 +123,7 @@ for what, prefix, cwd in (
 
 # --- PID 1 --------------------------------------------------------------------------------------------------------------
 
-UNSHARE = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"] + ([] if ROOT_USER else ["--user", "--map-current-user"])
-NSENTER = ["-p", "-m"] + ([] if ROOT_USER else ["-U", "--preserve-credentials"])
-
-
-def states(pid):
-    """pid, state and parent of every process in the namespace of pid, as seen from inside."""
-    r = subprocess.run(["nsenter", "-t", str(pid), *NSENTER, "sh", "-c", "cat /proc/[0-9]*/stat 2>/dev/null"], env=ENV, cwd="/", text=True,
-                       capture_output=True, timeout=PATIENCE)
-    return [re.fullmatch(r"(\d+) \(.*\) (\S) (\d+) .*", line).groups() for line in r.stdout.splitlines()]
-
-
-if subprocess.run(UNSHARE + ["true"], env=ENV, capture_output=True).returncode:
+if not can_unshare():
     tap.skip("as PID 1", "no PID namespace can be made here")
 else:
     for sig in signal.SIGTERM, signal.SIGINT:
@@ -147,13 +132,13 @@ else:
         hooks = Hooks(pre_receive='cat >/dev/null; for i in $(seq 50); do ( ( %s ) </dev/null >/dev/null 2>&1 & ) ; done' % latch.command)
         q = Gate(prefix=UNSHARE, hooks=hooks.dir)
         tap.eq(q.pid, 1, "the gate is PID 1")
-        outer = next(p for p in tree(q.process.pid) if p != q.process.pid and proc_stat(p)[1] == q.process.pid)
+        pid = outer(q)
         q.repo()
         w = q.work("pid1-%s" % sig.name)
         code, out = end(q.push(w))
         tap.eq(code, 0, "PID 1: a push succeeds", out)
         latch.reached(50)
-        n = len(states(outer))
+        n = len(states(pid))
         tap.ok(n > 50, "PID 1: the hook left 50 processes behind (%d in the namespace)" % n)
         latch.release(50)
         wait_for(lambda: len(q.processes()) == 1, "orphans to end")     # the gate itself, below unshare
@@ -162,9 +147,9 @@ else:
             hooks.set(pre_receive="cat >/dev/null; (true &) ; true & exit 0")
             commit(w, "more%d" % i)
             git("push", "-q", q.url("r.git"), "HEAD:main", cwd=w)
-        q_states = wait_for(lambda: [s for s in [states(outer)] if not [1 for _, st, _ in s if st in "ZX"]], "no zombie", 5)
+        q_states = wait_for(lambda: [s for s in [states(pid)] if not [1 for _, st, _ in s if st in "ZX"]], "no zombie", 5)
         tap.ok(True, "PID 1: no zombie is left", q_states)
-        os.kill(outer, sig)
+        os.kill(pid, sig)
         tap.eq(q.process.wait(PATIENCE), 0, "PID 1: %s stops it with 0" % sig.name, q.text()[-1000:])
         tap.eq(len(q.events("gate.stopped")), 1, "PID 1: %s: gate.stopped" % sig.name)
 
