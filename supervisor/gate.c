@@ -19,6 +19,7 @@
 #include "supervisor/janitor.h"
 #include "supervisor/linger.h"
 #include "supervisor/predecessor.h"
+#include "supervisor/remains.h"
 #include "supervisor/listen.h"
 #include "supervisor/service.h"
 #include "supervisor/session.h"
@@ -148,7 +149,7 @@ static void finish_if_empty(struct gg_gate *g)
 	if (g->stage < GG_DRAINING || g->reg.n)
 		return;
 	gg_services_stop(g); /* not before: sessions may need them to finish */
-	if (!gg_janitor_busy(g->janitor) && gg_services_gone(g))
+	if (!gg_janitor_busy(g->janitor) && gg_services_gone(g) && gg_remains_gone(g))
 		ev_break(g->loop, EVBREAK_ALL);
 }
 
@@ -162,14 +163,16 @@ static void end_everything(struct gg_gate *g)
 {
 	int64_t now = gg_now_ms();
 
+	ev_timer_stop(g->loop, &g->drain);
+	g->stage = GG_ENDING;
+	if (gg_remains_begun(g))
+		return; /* they have their own clock */
 	for (size_t i = 0; i < g->reg.n; i++)
 		gg_reaper_end(g->reg.v[i], GG_REASON_DRAIN, g->conf->drain_ms, now);
 	gg_services_hurry(g);
 	gg_gate_wake(g);
-	ev_timer_stop(g->loop, &g->drain);
 	ev_timer_set(&g->drain, (double)(g->reaper.lim.grace * PATIENCE_GRACES + 1000) / 1000., 0.);
 	ev_timer_start(g->loop, &g->drain);
-	g->stage = GG_ENDING;
 	finish_if_empty(g);
 }
 
@@ -180,8 +183,11 @@ static void on_drain_over(EV_P_ ev_timer *w, int revents)
 	(void)revents;
 	if (g->stage == GG_DRAINING)
 		return end_everything(g);
+	if (gg_remains_begun(g))
+		return;
 	gg_event(GG_EV_GATE_ERROR, NULL, "%zu sessions%s could not be ended; stopping without them", g->reg.n,
 		 gg_services_gone(g) ? "" : " and services");
+	gg_remains_kill(g);
 	ev_break(EV_A_ EVBREAK_ALL);
 }
 
@@ -267,6 +273,7 @@ static int set_up(struct gg_gate *g, struct gg_buf *err)
 	struct gg_buf warn = GG_BUF(warn_mem);
 	int r = make_instance_id(g);
 
+	r = r ? r : gg_remains_open(g);
 	if (r == 0 && !g->start->watch)
 		r = set_up_serving(g, err);
 	r = r ? r : gg_setup_nofile(g->conf, &g->nofile, &g->room_fds, &warn);
@@ -337,6 +344,7 @@ static void tear_down(struct gg_gate *g)
 	gg_control_close(g);
 	gg_janitor_free(g);
 	gg_linger_stop(g);
+	gg_remains_free(g);
 	gg_orphans_free(&g->reaper.orphans);
 	gg_registry_free(&g->reg);
 	gg_strv_free(&g->session_argv);

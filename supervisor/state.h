@@ -19,6 +19,7 @@ struct gg_admit;
 struct gg_listen;
 struct gg_control;
 struct gg_janitor;
+struct gg_remains;
 struct gg_services;
 struct gg_watch_pid;
 struct gg_gate_start;
@@ -52,8 +53,9 @@ struct gg_gate {
 	struct gg_janitor *janitor;
 	struct gg_services *services; /* NULL: none are configured */
 	struct gg_watch_pid *watch;   /* git-gate watch; NULL: a gate that serves */
-	ev_timer tick;		      /* the reaper's next pass */
-	ev_timer drain;		      /* the end of deadline.drain, then of our patience */
+	struct gg_remains *remains;
+	ev_timer tick;	/* the reaper's next pass */
+	ev_timer drain; /* the end of deadline.drain, then of our patience */
 	ev_timer watchdog;
 	ev_timer extend; /* asks systemd for time while draining */
 	ev_signal sig[GG_NCAUGHT];
