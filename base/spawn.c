@@ -9,6 +9,7 @@
 #include <spawn.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -101,9 +102,14 @@ static int start(struct plan *p, const struct gg_spawn *sp, pid_t *ret_pid)
 int gg_spawn(const struct gg_spawn *sp, pid_t *ret_pid, int *ret_pidfd)
 {
 	struct plan p = { .from = { sp->in, sp->out, sp->err, sp->extra }, .own = { -1, -1, -1, -1 } };
+	AUTO_CLOSE int reserve = ret_pidfd ? eventfd(0, EFD_CLOEXEC) : -1;
 	pid_t pid = -1;
 	int r, fd = -1;
 
+	/* a child that runs already and then gets no pidfd would have to be killed, with what it has started
+	 * meanwhile */
+	if (ret_pidfd && reserve < 0)
+		return -errno;
 	if (posix_spawn_file_actions_init(&p.fa) != 0)
 		return -ENOMEM;
 	if (posix_spawnattr_init(&p.attr) != 0) {
@@ -119,10 +125,13 @@ int gg_spawn(const struct gg_spawn *sp, pid_t *ret_pid, int *ret_pidfd)
 		return r;
 
 	if (ret_pidfd) {
+		gg_close_fd(&reserve);
 		fd = (int)syscall(SYS_pidfd_open, pid, 0);
 		if (fd < 0) {
 			r = -errno;
-			kill(pid, SIGKILL); /* the number is safe: it is our child and not waited for yet */
+			/* the number is safe: it is our child and not waited for yet */
+			kill(sp->new_session ? -pid : pid, SIGKILL);
+			kill(pid, SIGKILL);
 			waitpid(pid, NULL, 0);
 			return r;
 		}

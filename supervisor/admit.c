@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/event.h"
+#include "supervisor/headroom.h"
 #include "supervisor/linger.h"
 #include "supervisor/listen.h"
 #include "supervisor/session.h"
@@ -15,9 +16,14 @@
 
 #define SWEEP_S 1.0 /* how often the room is looked at for who left, or waited too long */
 #define SAY_EVERY_MS 60000
+#define START_FDS 7	    /* that starting a session takes at most; four of them it keeps */
+#define SESSION_PROCESSES 6 /* of a push: git-daemon, receive-pack, index-pack, a hook and what it runs */
+#define DOUBT_MS 60000	    /* since a process was refused last */
 
 static const char stopping[] = "the gate is stopping, try again";
 static const char drained[] = "the gate is drained, try again later";
+static const char not_free[] = "no session became free within deadline.wait, try again later";
+static const char lacking[] = "the gate could not start a session within deadline.wait, try again later";
 static const char repo_full[] = "too many sessions of this repository, try again later";
 
 struct gg_admit {
@@ -25,6 +31,7 @@ struct gg_admit {
 	ev_timer sweep;
 	uint64_t refused;
 	int64_t said_ms;
+	int64_t no_process_ms; /* when one was refused last; 0: never */
 	bool serving_next; /* gg_admit_next is at work: a session that fails to start must not call it again
 			    */
 };
@@ -126,22 +133,56 @@ static bool may_serve(const struct gg_gate *g)
 	return g->stage == GG_SERVING && !g->drained && !gg_listen_out_of_resources(g) && !full(g);
 }
 
+/* What a session takes besides the first process. Not looked at when there is none: then it is tried. */
+static int check_headroom(const struct gg_gate *g)
+{
+	const struct gg_admit *a = g->admit;
+
+	if (!gg_registry_serving(&g->reg))
+		return 0;
+	if (!gg_headroom_fds(START_FDS + GG_SPARE_FDS))
+		return -EMFILE;
+	/* git would fail half-way, for want of a process of its own */
+	if (a->no_process_ms && gg_now_ms() - a->no_process_ms < DOUBT_MS &&
+	    !gg_headroom_processes(SESSION_PROCESSES))
+		return -EAGAIN;
+	return 0;
+}
+
+/* 0: w is served, or has left. -errno: the machine lacks something. */
+static int serve(struct gg_gate *g, const struct gg_waiter *w)
+{
+	int r;
+
+	if (has_left(w->fd)) {
+		close(w->fd);
+		return 0;
+	}
+	r = check_headroom(g);
+	r = r ? r : gg_session_start(g, w->fd, &w->peer);
+	if (r == -EAGAIN)
+		g->admit->no_process_ms = gg_now_ms();
+	return r;
+}
+
 void gg_admit_next(struct gg_gate *g)
 {
 	struct gg_admit *a = g->admit;
+	const struct gg_waiter *next;
 	struct gg_session *s;
-	struct gg_waiter w;
 
 	if (!a || a->serving_next)
 		return;
 	a->serving_next = true;
 	while (may_serve(g) && (s = releasable(g)))
 		gg_session_release(s);
-	while (may_serve(g) && gg_waitroom_next(a->room, peer_may, g, &w)) {
-		if (has_left(w.fd))
-			close(w.fd);
+	while (may_serve(g) && (next = gg_waitroom_next(a->room, peer_may, g))) {
+		int r = serve(g, next);
+
+		if (r < 0) /* the machine lacks something: it waits on, and is the next then */
+			gg_listen_pause(g, "cannot start a session", -r);
 		else
-			gg_session_start(g, w.fd, &w.peer);
+			gg_waitroom_take(a->room, next);
 	}
 	a->serving_next = false;
 	if (!gg_admit_waiting(g))
@@ -208,7 +249,7 @@ static void on_sweep(EV_P_ ev_timer *timer, int revents)
 	gg_waitroom_sweep(g->admit->room, has_left, close_one);
 	while (g->conf->wait_ms != GG_NEVER &&
 	       gg_waitroom_expired(g->admit->room, gg_now_ms() - g->conf->wait_ms, &w))
-		turn_away(g, w.fd, &w.peer, "no session became free within deadline.wait, try again later");
+		turn_away(g, w.fd, &w.peer, gg_listen_out_of_resources(g) ? lacking : not_free);
 	give_up_held(g);
 	gg_admit_next(g);
 }

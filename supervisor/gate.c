@@ -155,6 +155,7 @@ static void finish_if_empty(struct gg_gate *g)
 
 void gg_gate_session_gone(struct gg_gate *g)
 {
+	gg_listen_retry(g); /* it had descriptors and processes */
 	gg_admit_next(g);
 	finish_if_empty(g);
 }

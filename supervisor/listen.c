@@ -19,7 +19,8 @@
 #define BACKLOG \
 	4096 /* the kernel caps it at net.core.somaxconn; git daemon's own 5 stalls bursts for a second */
 #define ACCEPT_BATCH 64	   /* connections taken at one wake-up: signals and the reaper get their turn */
-#define PAUSE_S 1.0	   /* when the machine lacks something */
+#define PAUSE_MIN_MS 100   /* when the machine lacks something; doubled while it does ... */
+#define PAUSE_MAX_MS 1000  /* ... up to this */
 #define SAY_EVERY_MS 60000 /* gate.limited is said at most this often for the same cause */
 
 struct gg_listen {
@@ -32,6 +33,8 @@ struct gg_listen {
 	ev_timer pause;
 	bool inherited; /* from systemd: listen.git is not used */
 	bool paused;
+	int64_t pause_ms;      /* how long the last pause was */
+	int64_t pause_over_ms; /* when it ended, or will */
 	int64_t said_pause_ms;
 };
 
@@ -61,28 +64,47 @@ void gg_listen_resume(struct gg_gate *g)
 		ev_io_start(g->loop, &l->v[i].io);
 }
 
+void gg_listen_retry(struct gg_gate *g)
+{
+	if (!g->listen || !g->listen->paused)
+		return;
+	ev_timer_stop(g->loop, &g->listen->pause);
+	g->listen->pause_over_ms = gg_now_ms();
+	g->listen->paused = false;
+	gg_listen_resume(g);
+}
+
 static void on_pause_over(EV_P_ ev_timer *w, int revents)
 {
 	struct gg_gate *g = w->data;
 
 	(void)loop;
 	(void)revents;
-	g->listen->paused = false;
-	gg_listen_resume(g);
+	gg_listen_retry(g);
 	gg_admit_next(g);
 }
 
 void gg_listen_pause(struct gg_gate *g, const char *what, int err)
 {
 	struct gg_listen *l = g->listen;
+	int64_t now = gg_now_ms();
 
 	if (time_to_say(&l->said_pause_ms))
-		gg_event(GG_EV_GATE_LIMITED, NULL, "%s: %s; accepting pauses and is tried again every second",
-			 what, strerror(err));
+		gg_event(
+			GG_EV_GATE_LIMITED, NULL,
+			"%s: %s; accepting pauses, clients wait, and it is tried again every second at least",
+			what, strerror(err));
+	/* no better than before the last pause? */
+	if (l->pause_ms && now - l->pause_over_ms < PAUSE_MIN_MS)
+		l->pause_ms = l->pause_ms < PAUSE_MAX_MS / 2 ? l->pause_ms * 2 : PAUSE_MAX_MS;
+	else
+		l->pause_ms = PAUSE_MIN_MS;
+	l->pause_over_ms = now + l->pause_ms;
 	l->paused = true;
 	stop_accepting(g);
 	ev_timer_stop(g->loop, &l->pause);
-	ev_timer_set(&l->pause, PAUSE_S, 0.);
+	ev_now_update(g->loop);
+	ev_timer_set(&l->pause, (double)l->pause_ms / 1000., 0.);
 	ev_timer_start(g->loop, &l->pause);
 }
 
@@ -209,7 +231,7 @@ int gg_listen_open(struct gg_gate *g, struct gg_buf *err)
 	g->listen = calloc(1, sizeof(*g->listen));
 	if (!g->listen)
 		return -ENOMEM;
-	ev_timer_init(&g->listen->pause, on_pause_over, PAUSE_S, 0.);
+	ev_timer_init(&g->listen->pause, on_pause_over, 0., 0.);
 	g->listen->pause.data = g;
 	r = inherit(g, err);
 	for (size_t i = 0; r == 0 && i < g->conf->listen_git.n; i++)

@@ -16,8 +16,12 @@ int gg_listen_open(struct gg_gate *g, struct gg_buf *err);
 void gg_listen_resume(struct gg_gate *g);
 /* For good: close our own sockets; systemd keeps its own and queues clients for the next start. */
 void gg_listen_close(struct gg_gate *g);
-/* Pause for a second: the machine lacks what. */
+/* Something cannot be done, for the error given: the machine lacks what it takes. Pause, for a second at
+ * most.
+ */
 void gg_listen_pause(struct gg_gate *g, const char *what, int err);
+/* What was lacking may be there again: end the pause. Who waits is served by gg_admit_next. */
+void gg_listen_retry(struct gg_gate *g);
 
 /* Accepting pauses, because the machine lacks something; or has ended. */
 bool gg_listen_out_of_resources(const struct gg_gate *g);

@@ -23,6 +23,7 @@
 #include "reaper/client.h"
 #include "supervisor/admit.h"
 #include "supervisor/foster.h"
+#include "supervisor/headroom.h"
 #include "supervisor/janitor.h"
 #include "supervisor/linger.h"
 #include "supervisor/listen.h"
@@ -192,6 +193,10 @@ void gg_session_served(struct gg_session *s, pid_t pid, uint64_t start_tick, voi
 	if (s->io->server.fd >= 0 || (s->lent && pid == s->root))
 		return;
 	r = pid ? gg_pidfd_open(pid, start_tick, &fd) : -ESRCH;
+	if (r == 0 && !gg_headroom_fds(GG_SPARE_FDS)) {
+		close(fd);
+		r = -EMFILE;
+	}
 	if (r == -ESRCH)
 		return server_gone(s->io);
 	if (r < 0) { /* the machine lacks something: try again */
@@ -260,7 +265,6 @@ static int spawn(struct gg_gate *g, struct gg_session *s, const struct gg_addr *
 			       .err = err_fd,
 			       .extra = status_fd,
 			       .new_session = true };
-	struct gg_pstat st;
 	int r;
 
 	gg_addr_host(&host, peer);
@@ -269,12 +273,18 @@ static int spawn(struct gg_gate *g, struct gg_session *s, const struct gg_addr *
 	sp.envp = env.v;
 	r = r ? r : gg_spawn(&sp, &s->root, &s->pidfd);
 	gg_strv_free(&env);
-	if (r < 0)
-		return r;
-	/* it cannot have been reaped yet: its exit is seen by the loop, later */
-	r = gg_pstat_read(s->root, &st);
+	return r;
+}
+
+/* It cannot have been reaped yet: its exit is seen by the loop, later. */
+static int identify(struct gg_session *s)
+{
+	struct gg_pstat st;
+	int r = gg_pstat_read(s->root, &st);
+
 	if (r < 0) {
-		/* without its identity nothing could ever be done about it */
+		/* without its identity nothing could ever be done about it, nor about what it started */
+		kill(-s->root, SIGKILL);
 		gg_pidfd_signal(s->pidfd, SIGKILL);
 		waitpid(s->root, NULL, 0);
 		gg_close_fd(&s->pidfd);
@@ -303,6 +313,9 @@ static int start(struct gg_gate *g, struct gg_session *s, const struct gg_addr *
 	if (!io)
 		return -ENOMEM;
 	r = spawn(g, s, peer, err_w, st_w);
+	gg_close_fd(&err_w);
+	gg_close_fd(&st_w);
+	r = r ? r : identify(s);
 	if (r < 0) {
 		free(io);
 		return r;
@@ -333,28 +346,36 @@ void gg_session_turn_away(int fd, const char *why)
 	shutdown(fd, SHUT_WR);
 }
 
-void gg_session_start(struct gg_gate *g, int fd, const struct gg_addr *peer)
+/* Passes, if others give back what they hold. */
+static bool is_shortage(int err)
+{
+	return err == EMFILE || err == ENFILE || err == EAGAIN || err == ENOMEM;
+}
+
+int gg_session_start(struct gg_gate *g, int fd, const struct gg_addr *peer)
 {
 	struct gg_session *s = gg_registry_add(&g->reg, gg_now_ms());
 	struct gg_buf peer_text;
 	struct gg_fields f;
 	int r;
 
-	if (!s) {
-		gg_session_turn_away(fd, "out of memory, try again");
-		close(fd);
-		return gg_listen_pause(g, "cannot start a session", ENOMEM);
-	}
+	if (!s)
+		return -ENOMEM;
 	s->sock = fd;
 	peer_text = GG_BUF(s->peer);
 	gg_addr_add(&peer_text, peer);
 	set_keepalive(g->conf, fd);
 	r = start(g, s, peer);
+	if (is_shortage(-r)) {
+		gg_registry_drop(&g->reg, s);
+		return r;
+	}
 	gg_session_fields(s, s->accepted_ms, &f);
 	if (r == 0) {
 		s->due_ms = s->accepted_ms;
 		gg_event(GG_EV_SESSION_ACCEPTED, &f, "client connected");
-		return gg_gate_wake(g);
+		gg_gate_wake(g);
+		return 0;
 	}
 	gg_session_turn_away(fd, "the gate cannot start a session now, try again");
 	gg_linger(g, gg_take_fd(&s->sock), false, false);
@@ -362,6 +383,7 @@ void gg_session_start(struct gg_gate *g, int fd, const struct gg_addr *peer)
 	s->refused = true;
 	gg_registry_end(&g->reg, s, gg_now_ms());
 	gg_listen_pause(g, "cannot start a session", -r);
+	return 0;
 }
 
 static void add_status(struct gg_buf *b, int status)

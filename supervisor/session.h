@@ -9,10 +9,11 @@
 #include "supervisor/state.h"
 
 /*
- * Takes fd, an accepted connection; its clocks start now. When the session cannot be started the client is
- * told so and accepting pauses.
+ * Start a session on fd, an accepted connection; its clocks start now. 0: fd is taken, and if the session
+ * could not be started for a reason that will not pass, the client was told so. -errno: the machine lacks
+ * descriptors, processes or memory; nothing has begun, and fd is the caller's still.
  */
-void gg_session_start(struct gg_gate *g, int fd, const struct gg_addr *peer);
+int gg_session_start(struct gg_gate *g, int fd, const struct gg_addr *peer);
 
 /* Tell a client whose session is not begun why. fd stays open. */
 void gg_session_turn_away(int fd, const char *why);

@@ -2,6 +2,8 @@
 #include "supervisor/waitroom.h"
 
 #include <errno.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
@@ -100,22 +102,27 @@ static void take(struct gg_waitroom *room, struct entry *e, struct gg_waiter *re
 	}
 }
 
-bool gg_waitroom_next(struct gg_waitroom *room, bool (*may)(const char *host, void *arg), void *arg,
-		      struct gg_waiter *ret)
+const struct gg_waiter *gg_waitroom_next(const struct gg_waitroom *room,
+					 bool (*may)(const char *host, void *arg), void *arg)
 {
 	struct peer *p;
 
 	TAILQ_FOREACH(p, &room->peers, ring)
-	{
-		if (!may(p->host, arg))
-			continue;
-		/* behind all others, before it may vanish with its last entry */
-		TAILQ_REMOVE(&room->peers, p, ring);
-		TAILQ_INSERT_TAIL(&room->peers, p, ring);
-		take(room, TAILQ_FIRST(&p->entries), ret);
-		return true;
-	}
-	return false;
+	if (may(p->host, arg))
+		return &TAILQ_FIRST(&p->entries)->w;
+	return NULL;
+}
+
+void gg_waitroom_take(struct gg_waitroom *room, const struct gg_waiter *w)
+{
+	struct entry *e = (struct entry *)((char *)(uintptr_t)w - offsetof(struct entry, w));
+	struct peer *p = e->peer;
+	struct gg_waiter out;
+
+	/* behind all others, before it may vanish with its last entry */
+	TAILQ_REMOVE(&room->peers, p, ring);
+	TAILQ_INSERT_TAIL(&room->peers, p, ring);
+	take(room, e, &out);
 }
 
 bool gg_waitroom_expired(struct gg_waitroom *room, int64_t before_ms, struct gg_waiter *ret)

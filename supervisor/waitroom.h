@@ -29,11 +29,14 @@ size_t gg_waitroom_count(const struct gg_waitroom *room);
 int gg_waitroom_add(struct gg_waitroom *room, const struct gg_waiter *w);
 
 /*
- * Take out the next to be served. may says whether a peer (its address without the port) may have another
- * session now; peers that may not are passed over. False: nobody may.
+ * Who is to be served next; it stays where it is until it is taken out. may says whether a peer (its address
+ * without the port) may have another session now; peers that may not are passed over. NULL: nobody may. Valid
+ * until the room changes.
  */
-bool gg_waitroom_next(struct gg_waitroom *room, bool (*may)(const char *host, void *arg), void *arg,
-		      struct gg_waiter *ret);
+const struct gg_waiter *gg_waitroom_next(const struct gg_waitroom *room,
+					 bool (*may)(const char *host, void *arg), void *arg);
+/* Take out what gg_waitroom_next returned: it is served, and its peer's turn comes last now. */
+void gg_waitroom_take(struct gg_waitroom *room, const struct gg_waiter *w);
 
 /* Take out the one that has waited longest, if it arrived before this time. */
 bool gg_waitroom_expired(struct gg_waitroom *room, int64_t before_ms, struct gg_waiter *ret);
