@@ -13,10 +13,18 @@ def can_unshare(*more):
     return subprocess.run(UNSHARE + list(more) + ["true"], env=ENV, capture_output=True).returncode == 0
 
 
+def is_one(pid):
+    """PID 1 of its namespace, and the gate."""
+    try:
+        numbers = re.search(r"(?m)^NSpid:(.*)", read("/proc/%d/status" % pid))
+        return os.readlink("/proc/%d/exe" % pid) == GATE and numbers and numbers[1].split()[-1] == "1"
+    except OSError:
+        return False
+
+
 def outer(g):
-    """The gate's pid outside: the child of unshare, below whatever else the prefix has."""
-    return wait_for(lambda: [p for p in tree(g.process.pid) if os.path.realpath("/proc/%d/exe" % p) == GATE and
-                             read("/proc/%d/status" % p).split("NSpid:")[1].split("\n")[0].split()[-1] == "1"], "PID 1 to be there")[0]
+    """The gate's pid outside: it is below unshare, and whatever else the prefix has."""
+    return wait_for(lambda: [p for p in tree(g.process.pid) if is_one(p)], "PID 1 to be there")[0]
 
 
 def inside(pid, *command):
