@@ -91,6 +91,28 @@ g.settle()
 tap.eq(len([e for e in g.events("gate.limited") if "start a session" in e["message"]]), 1, "gate.limited is said once", g.events("gate.limited"))
 tap.eq(g.stop(), 0, "it stops with 0", g.text()[-500:])
 
+# --- so few that one client at a time is served -------------------------------------------------------------------------
+
+g = Gate({"limit.sessions": "200"}, prefix=["prlimit", "--nofile=40:40", "--"])
+g.repo()
+work = g.work("few")
+before = len(os.listdir("/proc/%d/fd" % g.pid))
+clients = [Raw(g) for _ in range(200)]
+wait_for(lambda: g.status()["waiting"], "clients to wait")
+p = g.push(work)
+ended = []
+for c in clients:
+    c.advertisement()
+    c.s.sendall(b"0000")
+    ended.append(c.rest())
+    c.close()
+code, out = end(p)
+tap.eq((set(ended), code), ({b""}, 0), "40 descriptors, 200 clients at once: all are served, and a push", out)
+tap.eq((g.events("session.refused"), g.reaped()), ([], []), "nobody was turned away or ended")
+g.settle()
+wait_for(lambda: len(os.listdir("/proc/%d/fd" % g.pid)) == before, "the descriptors to be as before")
+tap.eq(g.stop(), 0, "it stops with 0", g.text()[-500:])
+
 # --- no processes -------------------------------------------------------------------------------------------------------
 
 UID = 64322             # of nobody else: the limit counts every process of the user
