@@ -21,6 +21,8 @@ DEPS      := gcc libc6-dev make pkg-config git libev-dev libproc2-dev libsystemd
 TEST_DEPS := openssh-server openssh-client lighttpd libcriterion-dev zlib1g-dev perl python3 iproute2 util-linux procps strace clang clang-tidy clang-format cppcheck \
 	     shellcheck valgrind libclang-rt-14-dev jgit-cli default-jre-headless python3-dulwich python3-pygit2 \
 	     systemd systemd-container crun runc busybox-static mandoc
+# what git-gate is measured beside
+BENCH_DEPS := tini dumb-init catatonit s6 runit supervisor python3
 
 objects  = $(patsubst %.c,$(O)/%.o,$(wildcard $(1)))
 BASE    := $(call objects,base/*.c)
@@ -37,7 +39,7 @@ MAN     := git-gate.1 git-gate.8 git-gate.conf.5
 PROGS   := $(O)/git-gate $(O)/git-gate-session $(O)/git-gate-hook $(O)/git-gate-torture
 FUZZERS := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/*.c))
 
-.PHONY: all man test check-asan check-static check-pure check-valgrind fuzz bench run deps test-deps install uninstall clean
+.PHONY: all man test check-asan check-static check-pure check-valgrind fuzz bench run deps test-deps bench-deps install uninstall clean
 .DELETE_ON_ERROR:
 
 all: $(PROGS) $(O)/hooks/pre-receive
@@ -100,8 +102,13 @@ check-static: check-pure
 fuzz:
 	tests/fuzz/run $(O)/fuzz $(FUZZ_SECONDS) $(FUZZERS)
 
-bench: all
+# figures for docs/performance.md, about ten minutes on a quiet machine
+bench: bench-deps
+	@$(MAKE) --no-print-directory all $(O)/bench-kid
 	BUILD=$(abspath $(O)) tests/bench/run
+	BUILD=$(abspath $(O)) tests/bench/supervisors
+$(O)/bench-kid: $(O)/tests/bench/kid.o
+	$(CC) -static -o $@ $^
 
 # --- running, installing ---------------------------------------------------------------------------------------------
 run: deps
@@ -113,6 +120,8 @@ deps:
 	@tools/packages $(DEPS)
 test-deps:
 	@tools/packages $(DEPS) $(TEST_DEPS)
+bench-deps:
+	@tools/packages $(DEPS) $(BENCH_DEPS)
 
 LIBDIR  := $(DESTDIR)$(PREFIX)/lib
 MANDIR  := $(DESTDIR)$(PREFIX)/share/man
