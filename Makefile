@@ -107,6 +107,7 @@ bench: bench-deps
 	@$(MAKE) --no-print-directory all $(O)/bench-kid
 	BUILD=$(abspath $(O)) tests/bench/run
 	BUILD=$(abspath $(O)) tests/bench/supervisors
+	BUILD=$(abspath $(O)) tests/bench/silent
 $(O)/bench-kid: $(O)/tests/bench/kid.o
 	$(CC) -static -o $@ $^
 
