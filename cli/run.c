@@ -1,4 +1,5 @@
 /* run - git-gate run and git-gate watch: read the configuration, then serve, or only watch. */
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -14,6 +15,17 @@
 #include "supervisor/signals.h"
 
 enum { RELOAD_GIT_MS = 2000 };
+
+/*
+ * glibc's own rule is to learn from the first large buffer that is freed (git's answer about the settings, a
+ * megabyte): the next ones come from the heap, which may then keep twice as much for ever.
+ */
+static void give_back_memory(void)
+{
+#ifdef __GLIBC__
+	mallopt(M_MMAP_THRESHOLD, 128 * 1024);
+#endif
+}
 
 /* For a reload. The gate serves nobody meanwhile, so git gets less time than at the start. */
 static int load(void *arg, struct gg_reader *ret)
@@ -35,6 +47,7 @@ static int run(const struct gg_args *a, pid_t watch)
 
 	/* a TERM or INT that comes before the loop runs is looked for between the steps */
 	gg_signals_hold();
+	give_back_memory();
 	code = gg_config_load(a, &r);
 	if (gg_stop_pending())
 		code = GG_EXIT_DONE;

@@ -2,6 +2,7 @@
 #include "supervisor/gate.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -316,6 +317,9 @@ void gg_gate_ready(struct gg_gate *g)
 		 gg_listen_inherited(g) ? " (inherited; listen.git is not used)" : "",
 		 g->reaper.observe ? "observe" : "enforce");
 	sd_notifyf(0, "READY=1\nSTATUS=serving on %s", where.s);
+#ifdef __GLIBC__
+	malloc_trim(0); /* what only the start needed */
+#endif
 }
 
 static int serve(struct gg_gate *g, struct gg_buf *err)

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """What watching costs: an idle gate sleeps, 300 quiet sessions cost the same however many strangers run on the machine, and ending
 them all at once neither comes late nor harms the pushes beside them."""
+import re
 import resource
 import selectors
 
@@ -50,6 +51,12 @@ reads, wakeups, share = window(g, 5)
 tap.ok(wakeups <= 1, "an idle gate wakes up at most once a second (%.2f)" % wakeups)
 tap.ok(reads == 0, "and reads nothing below /proc (%.2f a second)" % reads)
 note("idle: %.2f %% of a core" % (100 * share))
+g.stop()
+with open(path("config"), "w") as f:
+    f.write("[gate]\n\texportAll = true\n")
+g.start("--config", path("config"))
+heap = [int(re.search(r"Rss:\s+(\d+)", part)[1]) for part in read("/proc/%d/smaps" % g.pid).split("[heap]")[1:]]
+tap.ok(sum(heap) < 100, "what reading the configuration took is given back (%d KiB of heap)" % sum(heap))
 g.stop()
 
 # --- 300 quiet sessions -------------------------------------------------------------------------------------------------
