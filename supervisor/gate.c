@@ -236,6 +236,26 @@ void gg_gate_stop(struct gg_gate *g)
 	finish_if_empty(g);
 }
 
+static void on_never(EV_P_ ev_periodic *w, int revents)
+{
+	(void)loop;
+	(void)w;
+	(void)revents;
+}
+
+/*
+ * libev wakes up once a minute to see whether the wall clock was set, which we do not care about. From its
+ * first periodic watcher on it has a timerfd for that, and sleeps.
+ */
+static void let_it_sleep(struct ev_loop *loop)
+{
+	ev_periodic never;
+
+	ev_periodic_init(&never, on_never, 0., 0., NULL);
+	ev_periodic_start(loop, &never);
+	ev_periodic_stop(loop, &never);
+}
+
 static int make_instance_id(struct gg_gate *g)
 {
 	unsigned char raw[16];

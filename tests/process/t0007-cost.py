@@ -51,6 +51,16 @@ reads, wakeups, share = window(g, 5)
 tap.ok(wakeups <= 1, "an idle gate wakes up at most once a second (%.2f)" % wakeups)
 tap.ok(reads == 0, "and reads nothing below /proc (%.2f a second)" % reads)
 note("idle: %.2f %% of a core" % (100 * share))
+
+
+def blocked_in(pid):
+    """The system call that it is blocked in: number and arguments; [] while it runs."""
+    f = read("/proc/%d/syscall" % pid).split()
+    return [int(a, 0) for a in f] if len(f) > 2 else []
+
+
+timeout = wait_for(lambda: blocked_in(g.pid), "the gate to sleep")[4]    # epoll_wait's, or epoll_pwait's
+tap.ok(timeout > 3600000, "it has no reason to wake up within the next hour (%d ms)" % timeout)
 g.stop()
 with open(path("config"), "w") as f:
     f.write("[gate]\n\texportAll = true\n")
