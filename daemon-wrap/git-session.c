@@ -6,6 +6,8 @@
  */
 #include <errno.h>
 #include <getopt.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -208,6 +210,19 @@ static void examine(const struct options *o, const struct gg_request *req, int k
 		check_hook(o, &err);
 }
 
+/*
+ * upload-pack writes the start of its answer in small pieces; without this the second waits until the
+ * client's kernel has acknowledged the first, 40 ms later. Not for receive-pack: it writes each ref apart,
+ * and nobody waits for the first.
+ */
+static void answer_soon(const char *service)
+{
+	int on = 1;
+
+	if (strcmp(service, "receive-pack"))
+		setsockopt(0, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+}
+
 int main(int argc, char **argv)
 {
 	struct gg_status st = { 0 };
@@ -238,6 +253,7 @@ int main(int argc, char **argv)
 		return refuse(n, st.refused);
 	if (o.status_fd >= 0)
 		close(o.status_fd);
+	answer_soon(st.service);
 	/* kept over exec: whatever a hook lets go of stays below git-daemon, where the reaper finds it */
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	execv(o.daemon[0], o.daemon);

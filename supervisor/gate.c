@@ -353,6 +353,7 @@ static int serve(struct gg_gate *g, struct gg_buf *err)
 	if (r < 0)
 		return r;
 	start_watchdog(g);
+	let_it_sleep(g->loop);
 	gg_signals_let_through();
 	ev_run(g->loop, 0);
 	gg_event(GG_EV_GATE_STOPPED, NULL, "stopped");

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/tcp.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
@@ -138,6 +139,23 @@ static void on_client(EV_P_ ev_io *w, int revents)
 	}
 }
 
+/*
+ * git's client writes a request of protocol v2, and the commands of a push, in small pieces, and its kernel
+ * (Nagle) keeps the second back until ours has acknowledged the first: after 40 ms, unless told otherwise.
+ * Clients' sockets inherit it. Since Linux 6.15; the least that is allowed depends on CONFIG_HZ.
+ */
+static void acknowledge_soon(int fd)
+{
+#ifndef TCP_DELACK_MAX_US
+#define TCP_DELACK_MAX_US 46
+#endif
+	enum { ACK_LEAST_US = 1000, ACK_USUAL_US = 40000 };
+
+	for (int us = ACK_LEAST_US; us < ACK_USUAL_US; us *= 2)
+		if (setsockopt(fd, IPPROTO_TCP, TCP_DELACK_MAX_US, &us, sizeof(us)) == 0)
+			return;
+}
+
 static int add(struct gg_gate *g, int fd)
 {
 	struct one *v = realloc(g->listen->v, (g->listen->n + 1) * sizeof(*v)), *o;
@@ -153,6 +171,7 @@ static int add(struct gg_gate *g, int fd)
 		return -errno;
 	if (fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) < 0)
 		return -errno;
+	acknowledge_soon(fd);
 	ev_io_init(&o->io, on_client, fd, EV_READ);
 	g->listen->n++;
 	return 0;

@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 """What is set on sockets and limits: keep-alive as configured, a long backlog, descriptors for limit.sessions, IPv4 and IPv6."""
+import ctypes
 import re
 
 from gate import *
@@ -34,6 +35,38 @@ st = proc_stat(child)
 tap.ok(st[2] != proc_stat(g.pid)[2], "a session is its own session (setsid)")
 fds = sorted(os.listdir("/proc/%d/fd" % child))
 tap.eq(fds, ["0", "1", "2"], "receive-pack has fds 0 to 2 and no other")
+
+
+TCP_DELACK_MAX_US = 46
+
+
+def options(pid):
+    """(TCP_NODELAY, longest delay of an acknowledgement in µs) of the process's fd 0; None where the kernel does not tell."""
+    fd = ctypes.CDLL(None, use_errno=True).syscall(438, os.pidfd_open(pid), 0, 0)       # pidfd_getfd
+    if fd < 0:
+        return None, None
+    with socket.socket(fileno=fd) as s:
+        try:
+            delay = s.getsockopt(socket.IPPROTO_TCP, TCP_DELACK_MAX_US)
+        except OSError:
+            delay = None
+        return s.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) != 0, delay
+
+
+f = Raw(g, service="git-upload-pack")
+f.advertisement()
+fetching = wait_for(lambda: [p for p in g.processes() if "git upload-pack" in cmdline(p)], "upload-pack")[0]
+for name, pid, nodelay in ("receive-pack", child, False), ("upload-pack", fetching, True):
+    no, delay = options(pid)
+    if no is None:
+        tap.skip(name + ": TCP_NODELAY", "pidfd_getfd is not allowed")
+    else:
+        tap.eq(no, nodelay, "%s: small writes are sent at once: %s" % (name, nodelay))
+    if delay is None:
+        tap.skip(name + ": delayed acknowledgements", "the kernel has no TCP_DELACK_MAX_US")
+    else:
+        tap.ok(delay < 40000, "%s: what the client sends is acknowledged soon (%d us)" % (name, delay))
+f.close()
 # SIGKILL of the client's host would leave no FIN; a reset, though, is seen at once
 c.s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
 c.close()
