@@ -51,7 +51,9 @@ static const struct gg_page_item more[] = {
 	  "ended, and its sessions too, it ends." },
 	{ "check-config", "Nothing is started. A list has a line for each value." },
 	{ "sessions", "Each is looked at anew for the answer." },
-	{ "reaped", "The gate remembers the last 1000 sessions that ended, since it was started." },
+	{ "reaped", "The gate remembers the last 1000 sessions that it ended since it was started, and the "
+		    "last 1000 that "
+		    "ended by themselves." },
 	{ "show", "One that has ended is shown as reaped would list it." },
 	{ "kill",
 	  "It is ended by the same steps as a stuck one, healthy or not; the command does not wait for that. "

@@ -13,8 +13,9 @@
 int gg_registry_init(struct gg_registry *r)
 {
 	memset(r, 0, sizeof(*r));
-	r->ended = calloc(GG_HISTORY, sizeof(*r->ended));
-	return r->ended ? 0 : -ENOMEM;
+	r->by_itself.v = calloc(GG_HISTORY, sizeof(*r->by_itself.v));
+	r->by_us.v = calloc(GG_HISTORY, sizeof(*r->by_us.v));
+	return r->by_itself.v && r->by_us.v ? 0 : -ENOMEM;
 }
 
 static void session_free(struct gg_session *s)
@@ -29,7 +30,8 @@ void gg_registry_free(struct gg_registry *r)
 	for (size_t i = 0; i < r->n; i++)
 		session_free(r->v[i]);
 	free(r->v);
-	free(r->ended);
+	free(r->by_itself.v);
+	free(r->by_us.v);
 	memset(r, 0, sizeof(*r));
 }
 
@@ -82,8 +84,9 @@ struct gg_session *gg_registry_add(struct gg_registry *r, int64_t now_ms)
 
 static void remember(struct gg_registry *r, const struct gg_session *s, int64_t now_ms)
 {
-	struct gg_ended *e = &r->ended[r->ended_at++ % GG_HISTORY];
 	bool reaped = s->verdict.reason != GG_REASON_NONE;
+	struct gg_ring *ring = reaped ? &r->by_us : &r->by_itself;
+	struct gg_ended *e = &ring->v[ring->n++ % GG_HISTORY];
 
 	*e = (struct gg_ended){
 		.transport = s->transport,
@@ -99,6 +102,7 @@ static void remember(struct gg_registry *r, const struct gg_session *s, int64_t 
 		.pid = s->root,
 		.status = s->root_status,
 		.refused = s->refused,
+		.nth = r->ended_at++,
 	};
 	memcpy(e->id, s->id, sizeof(e->id));
 	memcpy(e->peer, s->peer, sizeof(e->peer));
@@ -137,9 +141,19 @@ size_t gg_registry_serving(const struct gg_registry *r)
 	return n;
 }
 
-const struct gg_ended *gg_registry_history(const struct gg_registry *r, size_t i)
+static const struct gg_ended *in_ring(const struct gg_ring *ring, uint64_t i)
 {
-	if (i >= r->ended_at || i >= GG_HISTORY)
-		return NULL;
-	return &r->ended[(r->ended_at - 1 - i) % GG_HISTORY];
+	return i < ring->n && i < GG_HISTORY ? &ring->v[(ring->n - 1 - i) % GG_HISTORY] : NULL;
+}
+
+const struct gg_ended *gg_registry_history(const struct gg_registry *r, struct gg_history *at)
+{
+	const struct gg_ended *a = in_ring(&r->by_itself, at->itself), *b = in_ring(&r->by_us, at->us);
+
+	if (b && (!a || b->nth > a->nth)) {
+		at->us++;
+		return b;
+	}
+	at->itself += a != NULL;
+	return a;
 }

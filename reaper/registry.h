@@ -17,7 +17,7 @@
 #define GG_WATCH_SIZE 48
 #define GG_REPO_MAX 512 /* bytes of a repository's name that are kept */
 #define GG_STEPS_MAX 160
-#define GG_HISTORY 1000 /* ended sessions that are remembered */
+#define GG_HISTORY 1000 /* sessions ended by us that are remembered, and as many others */
 
 struct gg_lent; /* reaper/client.h */
 struct gg_io;	/* the session's watchers: supervisor/session.c */
@@ -83,14 +83,21 @@ struct gg_ended {
 	pid_t pid;
 	int status; /* wait status of the root */
 	bool refused;
+	uint64_t nth; /* how many had ended before it */
+};
+
+/* A ring of GG_HISTORY; the newest is at (n - 1) % GG_HISTORY. */
+struct gg_ring {
+	struct gg_ended *v;
+	uint64_t n;
 };
 
 struct gg_registry {
 	struct gg_session **v; /* owned, no order */
 	size_t n, size;
-	struct gg_ended *ended;	   /* ring of GG_HISTORY; the newest is at (ended_at - 1) % GG_HISTORY */
-	uint64_t ended_at;	   /* how many ended, ever */
-	uint64_t reaped, observed; /* how many by us; how many would have been */
+	struct gg_ring by_itself, by_us; /* two, so that no flood of others makes us forget who was stuck */
+	uint64_t ended_at;		 /* how many ended, ever */
+	uint64_t reaped, observed;	 /* how many by us; how many would have been */
 	uint64_t by_reason[GG_NREASONS];
 };
 
@@ -108,7 +115,10 @@ void gg_registry_drop(struct gg_registry *r, struct gg_session *s);
 struct gg_session *gg_registry_find(const struct gg_registry *r, const char *id);
 /* Sessions whose root process runs, held and lent ones left out: what limit.sessions bounds. */
 size_t gg_registry_serving(const struct gg_registry *r);
-/* The i-th ended one, 0 the newest; NULL past the end. */
-const struct gg_ended *gg_registry_history(const struct gg_registry *r, size_t i);
+/* Those that are remembered, the newest first: *at is { 0 } at the beginning; NULL past the end. */
+struct gg_history {
+	uint64_t itself, us; /* how many of each were seen */
+};
+const struct gg_ended *gg_registry_history(const struct gg_registry *r, struct gg_history *at);
 
 #endif

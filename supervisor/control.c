@@ -111,13 +111,14 @@ static json_t *do_show(struct gg_gate *g, const json_t *req)
 {
 	const char *id = json_string_value(json_object_get(req, "id"));
 	struct gg_session *s = id ? gg_registry_find(&g->reg, id) : NULL;
+	struct gg_history at = { 0 };
 	const struct gg_ended *e;
 
 	if (!id)
 		return error_answer("show needs an id");
 	if (s)
 		return data_answer(gg_report_show(g, s));
-	for (size_t i = 0; (e = gg_registry_history(&g->reg, i)); i++)
+	while ((e = gg_registry_history(&g->reg, &at)))
 		if (!strcmp(e->id, id))
 			return data_answer(gg_report_ended(e));
 	return no_session(id);

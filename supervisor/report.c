@@ -95,9 +95,10 @@ json_t *gg_report_ended(const struct gg_ended *e)
 json_t *gg_report_history(const struct gg_gate *g, bool all)
 {
 	json_t *list = json_array();
+	struct gg_history at = { 0 };
 	const struct gg_ended *e;
 
-	for (size_t i = 0; (e = gg_registry_history(&g->reg, i)); i++)
+	while ((e = gg_registry_history(&g->reg, &at)))
 		if (all || e->reason)
 			json_array_append_new(list, gg_report_ended(e));
 	return list;
