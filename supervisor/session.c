@@ -46,17 +46,8 @@ void gg_session_log_line(const char *line, void *arg)
 	gg_session_fields(s, gg_now_ms(), &f);
 	f.reason = f.key = f.phase = NULL;
 	f.limit_ms = f.quiet_ms = f.age_ms = f.bytes_in = f.bytes_out = -1;
-	gg_event(GG_EV_SESSION_LOG, &f, "%s", line);
-}
-
-static void on_stderr(EV_P_ ev_io *w, int revents)
-{
-	struct gg_io *io = w->data;
-
-	(void)loop;
-	(void)revents;
-	if (gg_loglines_read(&io->lines, w->fd, gg_now_ms()) == 0)
-		close_watcher(io->gate, w);
+	/* whoever scans ports must not fill the log */
+	gg_event(s->io->stranger ? GG_EV_SESSION_STRANGER : GG_EV_SESSION_LOG, &f, "%s", line);
 }
 
 static void opened(struct gg_session *s, const struct gg_status *st)
@@ -124,31 +115,58 @@ void gg_session_give_up(struct gg_session *s, const char *why)
 	answer(s, why);
 }
 
-/* git-gate-session has read the request: one message. */
-static void on_status(EV_P_ ev_io *w, int revents)
+/* The one message of git-gate-session: it has read the request. False: not yet, or there is none. */
+static bool take_status(struct gg_io *io)
 {
-	struct gg_io *io = w->data;
 	struct gg_session *s = io->session;
 	char buf[GG_STATUS_MAX];
 	struct gg_status st;
-	ssize_t n = recv(w->fd, buf, sizeof(buf), MSG_DONTWAIT);
+	ssize_t n = recv(io->status.fd, buf, sizeof(buf), MSG_DONTWAIT);
+	bool valid;
 
-	(void)revents;
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
-		return;
-	ev_io_stop(EV_A_ w);
-	if (n <= 0 || gg_status_unpack(buf, (size_t)n, &st) < 0 || (!st.service[0] && !st.refused[0]))
-		return close_watcher(io->gate, w);
+		return false;
+	ev_io_stop(io->gate->loop, &io->status);
+	valid = n > 0 && gg_status_unpack(buf, (size_t)n, &st) == 0;
+	io->stranger = valid && !st.service[0] && !st.refused[0];
+	if (!valid || io->stranger) {
+		close_watcher(io->gate, &io->status);
+		return false;
+	}
 	snprintf(s->service, sizeof(s->service), "%s", st.service);
 	snprintf(s->repo, sizeof(s->repo), "%.*s", (int)sizeof(s->repo) - 1, st.repo);
 	s->track.request_bytes = st.request_bytes;
 	s->found = st.found[0] == '1';
 	opened(s, &st);
-	if (s->refused)
+	return true;
+}
+
+static void on_status(EV_P_ ev_io *w, int revents)
+{
+	struct gg_io *io = w->data;
+
+	(void)loop;
+	(void)revents;
+	if (!take_status(io))
+		return;
+	if (io->session->refused)
 		close_watcher(io->gate, w);
-	else if (!io->asks || gg_admit_repo(io->gate, s))
-		go_on(s);
+	else if (!io->asks || gg_admit_repo(io->gate, io->session))
+		go_on(io->session);
 	gg_gate_wake(io->gate);
+}
+
+static void on_stderr(EV_P_ ev_io *w, int revents)
+{
+	struct gg_io *io = w->data;
+
+	(void)loop;
+	(void)revents;
+	/* what was written first: it says whose lines these are */
+	if (ev_is_active(&io->status))
+		on_status(io->gate->loop, &io->status, 0);
+	if (gg_loglines_read(&io->lines, w->fd, gg_now_ms()) == 0)
+		close_watcher(io->gate, w);
 }
 
 /*
@@ -437,6 +455,8 @@ void gg_session_finish(struct gg_session *s, void *gate)
 	struct gg_io *io = s->io;
 	int64_t now = gg_now_ms();
 
+	if (ev_is_active(&io->status)) /* it ended before its request was looked at */
+		take_status(io);
 	if (io->err.fd >= 0)
 		gg_loglines_read(&io->lines, io->err.fd, now);
 	gg_loglines_end(&io->lines);

@@ -14,7 +14,8 @@ struct gg_io {
 	ev_io root;   /* pidfd of a root that is not our child */
 	ev_io server; /* pidfd of receive-pack or upload-pack */
 	struct gg_loglines lines;
-	bool asks; /* git-gate-session waits for an answer: limit.sessionsPerRepo was set when it began */
+	bool stranger; /* what the client sent is no git request */
+	bool asks;     /* git-gate-session waits for an answer: limit.sessionsPerRepo was set when it began */
 	struct gg_gate *gate;
 	struct gg_session *session;
 };
