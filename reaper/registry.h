@@ -39,13 +39,15 @@ struct gg_session {
 	bool served;	 /* receive-pack or upload-pack was seen, and has exited */
 	int64_t peek_ms; /* look for it then; 0: it was found, or there is no request yet */
 	int peeks;
-	bool missed;  /* the last look found its strays, and not it */
-	bool adopted; /* of a gate that died: its root is not our child */
-	bool packed;  /* a fetch that has had its pack */
-	bool held;    /* its request is known, but limit.sessionsPerRepo makes it wait: it runs nothing */
-	bool found;   /* the repository exists: repo is its git directory, not only what the client said */
-	bool refused; /* git-gate-session said no: session.refused was logged */
-	int sock;     /* our dup of the client's socket; -1 once the connection was ended */
+	bool missed;   /* the last look found its strays, and not it */
+	bool adopted;  /* of a gate that died: its root is not our child */
+	bool packed;   /* a fetch that has had its pack */
+	bool held;     /* its request is known, but limit.sessionsPerRepo makes it wait: it runs nothing */
+	uint64_t turn; /* with limit.sessionsPerRepo: its place in the order of its repository, see
+			  supervisor/admit.c */
+	bool found;    /* the repository exists: repo is its git directory, not only what the client said */
+	bool refused;  /* git-gate-session said no: session.refused was logged */
+	int sock;      /* our dup of the client's socket; -1 once the connection was ended */
 	uint64_t sock_ino;
 	struct gg_lent *lent; /* of a session that is not our own child: owned. NULL: it is ours */
 	struct gg_io *io;

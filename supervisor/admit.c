@@ -107,7 +107,48 @@ static bool full(const struct gg_gate *g)
 	return gg_registry_serving(&g->reg) >= (size_t)g->conf->sessions;
 }
 
-/* Of the held sessions whose repository has room again, the one that came first. */
+/* "[::1]:53211" and "[::1]:53212" */
+static bool same_host(const struct gg_session *a, const struct gg_session *b)
+{
+	const char *port = strrchr(a->peer, ':');
+	size_t n = port ? (size_t)(port - a->peer) + 1 : sizeof(a->peer);
+
+	return !strncmp(a->peer, b->peer, n);
+}
+
+/*
+ * Peers take turns in each repository. A session's turn comes after those of its peer that are held before
+ * it, and after the one that is being served: who comes back at once waits for the others of this turn.
+ */
+static uint64_t next_turn(const struct gg_gate *g, const struct gg_session *s)
+{
+	uint64_t last = 0;
+
+	for (size_t i = 0; i < g->reg.n; i++) {
+		const struct gg_session *t = g->reg.v[i];
+
+		if (t != s && !t->root_gone && t->turn > last && !strcmp(t->repo, s->repo) &&
+		    (!t->held || same_host(t, s)))
+			last = t->turn;
+	}
+	return last + 1;
+}
+
+/* Is it the next of those held for its repository? */
+static bool is_next(const struct gg_gate *g, const struct gg_session *s)
+{
+	for (size_t i = 0; i < g->reg.n; i++) {
+		const struct gg_session *t = g->reg.v[i];
+
+		if (t->held && !t->root_gone &&
+		    (t->turn < s->turn || (t->turn == s->turn && t->accepted_ms < s->accepted_ms)) &&
+		    !strcmp(t->repo, s->repo))
+			return false;
+	}
+	return true;
+}
+
+/* Of those that are next in a repository that has room again, the one that came first. */
 static struct gg_session *releasable(struct gg_gate *g)
 {
 	struct gg_session *first = NULL;
@@ -116,6 +157,7 @@ static struct gg_session *releasable(struct gg_gate *g)
 		struct gg_session *s = g->reg.v[i];
 
 		if (s->held && !s->root_gone && (!first || s->accepted_ms < first->accepted_ms) &&
+		    is_next(g, s) &&
 		    (!g->conf->sessions_per_repo ||
 		     gg_session_repo_count(g, s->repo) < (size_t)g->conf->sessions_per_repo))
 			first = s;
@@ -256,6 +298,7 @@ static void on_sweep(EV_P_ ev_timer *timer, int revents)
 
 bool gg_admit_repo(struct gg_gate *g, struct gg_session *s)
 {
+	s->turn = next_turn(g, s);
 	if (!g->conf->sessions_per_repo ||
 	    gg_session_repo_count(g, s->repo) <= (size_t)g->conf->sessions_per_repo)
 		return true;

@@ -56,14 +56,14 @@ def small_push(n):
 class Client:
     """A client on a non-blocking socket. kind: push, or at which point it says nothing more."""
 
-    def __init__(self, n, host, kind):
+    def __init__(self, gate, n, host, kind):
         self.host, self.kind, self.repo, self.ref = host, kind, repos[n % REPOS], "refs/heads/p%d" % n
         self.oid, self.pack = small_push(n)
         self.data, self.ended, self.reset, self.told = b"", None, False, False
         self.s = socket.socket()
         self.s.setblocking(False)
         self.s.bind((host, 0))
-        self.s.connect_ex(("127.0.0.1", g.port))
+        self.s.connect_ex(("127.0.0.1", gate.port))
         self.peer = "%s:%d" % self.s.getsockname()
 
     def connected(self):
@@ -105,13 +105,13 @@ class Client:
 selector, peak = selectors.DefaultSelector(), 0
 
 
-def serve(until, what):
-    """Play all clients until something is true."""
+def serve(until, what, gate=g):
+    """Play all clients until something is true of the gate's status."""
     global peak
     end, look = time.monotonic() + 4 * PATIENCE, 0
     while True:
         if time.monotonic() > look:
-            status = g.status()
+            status = gate.status()
             peak, look = max(peak, status["sessions"]), time.monotonic() + 0.5
             if until(status):
                 return
@@ -125,8 +125,8 @@ def serve(until, what):
                 selector.unregister(key.fileobj)
 
 
-def start(n, host, kind):
-    c = Client(n, host, kind)
+def start(n, host, kind, gate=g):
+    c = Client(gate, n, host, kind)
     selector.register(c.s, selectors.EVENT_WRITE, c)
     return c
 
@@ -212,4 +212,21 @@ tap.eq([e for kind, e in mild if e["quiet_ms"] < 1000 * LIMITS["idle"]], [], "no
 tap.eq([e for kind, e in mild if e["age_ms"] > 1000 * (LIMITS[kind] + ROOM)], [], "none holds its place for longer than its deadline")
 gaps = [when(b) - when(a) for a, b in itertools.pairwise(accepted[PLACES - 1:])][1:]
 tap.ok(max(gaps) < LIMITS["commands"] + ROOM, "so the others never wait for longer than that until someone is served (%.2f s)" % max(gaps))
-finish(tap, g)
+
+# --- in turns too where limit.sessionsPerRepo makes them wait ---------------------------------------------------------------------
+os.unlink(arrived)
+latch.seen = len(read(latch.path + ".at"))
+single = Gate({"limit.sessions": str(PLACES), "limit.sessionsPerRepo": "1", "deadline.hook": "10m"}, hooks=hooks.dir)
+single.repo(repos[0])
+crowd = [start(REPOS * n, FLOOD, "push", single) for n in range(60)]
+serve(lambda status: status["waiting"] == 59, "the flood to be held", single)
+for n in range(4):
+    crowd += [start(REPOS * (60 + 3 * n + i), h, "push", single) for i, h in enumerate(h for h in PUSHES if h != FLOOD)]
+serve(lambda status: status["waiting"] == 71, "the others to be held", single)
+open(arrived, "w").close()
+latch.release(1)
+serve(lambda status: not selector.get_map(), "all to be served", single)
+tap.eq([(c.peer, c.data) for c in crowd if not c.accepted()], [], "limit.sessionsPerRepo=1: every one of %d pushes succeeds" % len(crowd))
+order = [c.host for c in sorted(crowd, key=lambda c: c.ended)][1:]
+tap.eq([i for i in range(4) if set(order[4 * i:4 * i + 4]) != set(PUSHES)], [], "after the first, each turn serves each peer once", order)
+finish(tap, g, single)

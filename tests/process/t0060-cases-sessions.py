@@ -273,8 +273,8 @@ rest = c.rest()
 took = time.monotonic() - begun
 tap.ok(size > 20 << 20 and COMMANDS <= took < COMMANDS + 2 * SAMPLE + GRACE + 2, "v2, the pack was sent, nothing more is asked for: closed after "
        "deadline.commands (%.2fs)" % took, size)
-tap.eq((rest, g.reaped(peer=c.peer)), (b"", []), "without a word, and without a record: it has what it wanted")
 g.settle()
+tap.eq((rest, g.reaped(peer=c.peer)), (b"", []), "without a word, and without a record: it has what it wanted")
 e = g.events("session.closed", peer=c.peer)
 tap.eq([x["service"] for x in e], ["upload-pack"], "it is a fetch in the log", e)
 
