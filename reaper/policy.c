@@ -274,7 +274,7 @@ static int64_t client_limit(const struct gg_track *t, const struct gg_snap *snap
 static struct gg_verdict name(const struct gg_track *t, const struct gg_snap *snap,
 			      const struct gg_limits *lim, struct gg_verdict v)
 {
-	if (gg_policy_unanswered(t, &snap->tcp, snap->now_ms, lim, v.quiet_ms / 2)) {
+	if (gg_policy_unanswered(t, &snap->tcp, snap->now_ms, lim, v.quiet_ms / 4 * 3)) {
 		v.key = gg_reason_key(v.reason);
 		v.reason = GG_REASON_PEER_GONE;
 	}

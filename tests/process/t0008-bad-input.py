@@ -231,7 +231,7 @@ else:
     theirs = os.path.join(g.base, "theirs.git")
     for push in False, True:
         refused(g, "repository of another owner", push, "add it to gate.safeDirectory", "theirs.git")
-    e = g.events("session.refused", repo="theirs.git")
+    e = wait_for(lambda: len(g.events("session.refused", repo="theirs.git")) > 1 and g.events("session.refused", repo="theirs.git"), "two events")
     tap.ok(len(e) == 2 and "gate.safeDirectory" in str(e[0]) and "65534" in str(e[0]), "the event names repository and cure", e)
     for value in theirs, "*":
         gates.append(variant(gate_safeDirectory=value))

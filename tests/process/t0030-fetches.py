@@ -14,7 +14,7 @@ for i, b in enumerate(blobs):
         f.write(b)
 git("add", ".", cwd=work)
 git("commit", "-qm", "blobs", cwd=work)
-git("push", "-q", "origin", "HEAD:main", cwd=work)
+git("push", "-q", repo, "HEAD:main", cwd=work)
 head = git("rev-parse", "HEAD", cwd=work).stdout.strip()
 
 
