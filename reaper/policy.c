@@ -5,6 +5,10 @@
 
 #include "base/text.h"
 
+/* A kernel answers no more than one probe in this time (net.ipv4.tcp_invalid_ratelimit); window probes come
+ * faster at first. */
+#define ANSWERS_MS 500
+
 static const struct {
 	const char *name, *key;
 } reasons[GG_NREASONS] = {
@@ -160,12 +164,15 @@ static int64_t unheard(const struct gg_tcp *tcp)
 	return min64(tcp->recv_age_ms, tcp->ack_age_ms);
 }
 
-/* Everything that tcp.keepIdle, keepInterval and keepCount allow has passed unanswered, or our kernel said
- * so. */
+/*
+ * Everything that tcp.keepIdle, keepInterval and keepCount allow has passed unanswered, or our kernel said
+ * so. With something to send the probes are of the window, further and further apart, and deadline.idle
+ * bounds it.
+ */
 static bool out_of_probes(const struct gg_tcp *tcp)
 {
 	return tcp->valid && tcp->keep_count && tcp->probes >= tcp->keep_count &&
-	       (tcp->gone || unheard(tcp) >= tcp->keep_ms);
+	       (tcp->gone || (!tcp->queued_out && unheard(tcp) >= tcp->keep_ms));
 }
 
 bool gg_policy_unanswered(const struct gg_track *t, const struct gg_tcp *tcp, int64_t now_ms,
@@ -173,8 +180,10 @@ bool gg_policy_unanswered(const struct gg_track *t, const struct gg_tcp *tcp, in
 {
 	if ((tcp->unacked && tcp->retransmits >= 2 && unheard(tcp) >= quiet_ms) || out_of_probes(tcp))
 		return true;
+	if (!tcp->probes || (tcp->probes == 1 && t->maybe_limited))
+		return false;
 	/* a single sample may fall between a probe and its answer */
-	return tcp->probes && t->probed_ms >= 0 && now_ms - t->probed_ms >= lim->period;
+	return t->probed_ms >= 0 && now_ms - t->probed_ms >= lim->period;
 }
 
 static struct gg_verdict peer_gone(const struct gg_tcp *tcp)
@@ -222,10 +231,12 @@ bool gg_policy_sample(struct gg_track *t, const struct gg_snap *snap, const stru
 		t->received = tcp->received;
 		t->acked = tcp->acked;
 	}
-	if (!tcp->probes)
+	if (!tcp->probes) {
 		t->probed_ms = -1;
-	else if (t->probed_ms < 0)
+	} else if (t->probed_ms < 0) {
 		t->probed_ms = now;
+		t->maybe_limited = tcp->queued_out && unheard(tcp) < ANSWERS_MS + lim->period;
+	}
 	judge_rate(t, now, lim);
 	if (t->phase == GG_PHASE_REQUEST && !t->request_bytes)
 		due = t->looks ? t->look_ms : after(t->accepted_ms, lim->init);

@@ -73,7 +73,8 @@ struct gg_track {
 	int slices;		   /* in a row, each too slow in the client's turn, or no more than a burst */
 	uint64_t moved[GG_SLICES]; /* in the last of them; a ring */
 	bool slow_pending;	   /* a slice was too slow: whose turn it is must be looked up */
-	int64_t probed_ms; /* the first of the samples in a row that show unanswered probes; -1: none */
+	int64_t probed_ms;  /* the first of the samples in a row that show unanswered probes; -1: none */
+	bool maybe_limited; /* the first of those probes may be one that a live kernel leaves out */
 };
 
 void gg_track_init(struct gg_track *t, int64_t now_ms);

@@ -194,6 +194,40 @@ Test(peergone, one_sample_is_no_silence)
 	cr_expect(gg_policy_unanswered(&t, &snap.tcp, snap.now_ms, &lim, 1000));
 }
 
+/* A kernel answers one probe in 500 ms: the second of a closed window comes 400 ms after the first. */
+Test(peergone, window_probes_that_come_too_fast)
+{
+	static const struct {
+		uint32_t probes;
+		int64_t first_heard, want;
+	} rows[] = {
+		{ 1, 424, false }, /* not answered, and no wonder */
+		{ 2, 424, true },  /* the third came later than that */
+		{ 1, 1700, true }, /* the one before it was long ago */
+	};
+	struct gg_limits lim = scaled();
+
+	for (size_t i = 0; i < GG_LEN(rows); i++) {
+		struct gg_snap snap = { .now_ms = 5000,
+					.tcp = { .valid = true,
+						 .queued_out = 4000000,
+						 .probes = 1,
+						 .recv_age_ms = 9000,
+						 .ack_age_ms = rows[i].first_heard } };
+		struct gg_track t;
+		int64_t next;
+
+		gg_track_init(&t, 0);
+		gg_policy_sample(&t, &snap, &lim, &next);
+		snap.now_ms += 800;
+		snap.tcp.ack_age_ms += 800;
+		snap.tcp.probes = rows[i].probes;
+		gg_policy_sample(&t, &snap, &lim, &next);
+		cr_expect_eq(gg_policy_unanswered(&t, &snap.tcp, snap.now_ms, &lim, 9000), rows[i].want,
+			     "row %zu", i);
+	}
+}
+
 /* A reader whose tiny window overflows makes us send again, but its kernel talks to us all the time. */
 Test(peergone, retransmissions_that_are_heard)
 {
