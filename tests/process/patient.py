@@ -155,6 +155,21 @@ def hook(gate, repo, name, how):
     accepted(c.rest())
 
 
+def kind(gate, repo, name):
+    """A healthy kind of git-gate-torture."""
+    r = subprocess.run([TORTURE, "--url", gate.url(repo), "--kind", name, "--limit", "60s", "--pause", "%dms" % (900 * IDLE), "--json"], env=ENV,
+                       cwd=TMP, capture_output=True, text=True, timeout=2 * PATIENCE)
+    try:
+        c = json.loads(r.stdout)[0]
+    except ValueError:
+        raise Failed(r.stderr)
+    if c["ended_by"] != "server" or not ("complete" in c["report"] or c["report"].startswith("unpack ok")):
+        if gate in strict and c["paused_ms"] > 970 * IDLE:
+            raise Late("silent for %d ms of %gs" % (c["paused_ms"], IDLE))
+        raise Failed(c)
+    push(gate, repo, path("small"))
+
+
 def unpackers(gate, repo):
     d = os.path.realpath(os.path.join(gate.base, repo))
     return [p for p in gate.processes() if "index-pack" in cmdline(p) and os.path.realpath("/proc/%d/cwd" % p) == d]

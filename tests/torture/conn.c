@@ -2,6 +2,8 @@
 
 #include <errno.h>
 #include <linux/sockios.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -10,7 +12,10 @@
 #include "base/clock.h"
 #include "tests/torture/wire.h"
 
-enum { ACK_POLL_MS = 5 };
+enum {
+	ACK_POLL_MS = 5,
+	SEGMENT = 536 /* a small window opens in steps of a segment */
+};
 
 static int wait_connected(int fd, int timeout_ms)
 {
@@ -34,10 +39,12 @@ int gg_conn_open(const struct gg_addr *to, int rcvbuf, int timeout_ms, int *ret_
 {
 	AUTO_CLOSE int fd = socket(to->ss.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	struct gg_addr me = { .len = sizeof(me.ss) };
+	int segment = SEGMENT;
 
 	if (fd < 0)
 		return -errno;
-	if (rcvbuf > 0 && setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &rcvbuf, sizeof(rcvbuf)) < 0)
+	if (rcvbuf > 0 && (setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &rcvbuf, sizeof(rcvbuf)) < 0 ||
+			   setsockopt(fd, IPPROTO_TCP, TCP_MAXSEG, &segment, sizeof(segment)) < 0))
 		return -errno;
 	if (connect(fd, (const struct sockaddr *)&to->ss, to->len) < 0) {
 		int r = errno == EINPROGRESS ? wait_connected(fd, timeout_ms) : -errno;

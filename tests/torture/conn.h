@@ -24,8 +24,8 @@ struct gg_conn {
 };
 
 /*
- * rcvbuf: SO_RCVBUF, set before the connect so that it bounds the window; 0: the system's.
- * Returns 0 or -errno (-ETIMEDOUT after timeout_ms).
+ * rcvbuf: SO_RCVBUF, set before the connect so that it bounds the window, with small segments; 0: the
+ * system's. Returns 0 or -errno (-ETIMEDOUT after timeout_ms).
  */
 int gg_conn_open(const struct gg_addr *to, int rcvbuf, int timeout_ms, int *ret_fd, uint16_t *ret_port);
 void gg_conn_close(struct gg_conn *c);

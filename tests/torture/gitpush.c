@@ -38,13 +38,14 @@ static int open_stderr(const struct gg_scratch *s)
 	return fd;
 }
 
-int gg_push_start(struct gg_push *p, const struct gg_scratch *s, const char *url, const char *tag)
+int gg_push_start(struct gg_push *p, const struct gg_scratch *s, const char *history, const char *url,
+		  const char *tag)
 {
 	char spec[300];
 	const char *const argv[] = { "git", "push", url, spec, NULL };
 	int r;
 
-	snprintf(spec, sizeof(spec), "big:refs/heads/%s", tag);
+	snprintf(spec, sizeof(spec), "%s:refs/heads/%s", history, tag);
 	p->err = open_stderr(s);
 	if (p->err < 0)
 		return p->err;

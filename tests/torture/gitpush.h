@@ -1,4 +1,4 @@
-/* gitpush - a real `git push` of the scratch repository's big history, in a session of its own. */
+/* gitpush - a real `git push` of one of the scratch repository's histories, in a session of its own. */
 #ifndef GG_TORTURE_GITPUSH_H
 #define GG_TORTURE_GITPUSH_H
 
@@ -20,8 +20,9 @@ struct gg_push {
 		.pidfd = -1, .err = -1 \
 	}
 
-/* Push big to refs/heads/TAG of url. Returns 0 or -errno. */
-int gg_push_start(struct gg_push *p, const struct gg_scratch *s, const char *url, const char *tag);
+/* Push a history of the scratch repository ("big") to refs/heads/TAG of url. Returns 0 or -errno. */
+int gg_push_start(struct gg_push *p, const struct gg_scratch *s, const char *history, const char *url,
+		  const char *tag);
 
 /*
  * Stop the whole group, or only its pack-objects, and wait until /proc shows it stopped.

@@ -7,6 +7,7 @@
 #define PUSH .request = GG_REQ_PUSH
 #define COMMANDS PUSH, .commands = GG_CMD_ALL
 #define HALF(size) COMMANDS, .pack = GG_PACK_##size, .part = GG_PART_HALF
+#define CLONE .request = GG_REQ_FETCH, .wants = GG_WANT_PACK
 #define WHOLE(size) COMMANDS, .pack = GG_PACK_##size, .part = GG_PART_ALL
 
 /* a TLS 1.2 ClientHello: record and handshake header, version, random, no session, two suites */
@@ -38,6 +39,8 @@ const struct gg_kind gg_kinds[] = {
 	{ "rst", "half a pack, then reset", HALF(LARGE), .then = GG_THEN_RST },
 	{ "trickled-pack", "the pack's header, then a byte every 300 ms", COMMANDS, .pack = GG_PACK_LARGE,
 	  .part = GG_PART_HEADER, .then = GG_THEN_TRICKLE },
+	{ "slow-pack", "a pack at 8 KB a second for 6 s, then the rest: healthy", COMMANDS,
+	  .pack = GG_PACK_LARGE, .part = GG_PART_HEADER, .then = GG_THEN_SLOW },
 	{ "tls-hello", "a TLS ClientHello instead of a request", .request = GG_REQ_JUNK, JUNK(TLS_HELLO) },
 	{ "http-get", "an HTTP request", .request = GG_REQ_JUNK,
 	  JUNK("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n") },
@@ -53,6 +56,20 @@ const struct gg_kind gg_kinds[] = {
 	  .after = "\nforged line" },
 	{ "upload-silent", "asks to fetch, reads the advertisement, then silence", .request = GG_REQ_FETCH },
 	{ "upload-silent-v2", "the same with protocol version 2", .request = GG_REQ_FETCH_V2 },
+	{ "upload-silent-refs-v2", "the same, silent between ls-refs and fetch", .request = GG_REQ_FETCH_V2,
+	  .wants = GG_WANT_REFS },
+	{ "advert-unread", "asks to fetch, never reads; for a repository with some MB of references",
+	  .request = GG_REQ_FETCH, .then = GG_THEN_UNREAD },
+	{ "clone-unread", "a clone that is never read", CLONE, .then = GG_THEN_UNREAD },
+	{ "clone-unread-v2", "the same with protocol version 2", .request = GG_REQ_FETCH_V2,
+	  .wants = GG_WANT_PACK, .then = GG_THEN_UNREAD },
+	{ "archive-unread", "git archive --remote, never read", .request = GG_REQ_ARCHIVE,
+	  .wants = GG_WANT_PACK, .then = GG_THEN_UNREAD },
+	{ "trickled-clone", "a clone, read at 900 bytes a second", CLONE, .then = GG_THEN_SIP },
+	{ "slow-clone", "a clone, read at 16 KB a second for 6 s, then the rest: healthy", CLONE,
+	  .then = GG_THEN_SLOW_READ },
+	{ "paused-clone", "a clone that stops reading for --pause, three times: healthy", CLONE,
+	  .then = GG_THEN_PAUSE },
 	{ "relay-0", "git push; the relay passes only its request", .stall = GG_STALL_REQUEST },
 	{ "relay-commands", "git push; the relay passes no pack", .stall = GG_STALL_COMMANDS },
 	{ "relay-pack", "git push; the relay stalls inside the pack", .stall = GG_STALL_PACK },

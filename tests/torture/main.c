@@ -15,7 +15,13 @@
 #include "tests/torture/torture.h"
 
 enum { EXIT_RAN = 0, EXIT_COULD_NOT = 1, EXIT_USAGE = 2 };
-enum { DEFAULT_LIMIT_MS = 60000, LIMIT_MAX_MS = 3600 * 1000, DEFAULT_PORT = 9418, COUNT_MAX = 200 };
+enum {
+	DEFAULT_LIMIT_MS = 60000,
+	LIMIT_MAX_MS = 3600 * 1000,
+	DEFAULT_PAUSE_MS = 1800,
+	DEFAULT_PORT = 9418,
+	COUNT_MAX = 200
+};
 
 struct options {
 	struct gg_target target;
@@ -92,6 +98,7 @@ static const struct {
 	{ "list", NULL, "list the kinds", 'l' },
 	{ "count", "N", "clients of each kind, all at once (default: 1)", 'n' },
 	{ "limit", "DURATION", "how long a client waits to be ended (default: 60s)", 't' },
+	{ "pause", "DURATION", "how long a client that pauses does (default: 1800ms)", 'p' },
 	{ "json", NULL, "print a JSON array instead of a table", 'j' },
 	{ "help", NULL, "this text", 'h' },
 };
@@ -130,6 +137,11 @@ static int take_option(struct options *o, int id, const char *value)
 		if (gg_duration_parse(value, &o->target.limit_ms) < 0 || o->target.limit_ms < 1 ||
 		    o->target.limit_ms > LIMIT_MAX_MS)
 			return usage("--limit must be a duration such as 20s, 1h at most, not '%s'", value);
+		return 0;
+	case 'p':
+		if (gg_duration_parse(value, &o->target.pause_ms) < 0 || o->target.pause_ms < 1 ||
+		    o->target.pause_ms > LIMIT_MAX_MS)
+			return usage("--pause must be a duration such as 2s, 1h at most, not '%s'", value);
 		return 0;
 	case 'l':
 		o->list = true;
@@ -194,7 +206,9 @@ static int play(const struct options *o)
 
 int main(int argc, char **argv)
 {
-	struct options o = { .count = 1, .target.limit_ms = DEFAULT_LIMIT_MS };
+	struct options o = { .count = 1,
+			     .target.limit_ms = DEFAULT_LIMIT_MS,
+			     .target.pause_ms = DEFAULT_PAUSE_MS };
 	int r = parse(&o, argc, argv);
 
 	if (r != 0)
@@ -202,6 +216,6 @@ int main(int argc, char **argv)
 	if (o.help)
 		print_help();
 	for (size_t i = 0; o.list && !o.help && i < gg_nkinds; i++)
-		printf("%-21s %s\n", gg_kinds[i].name, gg_kinds[i].help);
+		printf("%-22s %s\n", gg_kinds[i].name, gg_kinds[i].help);
 	return o.help || o.list ? EXIT_RAN : play(&o);
 }

@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "tests/torture/conn.h"
+#include "tests/torture/fetch.h"
 #include "tests/torture/left.h"
 #include "tests/torture/scratch.h"
 #include "tests/torture/seen.h"
@@ -26,8 +27,18 @@ enum {
 	PACK_HEADER = 12,
 	SEEN_MS = 500,
 	QUARANTINE_MS = 2000, /* to find the server's processes, with --repo */
-	UNREAD_WINDOW = 4096, /* SO_RCVBUF of a client that does not read */
+	UNREAD_WINDOW = 4096, /* SO_RCVBUF of a client that does not read, or little */
 	UNREAD_POLL_MS = 50,
+	SIP = 225, /* bytes, and every so often */
+	SIP_MS = 250,
+	SIP_WINDOW = 1, /* the least there is: a window opens in steps, here of 1 KB */
+	SLOW_MS = 6000, /* how long what is slow at first is slow */
+	SLOW_EVERY_MS = 250,
+	SLOW_SEND = 2048,
+	SLOW_READ = 4096,
+	WIDE_WINDOW = 1 << 20,
+	PAUSES = 3,
+	READ_BETWEEN = 1 << 20, /* bytes between two pauses */
 	UNREAD_DRAIN_MS = 2000,
 	/* the answer to these commands, about 12 MB, is more than the 4 MB that a send buffer may grow to */
 	MANY = 2500,
@@ -80,17 +91,26 @@ static const struct gg_packed *pack_of(const struct gg_client *c)
 						: NULL;
 }
 
+static bool is_fetch(const struct talk *t)
+{
+	enum gg_request r = t->c->kind->request;
+
+	return r == GG_REQ_FETCH || r == GG_REQ_FETCH_V2 || r == GG_REQ_ARCHIVE;
+}
+
 static size_t build_request(const struct talk *t, char *buf, size_t size)
 {
 	const struct gg_target *to = t->c->target;
 	char line[sizeof(to->path) + sizeof(to->host) + TRICKLE_REQUEST_BYTES];
 	enum gg_request r = t->c->kind->request;
-	bool fetch = r == GG_REQ_FETCH || r == GG_REQ_FETCH_V2;
+	const char *service = r == GG_REQ_ARCHIVE ? "git-upload-archive"
+			      : is_fetch(t)	  ? "git-upload-pack"
+						  : "git-receive-pack";
 	struct gg_buf b = GG_BUF(line);
 	size_t at = 0;
 
 	/* each parameter ends with a NUL */
-	gg_buf_add(&b, "%s %s", fetch ? "git-upload-pack" : "git-receive-pack", to->path);
+	gg_buf_add(&b, "%s %s", service, to->path);
 	gg_buf_put(&b, "", 1);
 	gg_buf_add(&b, "host=%s", to->host);
 	gg_buf_put(&b, "", 1);
@@ -121,8 +141,40 @@ static bool do_request(struct talk *t)
 		trickle(t, buf, n, REQUEST_MS);
 		return false;
 	default:
+		break;
+	}
+	if (is_fetch(t) && k->wants == GG_WANT_NONE && k->then == GG_THEN_UNREAD) {
+		t->conn.deaf = true; /* not even the advertisement */
+		return send_all(t, buf, n);
+	}
+	/* upload-archive has none */
+	return send_all(t, buf, n) &&
+	       (k->request == GG_REQ_ARCHIVE || gg_conn_advert(&t->conn, t->until_ms)) && step_done(t);
+}
+
+/* What comes after the advertisement of a fetch. */
+static bool do_wants(struct talk *t)
+{
+	const struct gg_kind *k = t->c->kind;
+	const struct gg_scratch *s = t->c->scratch;
+	char buf[1024];
+	size_t n = 0;
+
+	if (k->wants == GG_WANT_REFS) {
+		n = gg_fetch_refs(buf, sizeof(buf));
+		t->conn.wire->advert_done = false;
+		t->conn.wire->mode = GG_WIRE_ADVERT;
 		return send_all(t, buf, n) && gg_conn_advert(&t->conn, t->until_ms) && step_done(t);
 	}
+	if (k->request == GG_REQ_ARCHIVE)
+		n = gg_fetch_archive(buf, sizeof(buf), s->fetched);
+	else if (k->request == GG_REQ_FETCH_V2)
+		n = gg_fetch_v2(buf, sizeof(buf), s->fetched_oid);
+	else
+		n = gg_fetch_v0(buf, sizeof(buf), s->fetched_oid);
+	t->conn.wire->mode = GG_WIRE_PACK;
+	t->conn.deaf = k->then != GG_THEN_SILENCE;
+	return send_all(t, buf, n);
 }
 
 static void build_ref(const struct gg_client *c, char *buf, size_t size)
@@ -218,18 +270,34 @@ static void close_by_us(struct talk *t, bool reset)
 	t->conn.end_ms = gg_now_ms();
 }
 
+/* Read n bytes at most, now; false at the end. */
+static bool sip(struct gg_conn *conn, size_t n)
+{
+	char buf[SLOW_READ];
+	ssize_t k = recv(conn->fd, buf, n < sizeof(buf) ? n : sizeof(buf), MSG_DONTWAIT);
+
+	if (k > 0)
+		gg_wire_feed(conn->wire, buf, (size_t)k);
+	return k > 0 || (k < 0 && (errno == EAGAIN || errno == EINTR));
+}
+
 /*
- * Never read. The server's FIN waits behind what we do not read, so its end is seen from its side of the
- * connection in /proc, if it is on this machine, else only as a reset.
+ * Never read, or in drops. The server's FIN waits behind what we do not read, so its end is seen from its
+ * side of the connection in /proc, if it is on this machine, else only as a reset.
  */
-static void wait_unread(struct talk *t)
+static void wait_unread(struct talk *t, bool drops)
 {
 	struct pollfd p = { .fd = t->conn.fd, .events = POLLRDHUP };
 	uint16_t server = gg_addr_port(&t->c->target->addr);
 	struct gg_conn *conn = &t->conn;
+	int64_t next = gg_now_ms() + SIP_MS;
 	bool known = false;
 
 	while (conn->ended == GG_BY_NONE && gg_now_ms() < t->until_ms) {
+		if (drops && gg_now_ms() >= next) {
+			sip(conn, SIP);
+			next += SIP_MS;
+		}
 		int n = poll(&p, 1, UNREAD_POLL_MS), state = gg_seen_tcp(server, conn->port);
 
 		known = known || state == TCP_ESTABLISHED;
@@ -257,6 +325,53 @@ static void wait_unread(struct talk *t)
 	}
 }
 
+/* Do nothing for ms; false when the connection has ended. */
+static bool rest(struct talk *t, int64_t ms)
+{
+	int64_t begun = gg_now_ms(), took;
+	bool open = gg_conn_wait(&t->conn, begun + ms);
+
+	took = gg_now_ms() - begun;
+	if (took > t->c->res->paused_ms)
+		t->c->res->paused_ms = took;
+	return open;
+}
+
+static void send_slowly(struct talk *t, const char *p, size_t n)
+{
+	int64_t until = gg_now_ms() + SLOW_MS;
+
+	for (; gg_now_ms() < until && n > SLOW_SEND; p += SLOW_SEND, n -= SLOW_SEND)
+		if (!gg_conn_send(&t->conn, p, SLOW_SEND, t->until_ms) || !rest(t, SLOW_EVERY_MS))
+			return;
+	if (send_all(t, p, n))
+		gg_conn_wait(&t->conn, t->until_ms);
+}
+
+/* Its reader is slow, or pauses, and then reads all the rest. */
+static void read_haltingly(struct talk *t, bool slow)
+{
+	int64_t until = gg_now_ms() + SLOW_MS;
+	struct gg_conn *conn = &t->conn;
+	struct pollfd p = { .fd = conn->fd, .events = POLLIN };
+	int window = WIDE_WINDOW;
+
+	while (slow && gg_now_ms() < until && rest(t, SLOW_EVERY_MS))
+		sip(conn, SLOW_READ);
+	for (int i = 0; !slow && i < PAUSES; i++) {
+		uint64_t enough = conn->wire->pack + READ_BETWEEN;
+
+		if (!rest(t, t->c->target->pause_ms))
+			return;
+		while (conn->wire->pack < enough && poll(&p, 1, PACK_MS * 10) > 0 && sip(conn, SLOW_READ))
+			;
+	}
+	setsockopt(conn->fd, SOL_SOCKET, SO_RCVBUF, &window, sizeof(window));
+	conn->deaf = false;
+	step_done(t);
+	gg_conn_wait(conn, t->until_ms);
+}
+
 /* Everything is sent that will be. */
 static void do_then(struct talk *t)
 {
@@ -274,8 +389,16 @@ static void do_then(struct talk *t)
 	case GG_THEN_TRICKLE:
 		trickle(t, pack_of(t->c)->data + PACK_HEADER, pack_of(t->c)->n - PACK_HEADER, PACK_MS);
 		return;
+	case GG_THEN_SLOW:
+		send_slowly(t, pack_of(t->c)->data + PACK_HEADER, pack_of(t->c)->n - PACK_HEADER);
+		return;
 	case GG_THEN_UNREAD:
-		wait_unread(t);
+	case GG_THEN_SIP:
+		wait_unread(t, k->then == GG_THEN_SIP);
+		return;
+	case GG_THEN_SLOW_READ:
+	case GG_THEN_PAUSE:
+		read_haltingly(t, k->then == GG_THEN_SLOW_READ);
 		return;
 	default:
 		break;
@@ -289,7 +412,7 @@ static void talk(struct talk *t)
 	bool incomplete = k->part != GG_PART_ALL;
 
 	gg_left_learn_wait(t->c, false, t->conn.fd, SEEN_MS);
-	if (do_request(t) && do_commands(t))
+	if (do_request(t) && (is_fetch(t) ? k->wants && do_wants(t) : do_commands(t)))
 		do_pack(t);
 	t->until_ms = t->c->silent_ms + t->c->target->limit_ms;
 	if (t->conn.ended != GG_BY_NONE)
@@ -311,6 +434,9 @@ static void record(struct talk *t, const struct gg_tail *said, const struct gg_t
 
 	gg_escape(&s, said->s, said->n, sizeof(said->s));
 	gg_escape(&r, report->s, report->n, sizeof(report->s));
+	if (t->conn.wire->pack)
+		gg_buf_add(&r, "pack %llu bytes, %s", (unsigned long long)t->conn.wire->pack,
+			   t->conn.wire->pack_done ? "complete" : "cut");
 	res->ended = t->conn.ended == GG_BY_NONE ? GG_BY_NOBODY : t->conn.ended;
 	t->c->end_ms = t->conn.ended == GG_BY_NONE ? gg_now_ms() : t->conn.end_ms;
 }
@@ -328,7 +454,10 @@ static void name_ref(struct gg_client *c)
 
 void gg_raw_run(struct gg_client *c)
 {
-	bool unread = c->kind->then == GG_THEN_UNREAD;
+	enum gg_then then = c->kind->then;
+	int window = then == GG_THEN_SIP				   ? SIP_WINDOW
+		     : then == GG_THEN_UNREAD || then == GG_THEN_SLOW_READ ? UNREAD_WINDOW
+									   : 0;
 	struct gg_tail said = { 0 }, report = { 0 };
 	struct gg_wire wire, inner;
 	struct talk t = { .c = c, .conn = { .fd = -1, .wire = &wire } };
@@ -336,7 +465,7 @@ void gg_raw_run(struct gg_client *c)
 
 	gg_wire_init(&wire, &inner, !c->kind->plain, &said, &report);
 	name_ref(c);
-	r = gg_conn_open(&c->target->addr, unread ? UNREAD_WINDOW : 0, CONNECT_MS, &t.conn.fd, &t.conn.port);
+	r = gg_conn_open(&c->target->addr, window, CONNECT_MS, &t.conn.fd, &t.conn.port);
 	if (r < 0) {
 		c->res->ended = GG_FAILED;
 		snprintf(c->res->error, sizeof(c->res->error), "cannot connect: %s", strerror(-r));

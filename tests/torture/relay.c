@@ -86,7 +86,7 @@ static int accept_push(struct relay *r)
 	if (e < 0)
 		return e;
 	snprintf(url, sizeof(url), "git://127.0.0.1:%u%s", port, r->c->target->path);
-	e = gg_push_start(&r->push, r->c->scratch, url, r->c->tag);
+	e = gg_push_start(&r->push, r->c->scratch, "big", url, r->c->tag);
 	if (e < 0)
 		return e;
 	struct pollfd p[] = {

@@ -50,11 +50,12 @@ static json_t *left_array(const struct gg_result *r)
 
 static json_t *row(const struct gg_kind *k, const struct gg_result *r)
 {
-	return json_pack("{s:s, s:o, s:s, s:o, s:o, s:s, s:s, s:s, s:o, s:o, s:o, s:o}", "kind", k->name,
+	return json_pack("{s:s, s:o, s:s, s:o, s:o, s:I, s:s, s:s, s:s, s:o, s:o, s:o, s:o}", "kind", k->name,
 			 "port", number(r->port, 0), "ended_by", ended_names[r->ended], "after_ms",
-			 number(r->after_ms, -1), "total_ms", number(r->total_ms, -1), "ref", r->ref, "said",
-			 r->said, "report", r->report, "exit", exit_value(r), "left", left_array(r), "procs",
-			 number(r->procs, -1), "error", *r->error ? json_string(r->error) : json_null());
+			 number(r->after_ms, -1), "total_ms", number(r->total_ms, -1), "paused_ms",
+			 (json_int_t)r->paused_ms, "ref", r->ref, "said", r->said, "report", r->report,
+			 "exit", exit_value(r), "left", left_array(r), "procs", number(r->procs, -1), "error",
+			 *r->error ? json_string(r->error) : json_null());
 }
 
 int gg_report_json(FILE *to, const struct gg_kind *const *kinds, const struct gg_result *res, size_t n)
@@ -115,7 +116,7 @@ static const char *last_words(const struct gg_result *r)
 
 void gg_report_table(FILE *to, const struct gg_kind *const *kinds, const struct gg_result *res, size_t n)
 {
-	fprintf(to, "%-21s %5s  %-12s %8s %8s %7s %4s %5s  %s\n", "KIND", "PORT", "ENDED BY", "AFTER s",
+	fprintf(to, "%-22s %5s  %-12s %8s %8s %7s %4s %5s  %s\n", "KIND", "PORT", "ENDED BY", "AFTER s",
 		"TOTAL s", "EXIT", "LEFT", "PROCS", "LAST WORDS");
 	for (size_t i = 0; i < n; i++) {
 		const struct gg_result *r = &res[i];
@@ -126,7 +127,7 @@ void gg_report_table(FILE *to, const struct gg_kind *const *kinds, const struct 
 		add_exit(ex, sizeof(ex), r);
 		add_count(left, sizeof(left), r->nleft);
 		add_count(procs, sizeof(procs), r->procs);
-		fprintf(to, "%-21s %5u  %-12s %8s %8s %7s %4s %5s  %.100s\n", kinds[i]->name, r->port,
+		fprintf(to, "%-22s %5u  %-12s %8s %8s %7s %4s %5s  %.100s\n", kinds[i]->name, r->port,
 			ended_names[r->ended], after, total, ex, left, procs, last_words(r));
 	}
 	for (size_t i = 0; i < n; i++)

@@ -15,12 +15,16 @@
 
 #include "base/cleanup.h"
 #include "base/text.h"
+#include "tests/torture/gitpush.h"
 #include "tests/torture/left.h"
 #include "tests/torture/raw.h"
 #include "tests/torture/relay.h"
 #include "tests/torture/scratch.h"
 
-enum { CLIENT_SLACK_S = 90 }; /* beyond twice the limit a client's process is broken, and ended */
+enum {
+	CLIENT_SLACK_S = 90, /* beyond twice the limit a client's process is broken, and ended */
+	PUSH_MS = 60000
+};
 
 struct child {
 	pid_t pid; /* 0: never started, or reaped */
@@ -188,6 +192,34 @@ static int prepare_signals(struct run *r)
 	return r->signals < 0 ? -errno : 0;
 }
 
+/* What the clones of this run fetch: pushed to the server by real git, and left there like any push. */
+static int push_fetched(struct run *r, char *why, size_t size)
+{
+	struct gg_push push = GG_PUSH_NONE;
+	char url[sizeof(r->target->host) + sizeof(r->target->path) + 16], err[160];
+	struct gg_buf b;
+	struct pollfd p;
+	int status = 1, n, e;
+	size_t len;
+
+	snprintf(r->scratch.fetched, sizeof(r->scratch.fetched), "torture/fetched-%d", (int)getpid());
+	snprintf(url, sizeof(url), "git://%s%s", r->target->host, r->target->path);
+	e = gg_push_start(&push, &r->scratch, "fetched", url, r->scratch.fetched);
+	p = (struct pollfd){ .fd = push.pidfd, .events = POLLIN };
+	while (e == 0 && (n = poll(&p, 1, PUSH_MS)) <= 0)
+		e = n == 0 ? -ETIMEDOUT : errno == EINTR ? 0 : -errno;
+	if (e == 0)
+		gg_push_reap(&push, &status);
+	len = gg_push_stderr(&push, err, sizeof(err));
+	gg_push_free(&push);
+	if (e == 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0)
+		return 0;
+	b = (struct gg_buf){ .s = why, .size = size };
+	gg_buf_add(&b, "cannot push what the clones are to fetch: %s", e < 0 ? strerror(-e) : "");
+	gg_escape(&b, err, len, sizeof(err));
+	return e < 0 ? e : -EIO;
+}
+
 static int prepare(struct run *r)
 {
 	struct rlimit lim;
@@ -218,8 +250,12 @@ static int prepare(struct run *r)
 	}
 	for (size_t i = 0; i < r->n && !r->has_scratch; i++)
 		r->has_scratch = gg_kind_needs_scratch(r->kinds[i]);
+	for (size_t i = 0; i < r->n; i++)
+		r->scratch.clones |= gg_kind_is_clone(r->kinds[i]);
 	if (r->has_scratch)
 		e = gg_scratch_make(&r->scratch, why, sizeof(why));
+	if (e == 0 && r->scratch.clones)
+		e = push_fetched(r, why, sizeof(why));
 	if (e < 0)
 		fprintf(stderr, "git-gate-torture: %s\n", why);
 	return e;

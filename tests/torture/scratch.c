@@ -110,6 +110,8 @@ static int write_stream(const struct gg_scratch *s)
 		r = put_history(f, "large", 2, 200, 12000, 12000);
 	if (r == 0)
 		r = put_history(f, "big", 3, 128, GG_BIG_BYTES / 128, GG_BIG_BYTES / 128);
+	if (r == 0 && s->clones)
+		r = put_history(f, "fetched", 4, 128, GG_BIG_BYTES / 128, GG_BIG_BYTES / 128);
 	if (fclose(f) != 0 && r == 0)
 		r = -errno;
 	return r;
@@ -124,12 +126,13 @@ static int read_marks(struct gg_scratch *s)
 	snprintf(path, sizeof(path), "%s/marks", s->dir);
 	AUTO_FILE FILE *f = fopen(path, "re");
 	while (f && fscanf(f, " :%d %64[0-9a-f]", &mark, oid) == 2) {
-		if (mark == 1 || mark == 2)
-			found++;
+		found += mark == 1 || mark == 2;
 		if (mark == 1)
 			snprintf(s->small.oid, sizeof(s->small.oid), "%s", oid);
 		if (mark == 2)
 			snprintf(s->large.oid, sizeof(s->large.oid), "%s", oid);
+		if (mark == 4)
+			snprintf(s->fetched_oid, sizeof(s->fetched_oid), "%s", oid);
 	}
 	return found == 2 ? 0 : -EIO;
 }

@@ -1,13 +1,14 @@
 /*
  * scratch - a private repository with random content, made with real git, and packs of it.
- * Three histories that share nothing: small (5 blobs, one of 400 KB: unpack-objects), large (200 blobs of 12
- * KB: index-pack) and big (128 blobs of 64 KB, which real pushes send: index-pack). Random, so no server has
- * any of it.
+ * Histories that share nothing: small (5 blobs, one of 400 KB: unpack-objects), large (200 blobs of 12
+ * KB: index-pack) and big (128 blobs of 64 KB, which real pushes send: index-pack); and one like big that is
+ * pushed first when there are clients that fetch. Random, so no server has any of it.
  */
 #ifndef GG_TORTURE_SCRATCH_H
 #define GG_TORTURE_SCRATCH_H
 
 #include <limits.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 enum { GG_BIG_BYTES = 8 * 1024 * 1024 };
@@ -24,6 +25,9 @@ struct gg_scratch {
 	char git[PATH_MAX]; /* absolute path of git */
 	char *env[16];	    /* of every git that we start; owned */
 	struct gg_packed small, large;
+	bool clones;	      /* set by the caller before: there are kinds that fetch */
+	char fetched_oid[65]; /* what they fetch */
+	char fetched[96];     /* where the run has pushed it, below refs/heads/ */
 };
 
 /*

@@ -25,6 +25,7 @@ struct gg_target {
 	char path[1024];     /* begins with '/' */
 	char repo[PATH_MAX]; /* the bare repository on this machine, resolved; "" when not told */
 	int64_t limit_ms;    /* how long a client waits to be ended, from the start of its silence */
+	int64_t pause_ms;    /* how long one that pauses does */
 };
 
 /* How a client behaves: each step in turn, the rest left out once a step is incomplete. */
@@ -35,8 +36,11 @@ enum gg_request {
 	GG_REQ_JUNK,
 	GG_REQ_PUSH,
 	GG_REQ_FETCH,
-	GG_REQ_FETCH_V2
+	GG_REQ_FETCH_V2,
+	GG_REQ_ARCHIVE
 };
+/* What it asks for once it has the advertisement. */
+enum gg_wants { GG_WANT_NONE, GG_WANT_REFS, GG_WANT_PACK };
 enum gg_commands { GG_CMD_NONE, GG_CMD_HALF, GG_CMD_JUNK, GG_CMD_ALL, GG_CMD_MANY };
 enum gg_pack { GG_PACK_NONE, GG_PACK_JUNK, GG_PACK_SMALL, GG_PACK_LARGE };
 enum gg_part { GG_PART_ALL, GG_PART_HALF, GG_PART_HEADER };
@@ -46,7 +50,11 @@ enum gg_then {
 	GG_THEN_FIN,
 	GG_THEN_RST,
 	GG_THEN_TRICKLE,
-	GG_THEN_UNREAD
+	GG_THEN_SLOW,	/* a while in small pieces, then all the rest */
+	GG_THEN_UNREAD, /* without reading */
+	GG_THEN_SIP,	/* reading in drops */
+	GG_THEN_SLOW_READ,
+	GG_THEN_PAUSE /* stops reading, and goes on */
 };
 /* For a real `git push`: what the relay or the client does, and after which part of the conversation. */
 enum gg_stall {
@@ -61,6 +69,7 @@ enum gg_stall {
 struct gg_kind {
 	const char *name, *help;
 	enum gg_request request;
+	enum gg_wants wants;
 	enum gg_commands commands;
 	enum gg_pack pack;
 	enum gg_part part; /* how much of the pack is sent */
@@ -80,9 +89,16 @@ static inline bool gg_kind_is_real(const struct gg_kind *k)
 	return k->stall != GG_STALL_NONE;
 }
 
+/* It fetches what the run has pushed before. */
+static inline bool gg_kind_is_clone(const struct gg_kind *k)
+{
+	return k->wants == GG_WANT_PACK;
+}
+
 static inline bool gg_kind_needs_scratch(const struct gg_kind *k)
 {
-	return gg_kind_is_real(k) || k->pack == GG_PACK_SMALL || k->pack == GG_PACK_LARGE;
+	return gg_kind_is_real(k) || gg_kind_is_clone(k) || k->pack == GG_PACK_SMALL ||
+	       k->pack == GG_PACK_LARGE;
 }
 
 /* Who ended a client. FAILED: it could not be played (no connection, no git); see error. */
@@ -95,6 +111,7 @@ struct gg_result {
 	enum gg_ended ended;
 	uint16_t port;		    /* local port of the connection to the server; 0: never connected */
 	int64_t after_ms, total_ms; /* end - start of silence; end - connect */
+	int64_t paused_ms;	    /* its longest pause; 0: it made none */
 	bool has_exit;
 	int status; /* of git push, as from waitpid */
 	int procs;  /* server processes left, -1 unknown */

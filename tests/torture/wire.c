@@ -72,7 +72,9 @@ static void end_line(struct gg_wire *w)
 
 static void payload(struct gg_wire *w, const char *p, size_t n)
 {
-	if (w->mode == GG_WIRE_BANDED && w->fresh) {
+	bool banded = w->mode == GG_WIRE_BANDED || w->mode == GG_WIRE_PACK;
+
+	if (banded && w->fresh) {
 		w->band = *p >= 1 && *p <= 3 ? *p : 0;
 		if (w->band) {
 			p++;
@@ -80,9 +82,11 @@ static void payload(struct gg_wire *w, const char *p, size_t n)
 		}
 	}
 	w->fresh = false;
-	if (w->mode == GG_WIRE_BANDED && w->band == 1)
+	if (w->mode == GG_WIRE_PACK && w->band == 1)
+		w->pack += n;
+	else if (banded && w->band == 1)
 		gg_wire_feed(w->inner, p, n);
-	else if (w->mode == GG_WIRE_BANDED && w->band)
+	else if (banded && w->band)
 		gg_tail_add(w->said, p, n);
 	else {
 		size_t room = sizeof(w->line) - w->nline;
@@ -108,6 +112,8 @@ static void end_head(struct gg_wire *w)
 	} else if (len == 0 && w->mode == GG_WIRE_ADVERT) {
 		w->advert_done = true;
 		w->mode = w->next;
+	} else if (len == 0 && w->mode == GG_WIRE_PACK) {
+		w->pack_done = w->pack > 0;
 	}
 }
 

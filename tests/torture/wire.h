@@ -21,12 +21,15 @@ void gg_tail_add(struct gg_tail *t, const char *s, size_t n);
 enum gg_wire_mode {
 	GG_WIRE_ADVERT, /* references or capabilities, until a flush */
 	GG_WIRE_PLAIN,	/* lines: unpack, ok, ng, ERR */
-	GG_WIRE_BANDED	/* side-band-64k: 1 holds plain packets, 2 and 3 text */
+	GG_WIRE_BANDED, /* side-band-64k: 1 holds plain packets, 2 and 3 text */
+	GG_WIRE_PACK	/* a fetch: 1 holds a pack, which is counted; its end is a flush */
 };
 
 struct gg_wire {
 	enum gg_wire_mode mode, next; /* next: the mode after the advertisement */
 	bool advert_done;
+	uint64_t pack; /* bytes of a pack (or an archive) that came */
+	bool pack_done;
 	bool broken; /* not pkt-lines: all that follows is taken as text */
 	char head[4];
 	size_t nhead, left; /* bytes of the length read; bytes of the packet to come */
