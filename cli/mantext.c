@@ -74,6 +74,8 @@ const char gg_mantext_intro[] =
 	".Ic deadline.wait\n"
 	"at most, and are served in turns by peer; their clocks start when they are\n"
 	"served.\n"
+	"When they are as many as may wait, the last one of the peer that has most\n"
+	"of them is turned away for one of another peer.\n"
 	".Ic limit.sessionsPerPeer\n"
 	"and\n"
 	".Ic limit.sessionsPerRepo\n"

@@ -24,6 +24,7 @@ static const char stopping[] = "the gate is stopping, try again";
 static const char drained[] = "the gate is drained, try again later";
 static const char not_free[] = "no session became free within deadline.wait, try again later";
 static const char lacking[] = "the gate could not start a session within deadline.wait, try again later";
+static const char room_full[] = "too many clients are waiting, try again later";
 static const char repo_full[] = "too many sessions of this repository, try again later";
 
 struct gg_admit {
@@ -234,12 +235,15 @@ void gg_admit_next(struct gg_gate *g)
 void gg_admit(struct gg_gate *g, int fd, const struct gg_addr *peer)
 {
 	struct gg_admit *a = g->admit;
-	struct gg_waiter w = { .fd = fd, .peer = *peer, .arrived_ms = gg_now_ms() };
+	struct gg_waiter w = { .fd = fd, .peer = *peer, .arrived_ms = gg_now_ms() }, last;
 
 	if (g->drained)
 		return turn_away(g, fd, peer, drained);
-	if (gg_admit_waiting(g) >= room_size(g) && (full(g) || gg_admit_waiting(g)))
-		return turn_away(g, fd, peer, "too many clients are waiting, try again later");
+	if (gg_admit_waiting(g) >= room_size(g) && (full(g) || gg_admit_waiting(g))) {
+		if (!gg_waitroom_displace(a->room, &w, &last))
+			return turn_away(g, fd, peer, room_full);
+		turn_away(g, last.fd, &last.peer, room_full);
+	}
 	if (gg_waitroom_add(a->room, &w) < 0)
 		return turn_away(g, fd, peer, "out of memory, try again later");
 	gg_admit_next(g);

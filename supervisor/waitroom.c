@@ -18,7 +18,8 @@ struct entry {
 
 struct peer {
 	char host[64];
-	TAILQ_HEAD(, entry) entries;
+	TAILQ_HEAD(entries, entry) entries;
+	size_t n;
 	TAILQ_ENTRY(peer) ring;
 };
 
@@ -56,6 +57,15 @@ static struct peer *find_peer(struct gg_waitroom *room, const char *host)
 	TAILQ_FOREACH(p, &room->peers, ring)
 	if (!strcmp(p->host, host))
 		return p;
+	return NULL;
+}
+
+static struct peer *get_peer(struct gg_waitroom *room, const char *host)
+{
+	struct peer *p = find_peer(room, host);
+
+	if (p)
+		return p;
 	p = calloc(1, sizeof(*p));
 	if (!p)
 		return NULL;
@@ -74,7 +84,7 @@ int gg_waitroom_add(struct gg_waitroom *room, const struct gg_waiter *w)
 	if (!e)
 		return -ENOMEM;
 	gg_addr_host(&host, &w->peer);
-	e->peer = find_peer(room, host.s);
+	e->peer = get_peer(room, host.s);
 	if (!e->peer) {
 		free(e);
 		return -ENOMEM;
@@ -82,6 +92,7 @@ int gg_waitroom_add(struct gg_waitroom *room, const struct gg_waiter *w)
 	e->w = *w;
 	TAILQ_INSERT_TAIL(&e->peer->entries, e, of_peer);
 	TAILQ_INSERT_TAIL(&room->all, e, of_all);
+	e->peer->n++;
 	room->count++;
 	return 0;
 }
@@ -94,12 +105,30 @@ static void take(struct gg_waitroom *room, struct entry *e, struct gg_waiter *re
 	*ret = e->w;
 	TAILQ_REMOVE(&p->entries, e, of_peer);
 	TAILQ_REMOVE(&room->all, e, of_all);
+	p->n--;
 	room->count--;
 	free(e);
 	if (TAILQ_EMPTY(&p->entries)) {
 		TAILQ_REMOVE(&room->peers, p, ring);
 		free(p);
 	}
+}
+
+bool gg_waitroom_displace(struct gg_waitroom *room, const struct gg_waiter *w, struct gg_waiter *ret)
+{
+	char mem[sizeof(((struct peer *)0)->host)];
+	struct gg_buf host = GG_BUF(mem);
+	struct peer *p, *most = NULL, *own;
+
+	gg_addr_host(&host, &w->peer);
+	own = find_peer(room, host.s);
+	TAILQ_FOREACH(p, &room->peers, ring)
+	if (!most || p->n > most->n)
+		most = p;
+	if (!most || most->n < (own ? own->n : 0) + 2)
+		return false;
+	take(room, TAILQ_LAST(&most->entries, entries), ret);
+	return true;
 }
 
 const struct gg_waiter *gg_waitroom_next(const struct gg_waitroom *room,

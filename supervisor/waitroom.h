@@ -1,7 +1,7 @@
 /*
  * waitroom - accepted connections that wait for a session to become free: served round-robin by peer, then by
  * arrival, so that one peer with a thousand connections cannot keep another out. Pure but for allocation: it
- * neither reads nor closes descriptors. Tested by tests/unit/waitroom.c; used by supervisor/listen.c.
+ * neither reads nor closes descriptors. Tested by tests/unit/waitroom.c; used by supervisor/admit.c.
  */
 #ifndef GG_SUPERVISOR_WAITROOM_H
 #define GG_SUPERVISOR_WAITROOM_H
@@ -27,6 +27,12 @@ size_t gg_waitroom_count(const struct gg_waitroom *room);
 
 /* 0 or -ENOMEM. The room holds fd from then on. */
 int gg_waitroom_add(struct gg_waitroom *room, const struct gg_waiter *w);
+
+/*
+ * Make room for w in a full room: of the peer with most waiters the last one leaves, if w's own peer has at
+ * least two fewer. False: w is itself one too many. w is not added.
+ */
+bool gg_waitroom_displace(struct gg_waitroom *room, const struct gg_waiter *w, struct gg_waiter *ret);
 
 /*
  * Who is to be served next; it stays where it is until it is taken out. may says whether a peer (its address

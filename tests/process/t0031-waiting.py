@@ -80,6 +80,29 @@ tap.ok(b"ERR git-gate: the gate is stopping" in text, "a drain tells those who w
 last.close()
 g2.process.wait(PATIENCE)
 
+# a room that one peer has filled is open to another
+g4 = Gate({"limit.sessions": "1", "limit.waiting": "4", **{k: "10m" for k in SCALED if "grace" not in k}})
+g4.repo()
+first = From(g4, "127.0.0.1")
+first.advertisement()
+flood = []
+for n in range(4):
+    flood.append(From(g4, "127.0.0.2"))
+    waiting(g4, n + 1)
+text = From(g4, "127.0.0.2").rest()
+tap.ok(b"ERR git-gate: too many clients are waiting" in text, "a flood that has filled the room is refused", text)
+others = [From(g4, "127.0.0.3"), From(g4, "127.0.0.4")]
+texts = [c.rest() for c in flood[:1:-1]]
+tap.ok(all(b"ERR git-gate: too many clients are waiting" in t for t in texts), "others get in, and its last leave for them", texts)
+wait_for(lambda: g4.status()["refused"] == 3, "three to be refused")
+text = From(g4, "127.0.0.4").rest()
+tap.ok(b"ERR git-gate: too many clients are waiting" in text, "but not until it has fewer than they", text)
+first.close()
+for c in (flood[0], *others, flood[1]):
+    tap.ok(c.advertisement() is not None, "%s is served" % c.peer)
+    c.close()
+g4.settle()
+
 # limits a peer, and a repository
 g3 = Gate({"limit.sessionsPerPeer": "1", "limit.sessionsPerRepo": "2", "deadline.wait": "3s",
            **{k: "10m" for k in SCALED if "grace" not in k}})
@@ -108,4 +131,4 @@ text = f.rest()
 tap.ok(b"ERR git-gate: too many sessions of this repository" in text, "a held session that waits for too long is told", text)
 for x in (a, b, d, e):
     x.close()
-finish(tap, g, g3)
+finish(tap, g, g3, g4)

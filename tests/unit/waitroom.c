@@ -79,6 +79,44 @@ Test(waitroom, order)
 	}
 }
 
+Test(waitroom, displace)
+{
+	static const struct {
+		const char *there, *comes, *leaves;
+	} rows[] = {
+		{ "", "a1", "" },
+		{ "a1", "b1", "" },
+		{ "a1 b1 c1", "d1", "" },
+		{ "a1 a2", "b1", "a2" },
+		{ "a1 a2", "a3", "" },
+		/* the last of the largest, wherever it stands; never for one that would be as large */
+		{ "b1 a1 a2 b2 a3", "c1", "a3" },
+		{ "b1 a1 a2 b2 a3", "b3", "" },
+		{ "b1 a1 a2 a3", "b2", "a3" },
+	};
+
+	for (size_t i = 0; i < GG_LEN(rows); i++) {
+		struct gg_waitroom *room = gg_waitroom_new();
+		struct gg_waiter w = { 0 }, out;
+		const char *why;
+		char text[32];
+
+		fill(room, rows[i].there);
+		snprintf(text, sizeof(text), "10.0.0.%d:1", rows[i].comes[0] - 'a' + 1);
+		cr_assert_eq(gg_addr_parse(text, &w.peer, &why), 0);
+		if (gg_waitroom_displace(room, &w, &out))
+			cr_expect(out.fd == rows[i].leaves[0] * 10 + rows[i].leaves[1] - '0',
+				  "%s, %s comes: %c%c leaves", rows[i].there, rows[i].comes, out.fd / 10,
+				  '0' + out.fd % 10);
+		else
+			cr_expect_str_empty(rows[i].leaves, "%s, %s comes: nobody leaves", rows[i].there,
+					    rows[i].comes);
+		for (const struct gg_waiter *next; (next = gg_waitroom_next(room, any, NULL));)
+			gg_waitroom_take(room, next);
+		gg_waitroom_free(room);
+	}
+}
+
 static int gone;
 
 static void count_gone(int fd)
