@@ -454,25 +454,29 @@ static void end_further(struct gg_reaper *r, struct gg_session *s, struct gg_sna
 	take_step(r, s, snap);
 }
 
-/* Of those that may go early, the one longest silent; one a pass, so that each place is wanted when it is
- * made. */
+/* Of those that may go early, the one longest silent; one a pass, and never more than clients wait for: who
+ * is being ended already will make room. */
 static void relieve(struct gg_reaper *r, int64_t now)
 {
 	struct gg_session *longest = NULL;
 	int64_t quiet, most = -1;
+	size_t going = 0;
 	struct gg_snap snap = { .now_ms = now };
 	struct gg_verdict v = { .reason = GG_REASON_PRESSURE, .limit_ms = r->lim.idle };
 
 	for (size_t i = 0; i < r->reg->n; i++) {
 		struct gg_session *s = r->reg->v[i];
 
-		if (s->root_gone || s->held || s->lent || s->ending.reason ||
+		if (s->lent)
+			continue;
+		going += !s->root_gone && !s->held && s->ending.reason;
+		if (s->root_gone || s->held || s->ending.reason ||
 		    !gg_policy_pressed(&s->track, now, &r->lim, &quiet) || quiet <= most)
 			continue;
 		most = quiet;
 		longest = s;
 	}
-	if (!longest)
+	if (!longest || going >= r->pressed)
 		return;
 	/* once more, now: it must still be silent, and the client's turn */
 	sample(longest, &snap);

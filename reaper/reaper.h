@@ -13,8 +13,8 @@
 struct gg_reaper {
 	struct gg_registry *reg;
 	struct gg_limits lim;
-	bool pressed; /* clients wait and every place is taken; set before each pass */
-	bool observe; /* log verdicts, touch nothing */
+	size_t pressed; /* clients that wait while every place is taken; set before each pass */
+	bool observe;	/* log verdicts, touch nothing */
 	struct gg_orphans orphans;
 	int64_t scan_failed_ms; /* when scan.failed was last logged; -1 never */
 	int64_t next_ms;	/* when the last pass asked for the next one */

@@ -166,9 +166,9 @@ static struct gg_session *releasable(struct gg_gate *g)
 	return first;
 }
 
-bool gg_admit_pressed(const struct gg_gate *g)
+size_t gg_admit_pressed(const struct gg_gate *g)
 {
-	return g->admit && gg_waitroom_count(g->admit->room) && full(g);
+	return g->admit && full(g) ? gg_waitroom_count(g->admit->room) : 0;
 }
 
 static bool may_serve(const struct gg_gate *g)

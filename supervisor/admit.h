@@ -28,8 +28,8 @@ void gg_admit_next(struct gg_gate *g);
  */
 bool gg_admit_repo(struct gg_gate *g, struct gg_session *s);
 
-/* Clients wait, and every place is taken. */
-bool gg_admit_pressed(const struct gg_gate *g);
+/* Clients that wait while every place is taken, else 0. */
+size_t gg_admit_pressed(const struct gg_gate *g);
 /* Clients that wait for a session, held ones among them. */
 size_t gg_admit_waiting(const struct gg_gate *g);
 /* Clients turned away so far, because the room was full, they had waited too long, or it drained. */

@@ -38,4 +38,23 @@ tap.ok(b"unpack ok" in busy.rest(), "the hook's push succeeds")
 for c in (second, waits):
     c.close()
 hooks.set(pre_receive="cat >/dev/null")
-finish(tap, g)
+g.settle()
+
+# one client waits, so one session goes, however long it takes to go: its git-daemon is stopped, and has to be killed
+slow = Gate({**PATIENT, "deadline.idle": "1s", "deadline.grace": "2s", "limit.sessions": "3"})
+slow.repo()
+stuck = [Raw(slow) for _ in range(3)]
+for c in stuck:
+    c.advertisement()
+wait_for(lambda: all(s["phase"] == "commands" and s["quiet_ms"] > 1500 for s in slow.sessions()), "three to be silent for long")
+for s in slow.sessions():
+    os.kill(s["pid"], signal.SIGSTOP)
+waits = Raw(slow)
+tap.ok(waits.advertisement() is not None, "a client that waits is served when the first has gone")
+tap.eq([(e["reason"], "kill-git" in e["steps"]) for e in slow.reaped()], [("pressure", True)], "which took a kill", slow.reaped())
+tap.eq([e["peer"] for e in slow.sessions() if e["ending"]], [], "and nobody else was told to go")
+for s in slow.sessions():
+    os.kill(s["pid"], signal.SIGCONT)
+for c in (*stuck, waits):
+    c.close()
+finish(tap, g, slow)
