@@ -3,8 +3,8 @@
  *
  * kid SOCKET NAME        sends "NAME PID TIME" to the datagram socket, then sleeps. TIME: CLOCK_MONOTONIC in
  *                        ns at the entry of main().
- * kid SOCKET NAME NAME…  the floor: a supervisor that starts a kid for each NAME, waits, starts it again, and
- *                        nothing else.
+ * kid SOCKET NAME NAME…  the floor: a supervisor that starts a kid for each NAME, waits, starts it again,
+ *                        and nothing else.
  */
 #include <spawn.h>
 #include <stdio.h>

@@ -11,7 +11,6 @@ os.mkdir(marks)
 atexit.register(lambda: [os.kill(p, signal.SIGKILL) for p in pids() if marks in cmdline(p)])
 ESCAPE = """exec </dev/null >/dev/null 2>&1
 cat > %(m)s/script <<'X'
-#!/bin/sh
 mark() { echo $$ > %(m)s/$1.new; mv %(m)s/$1.new %(m)s/$1; }
 case $1 in
 polite) trap 'sleep 0.3; echo bye > %(m)s/bye; exit' TERM ;;
@@ -21,7 +20,6 @@ esac
 [ $1 = stopped ] || mark $1
 while :; do sleep 0.05; done
 X
-chmod +x %(m)s/script
 for k in polite deaf stopped plain; do
 	( cd / && setsid env -i PATH="$PATH" /bin/sh %(m)s/script $k & )
 done
