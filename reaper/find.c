@@ -32,17 +32,6 @@ static int add(struct gg_found **v, size_t *n, pid_t pid, enum gg_root_kind kind
 	return 0;
 }
 
-static int add_children(pid_t pid, pid_t **v, size_t *n, size_t *size)
-{
-	size_t before = *n;
-	int r = gg_procfs_children(pid, v, n, size);
-
-	if (r != -EOPNOTSUPP)
-		return r;
-	*n = before;
-	return gg_proctable_children(pid, v, n, size);
-}
-
 bool gg_find_in_session(const struct gg_proctable_row *v, size_t n, const struct gg_proctable_row *p)
 {
 	for (int hops = 0; p && hops < HOPS; hops++) {
@@ -66,7 +55,7 @@ int gg_find_sessions(pid_t top, const pid_t *known, size_t nknown, struct gg_fou
 	AUTO_FREE struct gg_found *found = NULL;
 	AUTO_FREE pid_t *queue = NULL;
 	size_t n = 0, size = 0, nfound = 0;
-	int r = add_children(top, &queue, &n, &size);
+	int r = gg_children(top, &queue, &n, &size);
 
 	if (r < 0)
 		return r == -ENOENT ? -ESRCH : r;
@@ -81,7 +70,7 @@ int gg_find_sessions(pid_t top, const pid_t *known, size_t nknown, struct gg_fou
 		kind = r == 0 ? gg_root_kind_of(argv, len) : GG_ROOT_NONE;
 		if (r == 0)
 			r = kind ? add(&found, &nfound, queue[i], kind)
-				 : add_children(queue[i], &queue, &n, &size);
+				 : gg_children(queue[i], &queue, &n, &size);
 		if (r == -ENOENT || r == -ESRCH)
 			r = 0; /* it has gone meanwhile */
 	}

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/cleanup.h"
+#include "reaper/procfs.h"
 
 static void unref(struct pids_info **info)
 {
@@ -46,7 +47,8 @@ int gg_proctable_read(struct gg_proctable_row **ret, size_t *ret_n)
 	return 0;
 }
 
-int gg_proctable_children(pid_t pid, pid_t **v, size_t *n, size_t *size)
+/* By ppid. */
+static int table_children(pid_t pid, pid_t **v, size_t *n, size_t *size)
 {
 	AUTO_FREE struct gg_proctable_row *all = NULL;
 	size_t count;
@@ -67,4 +69,15 @@ int gg_proctable_children(pid_t pid, pid_t **v, size_t *n, size_t *size)
 		(*v)[(*n)++] = all[i].pid;
 	}
 	return r;
+}
+
+int gg_children(pid_t pid, pid_t **v, size_t *n, size_t *size)
+{
+	size_t before = *n;
+	int r = gg_procfs_children(pid, v, n, size);
+
+	if (r != -EOPNOTSUPP)
+		return r;
+	*n = before;
+	return table_children(pid, v, n, size);
 }

@@ -20,7 +20,10 @@ struct gg_proctable_row {
 /* *ret is owned by the caller. 0 or -errno. */
 int gg_proctable_read(struct gg_proctable_row **ret, size_t *ret_n);
 
-/* As gg_procfs_children, by ppid. */
-int gg_proctable_children(pid_t pid, pid_t **v, size_t *n, size_t *size);
+/*
+ * Append a process's children to *v, which is grown: from /proc/PID/task/TID/children, or by ppid on a kernel
+ * without those files. 0 or -errno; -ENOENT or -ESRCH when it is gone.
+ */
+int gg_children(pid_t pid, pid_t **v, size_t *n, size_t *size);
 
 #endif

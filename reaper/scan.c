@@ -254,12 +254,8 @@ static int add_children(struct queue *q, pid_t pid, size_t at)
 {
 	AUTO_FREE pid_t *child = NULL;
 	size_t n = 0, size = 0;
-	int r = gg_procfs_children(pid, &child, &n, &size);
+	int r = gg_children(pid, &child, &n, &size);
 
-	if (r == -EOPNOTSUPP) {
-		n = 0;
-		r = gg_proctable_children(pid, &child, &n, &size);
-	}
 	for (size_t i = 0; r == 0 && i < n; i++)
 		r = queue_add(q, child[i], (ssize_t)at);
 	return gone(r) ? 0 : r;
@@ -338,13 +334,20 @@ static const struct gg_orphan *find_orphan(const struct gg_orphans *o, size_t n,
 	return NULL;
 }
 
+bool gg_scan_is_gc(pid_t pid, pid_t sid)
+{
+	char argv[ARGV_MAX];
+	size_t len;
+
+	return sid == pid && gg_procfs_read(pid, "cmdline", argv, sizeof(argv), &len) == 0 &&
+	       gg_is_detached_gc(argv, len);
+}
+
 /* 1: filled; 0: gone; -errno. A zombie is no orphan: the loop reaps it. */
 static int look_at_orphan(const struct gg_orphans *old, pid_t pid, struct gg_orphan *ret)
 {
 	const struct gg_orphan *known;
 	struct gg_pstat st;
-	char argv[ARGV_MAX];
-	size_t len = 0;
 	int r = gg_pstat_read(pid, &st);
 
 	if (gone(r) || (r == 0 && st.state == 'Z' && st.nlwp <= 1))
@@ -360,8 +363,7 @@ static int look_at_orphan(const struct gg_orphans *old, pid_t pid, struct gg_orp
 	*ret = (struct gg_orphan){ .who = { pid, st.start_tick }, .sid = st.sid };
 	if (gg_procfs_getenv(pid, "GIT_GATE_SESSION", ret->session, sizeof(ret->session)) < 0)
 		ret->session[0] = 0;
-	if (gg_procfs_read(pid, "cmdline", argv, sizeof(argv), &len) == 0)
-		ret->gc = st.sid == pid && gg_is_detached_gc(argv, len);
+	ret->gc = gg_scan_is_gc(pid, st.sid);
 	return 1;
 }
 
@@ -387,12 +389,8 @@ int gg_scan_orphans(struct gg_orphans *o, const pid_t *roots, size_t nroots)
 	AUTO_FREE pid_t *child = NULL;
 	AUTO_FREE struct gg_orphan *v = NULL;
 	size_t n = 0, size = 0, found = 0;
-	int r = gg_procfs_children(getpid(), &child, &n, &size);
+	int r = gg_children(getpid(), &child, &n, &size);
 
-	if (r == -EOPNOTSUPP) {
-		n = 0;
-		r = gg_proctable_children(getpid(), &child, &n, &size);
-	}
 	if (r < 0)
 		return r;
 	v = calloc(n + 1, sizeof(*v));

@@ -54,6 +54,9 @@ void gg_orphans_free(struct gg_orphans *o);
  */
 int gg_scan_procs(const struct gg_scan_target *t, const struct gg_orphans *o, struct gg_snap *snap);
 
+/* Detached gc, and the like: it outlives its session on purpose. sid: as of its stat. */
+bool gg_scan_is_gc(pid_t pid, pid_t sid);
+
 /* The client's socket. Never fails: what cannot be told leaves tcp.valid false. */
 void gg_scan_tcp(int sock, struct gg_tcp *ret);
 

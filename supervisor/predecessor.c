@@ -36,11 +36,8 @@ static bool is_of_service(pid_t pid)
 static bool is_gc(pid_t pid)
 {
 	struct gg_pstat st;
-	char argv[1024];
-	size_t n;
 
-	return gg_pstat_read(pid, &st) == 0 && st.sid == pid &&
-	       gg_procfs_read(pid, "cmdline", argv, sizeof(argv), &n) == 0 && gg_is_detached_gc(argv, n);
+	return gg_pstat_read(pid, &st) == 0 && gg_scan_is_gc(pid, st.sid);
 }
 
 /* Who has a parent among them is found through it. */

@@ -12,7 +12,6 @@
 #include "base/event.h"
 #include "base/pidfd.h"
 #include "base/pstat.h"
-#include "reaper/procfs.h"
 #include "reaper/proctable.h"
 
 #define LOOK_S 0.02	  /* between two looks */
@@ -32,15 +31,11 @@ struct gg_remains {
 	bool over;		 /* nothing is left, or we gave up */
 };
 
+/* The children of a process that may have gone meanwhile. */
 static int children(pid_t pid, pid_t **v, size_t *n, size_t *size)
 {
-	size_t before = *n;
-	int r = gg_procfs_children(pid, v, n, size);
+	int r = gg_children(pid, v, n, size);
 
-	if (r == -EOPNOTSUPP) {
-		*n = before;
-		r = gg_proctable_children(pid, v, n, size);
-	}
 	return r == -ENOENT || r == -ESRCH ? 0 : r;
 }
 
@@ -77,6 +72,8 @@ static int find(const struct gg_gate *g, struct gg_idents *l)
 		if (gg_pstat_read(pid[i], &st) < 0 ||
 		    (i < ours && g->remains && has(&g->remains->elders, pid[i], st.start_tick)))
 			continue;
+		if (getpid() != 1 && gg_scan_is_gc(pid[i], st.sid))
+			continue; /* it does not need us */
 		r = children(pid[i], &pid, &n, &size);
 		if (r == 0 && (!strchr("ZX", st.state) || st.nlwp > 1))
 			r = add(l, pid[i], st.start_tick);

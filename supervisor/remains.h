@@ -2,7 +2,7 @@
  * remains - the last thing before the end: whatever is still below the gate when every session and service
  * that it knows of has gone is told to end, waited for, and killed if need be. A hook's process that left its
  * session and cleared its environment before anybody looked is nobody's, but it is our child; a PID 1 that
- * just exited would have the kernel kill it without a word.
+ * just exited would have the kernel kill it without a word. Detached gc is left alone, but by a PID 1.
  */
 #ifndef GG_SUPERVISOR_REMAINS_H
 #define GG_SUPERVISOR_REMAINS_H

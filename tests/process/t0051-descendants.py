@@ -109,4 +109,20 @@ tap.eq(proc_stat(elder)[1], g.pid, "a child that was there before the gate is it
 g.stop()
 tap.ok(alive(elder), "and is left alone")
 os.kill(elder, signal.SIGKILL)
+
+# git gc that was detached: nobody has to wait for it, and nobody has to end it
+gc = path("gc")
+with open(gc, "w") as f:
+    f.write("echo $$ >%s.pid\nsleep 1000\n" % gc)
+hooks = Hooks(post_receive="cat >/dev/null; cd %s; setsid bash -c 'exec -a git bash gc' </dev/null >/dev/null 2>&1 &" % TMP)
+g = Gate(hooks=hooks.dir)
+g.repo()
+tap.eq(end(g.push(g.work("work-gc")))[0], 0, "a push that starts gc")
+wait_for(lambda: read(gc + ".pid"), "the gc to run")
+g.stop()
+gc_pid = int(read(gc + ".pid"))
+tap.ok(alive(gc_pid), "gc goes on when the gate has ended")
+tap.eq(g.events("session.stray"), [], "and is no stray")
+for p in tree(gc_pid):
+    os.kill(p, signal.SIGKILL)
 tap.done()
