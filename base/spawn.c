@@ -109,7 +109,7 @@ int gg_spawn(const struct gg_spawn *sp, pid_t *ret_pid, int *ret_pidfd)
 	/* a child that runs already and then gets no pidfd would have to be killed, with what it has started
 	 * meanwhile */
 	if (ret_pidfd && reserve < 0)
-		return -errno;
+		return errno == ENFILE ? -ENFILE : -EMFILE;
 	if (posix_spawn_file_actions_init(&p.fa) != 0)
 		return -ENOMEM;
 	if (posix_spawnattr_init(&p.attr) != 0) {
