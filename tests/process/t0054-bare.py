@@ -23,7 +23,7 @@ for pair in "$build gate" "$hooks hooks"; do set -- $pair "$@"; mount --bind "$1
 mount --bind "$base" srv/git
 mount --bind "$control" run/git-gate
 mount -t proc proc proc
-mount -o remount,ro "$root"
+mount -o remount,bind,ro "$root"
 cd "$root"
 exec chroot . setpriv --no-new-privs --ambient-caps=-all --inh-caps=-all --bounding-set=-all env -i PATH=/usr/bin:/bin sh -c 'exec "$@" 0<&- 1>&- 2>&-' sh "$@"
 """
