@@ -430,7 +430,8 @@ static void log_end(struct gg_session *s, int64_t now)
 		if (f.key) {
 			gg_buf_add(&text, ": quiet for ");
 			gg_human_ms(&text, s->verdict.quiet_ms);
-			gg_buf_add(&text, "; if it was healthy, raise %s", f.key);
+			gg_buf_add(&text, "; if it was healthy, %s %s",
+				   s->verdict.reason == GG_REASON_TRICKLE ? "lower" : "raise", f.key);
 		}
 		gg_client_explain(s, &text);
 		gg_event(GG_EV_SESSION_REAPED, &f, "%s", text.s);

@@ -88,6 +88,8 @@ def check_stuck(c):
     tap.ok(rec["quiet_ms"] <= deadline * 1000 + 2 * SAMPLE * 1000 or reason == "trickle", "%s: first action within two samples" % kind, rec)
     tap.ok(seconds >= deadline - 0.15, "%s: not before its deadline (%.2fs of %gs)" % (kind, seconds, deadline), c, rec)
     tap.ok(seconds <= deadline + 2 * SAMPLE + 2 * slice_s + GRACE + 1 + ROOM.get(kind, 0), "%s: soon after it (%.2fs)" % (kind, seconds), c, rec)
+    says = g.events("session.reaped", session=rec["id"])[0]["message"]
+    tap.ok(("lower " if reason == "trickle" else "raise ") + key in says, "%s: the record says what to change, and how" % kind, says)
     if kind in STEPS:
         tap.eq(rec["steps"], STEPS[kind], "%s: steps" % kind)
     if c["exit"] is not None:
