@@ -209,11 +209,13 @@ void gg_gate_run_out(struct gg_gate *g)
 
 void gg_gate_stop(struct gg_gate *g)
 {
-	if (g->watch)
-		forget_lent(g);
 	char mem[32];
 	struct gg_buf limit = GG_BUF(mem);
 
+	if (g->watch) {
+		gg_watch_close(g); /* or it would find them again */
+		forget_lent(g);
+	}
 	if (g->stage >= GG_DRAINING) {
 		/* asked again: at once */
 		if (g->reaper.lim.grace > HURRY_GRACE_MS)
