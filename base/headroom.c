@@ -1,5 +1,5 @@
 /* headroom - see headroom.h. */
-#include "supervisor/headroom.h"
+#include "base/headroom.h"
 
 #include <errno.h>
 #include <fcntl.h>

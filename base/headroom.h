@@ -2,8 +2,8 @@
  * headroom - whether the machine gives more than the next step takes. Effect: takes it for a moment, and
  * gives it back.
  */
-#ifndef GG_SUPERVISOR_HEADROOM_H
-#define GG_SUPERVISOR_HEADROOM_H
+#ifndef GG_BASE_HEADROOM_H
+#define GG_BASE_HEADROOM_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -13,8 +13,11 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/headroom.h"
 #include "reaper/procfs.h"
 #include "reaper/sockdiag.h"
+
+#define LOOK_FDS 4 /* that one look at a session and one step take at most, for a moment */
 
 /* A descriptor of ours for the stream that is another process's fd: it must be the very stream. */
 static int borrow(const struct gg_lent *l, pid_t pid, bool out, int *ret)
@@ -179,13 +182,16 @@ void gg_client_note(struct gg_session *s, const struct gg_snap *snap, int64_t no
 	change_holder(&l->out_pid, out, &l->out_chars);
 }
 
-void gg_client_take(struct gg_session *s)
+bool gg_client_take(struct gg_session *s)
 {
 	struct gg_lent *l = s->lent;
 
 	if (!l || l->pipe || s->sock >= 0)
-		return;
+		return true;
+	if (!gg_headroom_fds(LOOK_FDS + 1))
+		return false;
 	nobody(l, borrow(l, l->in_pid, false, &s->sock));
+	return true;
 }
 
 bool gg_client_write(struct gg_session *s, const char *data, size_t n)

@@ -35,8 +35,11 @@ bool gg_client_sample(struct gg_session *s, int64_t now_ms);
 /* After a look at the processes of a lent session: who holds its streams now. */
 void gg_client_note(struct gg_session *s, const struct gg_snap *snap, int64_t now_ms);
 
-/* Lent only. Take the socket for good: s->sock. No effect on pipes, and where it is not allowed. */
-void gg_client_take(struct gg_session *s);
+/*
+ * Lent only. Take the socket for good: s->sock. No effect on pipes, and where it is not allowed. False: not
+ * now, others need the descriptors that are left; some of those that are being ended will give theirs back.
+ */
+bool gg_client_take(struct gg_session *s);
 
 /* Write all of the bytes or none, without blocking. */
 bool gg_client_write(struct gg_session *s, const char *data, size_t n);

@@ -225,7 +225,10 @@ static void take_step(struct gg_reaper *r, struct gg_session *s, const struct gg
 {
 	enum gg_step step;
 
-	gg_client_take(s);
+	if (!gg_client_take(s)) {
+		s->due_ms = snap->now_ms + r->lim.period;
+		return;
+	}
 	s->ending.no_shut = (s->lent || s->adopted) && s->sock < 0;
 	step = gg_escalate(&s->ending, snap, &s->view, &r->lim, &s->due_ms);
 	gg_act(s, step, snap, &s->view);
@@ -243,6 +246,10 @@ static void take_step(struct gg_reaper *r, struct gg_session *s, const struct gg
 static void begin_ending(struct gg_reaper *r, struct gg_session *s, const struct gg_verdict *v,
 			 const struct gg_snap *snap)
 {
+	if (!gg_client_take(s)) { /* a verdict is for now: the next look may find otherwise */
+		s->track.look_ms = s->due_ms = snap->now_ms + r->lim.period;
+		return;
+	}
 	s->verdict = *v;
 	s->verdict_phase = s->view.phase;
 	s->ending = (struct gg_ending){ .reason = v->reason,
@@ -298,9 +305,8 @@ static bool fetched(const struct gg_session *s, const struct gg_verdict *v)
 
 static void end_quietly(const struct gg_reaper *r, struct gg_session *s, int64_t now)
 {
-	if (r->observe)
+	if (r->observe || !gg_client_take(s))
 		return;
-	gg_client_take(s);
 	s->half_closed = true;
 	shutdown(s->sock, SHUT_RD);
 	s->track.since_ms = -1;

@@ -8,7 +8,7 @@
 
 #include "base/clock.h"
 #include "base/event.h"
-#include "supervisor/headroom.h"
+#include "base/headroom.h"
 #include "supervisor/linger.h"
 #include "supervisor/listen.h"
 #include "supervisor/session.h"

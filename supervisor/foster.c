@@ -10,6 +10,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/event.h"
+#include "base/headroom.h"
 #include "base/pidfd.h"
 #include "reaper/client.h"
 #include "reaper/procfs.h"
@@ -38,7 +39,11 @@ static struct gg_session *begin(struct gg_gate *g, pid_t root, uint64_t tick, in
 	struct gg_session *s = gg_registry_add(&g->reg, gg_now_ms());
 	struct gg_io *io = calloc(1, sizeof(*io));
 
-	*ret_err = s && io ? gg_pidfd_open(root, tick, &s->pidfd) : -ENOMEM;
+	*ret_err = s && io ? 0 : -ENOMEM;
+	if (*ret_err == 0 && !gg_headroom_fds(GG_SPARE_FDS + 1))
+		*ret_err = -EMFILE;
+	if (*ret_err == 0)
+		*ret_err = gg_pidfd_open(root, tick, &s->pidfd);
 	if (*ret_err < 0) {
 		free(io);
 		if (s)

@@ -23,11 +23,13 @@
 #include "reaper/client.h"
 #include "supervisor/admit.h"
 #include "supervisor/foster.h"
-#include "supervisor/headroom.h"
+#include "base/headroom.h"
 #include "supervisor/janitor.h"
 #include "supervisor/linger.h"
 #include "supervisor/listen.h"
 #include "supervisor/sessionio.h"
+
+#define RETRY_MS 1000 /* when the machine lacked a descriptor; a look each time */
 
 static void close_watcher(struct gg_gate *g, ev_io *w)
 {
@@ -218,7 +220,7 @@ void gg_session_served(struct gg_session *s, pid_t pid, uint64_t start_tick, voi
 	if (r == -ESRCH)
 		return server_gone(s->io);
 	if (r < 0) { /* the machine lacks something: try again */
-		s->peek_ms = gg_now_ms() + GG_PEEK_MS;
+		s->peek_ms = gg_now_ms() + RETRY_MS;
 		return;
 	}
 	ev_io_init(&s->io->server, on_server_exit, fd, EV_READ);

@@ -138,11 +138,11 @@ class Lighttpd(Server):
 class Watch:
     """git-gate watch on a process, with the short deadlines."""
 
-    def __init__(self, pid, base, *args, **settings):
+    def __init__(self, pid, base, *args, prefix=(), **settings):
         self.log, self.control = path("watch%d.log" % pid), path("watch%d" % pid)
         all_settings = {**SCALED, "rate.window": "4s", "gate.log": "json", "gate.logLevel": "debug", "gate.basePath": base,
                         "gate.control": self.control, **{k.replace("__", "."): v for k, v in settings.items()}}
-        command = [GATE, "watch", "--pid", str(pid), *args]
+        command = [*prefix, GATE, "watch", "--pid", str(pid), *args]
         for k, v in all_settings.items():
             command += ["-c", "%s=%s" % (k, v)]
         with open(self.log, "wb") as log:

@@ -38,5 +38,36 @@ def stops_at_once():
     d.stop()
 
 
+def descriptors_of(pid):
+    return len(os.listdir("/proc/%d/fd" % pid))
+
+
+def links(pid):
+    return [os.readlink(e.path) for e in os.scandir("/proc/%d/fd" % pid)]
+
+
+def has_few_descriptors():
+    """More sessions than it has descriptors for: it follows those that it can, and ends the stuck ones among them, until all were seen."""
+    d = Daemon(base).start()
+    clients = [Raw(d) for _ in range(80)]
+    w = Watch(d.process.pid, base, prefix=["prlimit", "--nofile=64:64", "--"])
+    texts = [c.rest() for c in clients]
+    tap.eq([t[-300:] for t in texts if b"git-gate: no command for" not in t], [], "80 stuck sessions, 64 descriptors: each is ended, and told")
+    wait_for(lambda: len(w.events("session.closed")) == 80, "their records")
+    tap.eq({e["reason"] for e in w.events("session.reaped")}, {"commands"}, "by their deadline")
+    tap.eq(w.events("session.stray"), [], "nothing was left of any")
+    failed = w.events("scan.failed")
+    tap.eq({e["message"] for e in failed}, {"cannot look for sessions below pid %d: Too many open files" % d.process.pid},
+           "that it lacked descriptors is said, and it never lacked those to look with")
+    for c in clients:
+        c.close()
+    wait_for(lambda: not w.ask("sessions"), "the sessions to be gone")
+    # more would be one or two a session
+    wait_for(lambda: descriptors_of(w.process.pid) < 20, "it to give back what it had: %s" % links(w.process.pid))
+    tap.eq(w.stop(), 0, "the watch stops cleanly")
+    d.stop()
+
+
 stops_at_once()
+has_few_descriptors()
 tap.done()
