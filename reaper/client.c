@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/sockios.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -74,7 +75,7 @@ static uint32_t queued(const struct gg_lent *l, pid_t pid, bool out)
 	AUTO_CLOSE int fd = -1;
 	int n = 0;
 
-	if (borrow(l, pid, out, &fd) < 0 || ioctl(fd, FIONREAD, &n) < 0 || n < 0)
+	if (borrow(l, pid, out, &fd) < 0 || ioctl(fd, out && l->pair ? SIOCOUTQ : FIONREAD, &n) < 0 || n < 0)
 		return 0;
 	return (uint32_t)n;
 }
@@ -121,13 +122,13 @@ bool gg_client_sample(struct gg_session *s, int64_t now_ms)
 	struct gg_tcp tcp;
 	int r;
 
-	if (s->sock >= 0) {
+	if (s->sock >= 0 && !(l && l->pair)) {
 		gg_scan_tcp(s->sock, &s->tcp);
 		return true;
 	}
 	if (!l)
 		return true;
-	if (l->pipe)
+	if (l->pipe || l->pair)
 		return sample_pipes(s, now_ms);
 	r = borrow(l, l->in_pid, false, &fd);
 	if (r < 0) {
@@ -147,18 +148,33 @@ static void change_holder(pid_t *now, pid_t to, uint64_t *chars)
 	*chars = 0;
 }
 
+/* A socketpair, as inetd-like programs give. One that cannot be borrowed is taken for a connection. */
+static bool is_pair(const struct gg_lent *l, pid_t pid, int fd)
+{
+	AUTO_CLOSE int sock = -1;
+	int domain = 0;
+	socklen_t len = sizeof(domain);
+
+	return borrow(l, pid, fd, &sock) == 0 &&
+	       getsockopt(sock, SOL_SOCKET, SO_DOMAIN, &domain, &len) == 0 && domain == AF_UNIX;
+}
+
 /*
  * The first process of git's own that has one: git-daemon --serve, http-backend, receive-pack. http-backend
  * closes its stdout once the git command that it runs has it, and its stdin when it leaves the body to that.
  */
 static void find_stream(struct gg_lent *l, const struct gg_snap *snap, int fd, uint64_t *ino)
 {
+	bool found = *ino;
+
 	for (size_t i = 0; !*ino && i < snap->n; i++) {
 		enum gg_role role = snap->v[i].role;
 
 		if (role == GG_ROLE_DAEMON || role == GG_ROLE_BACKEND || role == GG_ROLE_RECEIVE_PACK ||
 		    role == GG_ROLE_UPLOAD_PACK)
 			gg_procfs_stream(snap->v[i].pid, fd, ino, &l->pipe);
+		if (!found && *ino && !l->pipe)
+			l->pair = is_pair(l, snap->v[i].pid, fd);
 	}
 }
 
@@ -194,6 +210,13 @@ bool gg_client_take(struct gg_session *s)
 	return true;
 }
 
+bool gg_client_seen(const struct gg_session *s)
+{
+	const struct gg_lent *l = s->lent;
+
+	return l->pipe || l->pair ? l->linked : s->tcp.valid;
+}
+
 bool gg_client_write(struct gg_session *s, const char *data, size_t n)
 {
 	AUTO_CLOSE int fd = -1;
@@ -214,8 +237,9 @@ void gg_client_explain(const struct gg_session *s, struct gg_buf *b)
 	gg_buf_add(b, "; seen from outside, below %s", l->watch);
 	if (!l->in_ino)
 		gg_buf_add(b, "; its connection was not found");
-	else if (l->pipe && !l->linked)
-		gg_buf_add(b, "; the client is behind a pipe, and the connection behind that is not known");
+	else if ((l->pipe || l->pair) && !l->linked)
+		gg_buf_add(b, "; the client is behind a %s, and the connection behind that is not known",
+			   l->pipe ? "pipe" : "local socket");
 	else if (l->pipe)
 		gg_buf_add(b, "; the client is behind a pipe: it cannot be half-closed");
 	if (l->refused)

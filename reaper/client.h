@@ -18,6 +18,7 @@ struct gg_lent {
 	char watch[GG_WATCH_SIZE];    /* who is watched: "service git", "pid 4711" */
 	uint64_t in_ino, out_ino;     /* of the client's streams; 0: not found yet */
 	bool pipe;		      /* pipes: no TCP_INFO, no half-close */
+	bool pair;		      /* a socket within this machine: no TCP_INFO */
 	pid_t in_pid, out_pid;	      /* whose fd 0 and fd 1 they are, as of the last look; 0: nobody's */
 	struct gg_addr local, remote; /* of the connection that carries the pipes' bytes; len 0: not known */
 	bool linked;		      /* the kernel told about it at the last sample */
@@ -40,6 +41,9 @@ void gg_client_note(struct gg_session *s, const struct gg_snap *snap, int64_t no
  * now, others need the descriptors that are left; some of those that are being ended will give theirs back.
  */
 bool gg_client_take(struct gg_session *s);
+
+/* Lent only. Can it be seen what the client takes of what it is sent? */
+bool gg_client_seen(const struct gg_session *s);
 
 /* Write all of the bytes or none, without blocking. */
 bool gg_client_write(struct gg_session *s, const char *data, size_t n);

@@ -325,12 +325,13 @@ static void peek_at_request(struct gg_session *s, uint64_t received, int64_t now
 }
 
 /*
- * What the client of a pipe takes is not seen in the pipe, see client.c: where the connection behind it is
- * not known, nothing that it does not take may count against it.
+ * What the client of a pipe takes is not seen in the pipe, see client.c, nor in a socketpair: where the
+ * connection behind it is not known, nothing that it does not take may count against it. The same holds for
+ * a connection that cannot be borrowed.
  */
 static bool unseen(const struct gg_session *s, const struct gg_verdict *v)
 {
-	return s->lent && s->lent->pipe && !s->lent->linked && s->view.phase == GG_PHASE_SENDING &&
+	return s->lent && !gg_client_seen(s) && s->view.phase == GG_PHASE_SENDING &&
 	       (v->reason == GG_REASON_NOT_READING || v->reason == GG_REASON_TRICKLE);
 }
 

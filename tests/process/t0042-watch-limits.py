@@ -68,6 +68,48 @@ def has_few_descriptors():
     d.stop()
 
 
+def packets(*data):
+    return b"".join(b"%04x" % (len(d) + 4) + d if d else b"0000" for d in data)
+
+
+def behind_a_socketpair(command):
+    """What inetd-like programs give git: a socket, but none of TCP."""
+    ours, theirs = socket.socketpair()
+    ours.settimeout(PATIENCE)
+    parent = popen(["/bin/sh", "-c", "git %s '%s'; :" % (command, repo)], stdin=theirs, stdout=theirs)
+    theirs.close()
+    return ours, parent, Watch(parent.pid, base)
+
+
+def socketpairs():
+    """Of what the client takes no more is known than behind a pipe: it is not held against it. What it does not send is."""
+    ours, parent, w = behind_a_socketpair("upload-pack")
+    ours.sendall(packets(b"want %s side-band-64k ofs-delta\n" % OID.encode(), b"", b"done\n"))
+    wait_for(lambda: w.events("session.kept"), "the doubt to be said")
+    tap.eq([(s["phase"], s["ending"]) for s in w.ask("sessions")], [("sending", None)], "one behind a socketpair that does not read is kept")
+    got = 0
+    while piece := ours.recv(1 << 20):
+        got += len(piece)
+    tap.ok(got > 8 << 20, "read at last, it gets all of it (%d bytes)" % got)
+    tap.eq(w.process.wait(PATIENCE), 0, "the watch ends with it")
+    tap.eq(w.events("session.reaped"), [], "nothing was ended")
+
+    ours, parent, w = behind_a_socketpair("receive-pack")
+    wait_for(lambda: ours.recv(65536)[-4:] == b"0000", "the advertisement")
+    line = b"%s %s refs/heads/pair\0report-status side-band-64k agent=test" % (b"0" * 40, OID.encode())
+    ours.sendall(packets(line, b"") + PACK[:1 << 20])
+    rec = wait_for(lambda: w.events("session.reaped"), "the one that sends half a pack to be ended")[0]
+    tap.eq((rec["phase"], rec["reason"], rec["steps"]), ("pack", "idle", "told,half-close"), "half a push is ended", rec)
+    tap.ok(rec["quiet_ms"] >= IDLE * 1000 and "the client is behind a local socket" in rec["message"], "the record says what was not known", rec)
+    text = b""
+    while piece := ours.recv(65536):
+        text += piece
+    tap.ok(b"git-gate: nothing received in the middle of the pack" in text and b"unpack" in text, "its client is told, by git too", text)
+    tap.eq(w.process.wait(PATIENCE), 0, "the watch ends with it")
+    wait_for(lambda: not leftovers(repo), "leftovers to be removed")
+
+
 stops_at_once()
 has_few_descriptors()
+socketpairs()
 tap.done()
