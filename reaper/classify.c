@@ -151,6 +151,13 @@ enum gg_root_kind gg_root_kind_of(const char *argv, size_t n)
 	return GG_ROOT_NONE;
 }
 
+bool gg_may_be_gates(const char *argv, size_t n)
+{
+	const char *cmd = git_command(argv, n);
+
+	return cmd && (!strcmp(cmd, "gate-session") || !strcmp(cmd, "daemon"));
+}
+
 static const struct gg_proc *parent_of(const struct gg_snap *snap, const struct gg_proc *p)
 {
 	for (size_t i = 0; i < snap->n; i++)

@@ -58,6 +58,9 @@ enum gg_root_kind {
 };
 enum gg_root_kind gg_root_kind_of(const char *argv, size_t n);
 
+/* Could it be the root of a gate's session? Its environment says so: GIT_GATE_SESSION. */
+bool gg_may_be_gates(const char *argv, size_t n);
+
 void gg_classify(const struct gg_snap *snap, struct gg_view *ret);
 
 /*

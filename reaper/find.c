@@ -50,6 +50,17 @@ bool gg_find_in_session(const struct gg_proctable_row *v, size_t n, const struct
 	return false;
 }
 
+/*
+ * A gate judges its sessions itself, by its own limits. Clients of other servers cannot claim to be of one:
+ * the word of git-daemon alone counts, and they cannot give it an environment.
+ */
+static bool is_gates(pid_t pid, const char *argv, size_t n)
+{
+	char id[64];
+
+	return gg_may_be_gates(argv, n) && gg_procfs_getenv(pid, "GIT_GATE_SESSION", id, sizeof(id)) == 0;
+}
+
 int gg_find_sessions(pid_t top, const pid_t *known, size_t nknown, struct gg_found **ret, size_t *ret_n)
 {
 	AUTO_FREE struct gg_found *found = NULL;
@@ -67,6 +78,8 @@ int gg_find_sessions(pid_t top, const pid_t *known, size_t nknown, struct gg_fou
 		if (bsearch(&queue[i], known, nknown, sizeof(*known), compare_pids))
 			continue;
 		r = gg_procfs_read(queue[i], "cmdline", argv, sizeof(argv), &len);
+		if (r == 0 && is_gates(queue[i], argv, len))
+			continue;
 		kind = r == 0 ? gg_root_kind_of(argv, len) : GG_ROOT_NONE;
 		if (r == 0)
 			r = kind ? add(&found, &nfound, queue[i], kind)

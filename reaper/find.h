@@ -17,7 +17,7 @@ struct gg_found {
 #define GG_FIND_MAX 100000 /* processes below top that are looked at */
 
 /*
- * Roots of sessions below top.
+ * Roots of sessions below top, but for those of a gate.
  *   known, nknown  those that are known already, by pid, ascending: they and what is below them are left out
  *   ret            owned by the caller; NULL when none were found
  * 0 or -errno: -ESRCH when top is gone. Costs two files a process that is no session, one a known one.

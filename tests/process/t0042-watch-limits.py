@@ -109,7 +109,28 @@ def socketpairs():
     wait_for(lambda: not leftovers(repo), "leftovers to be removed")
 
 
+def beside_a_gate():
+    """Another gate below the same process judges its sessions itself, by its own limits."""
+    g = Gate({"deadline.commands": "5m"}, base=base)
+    d = Daemon(base).start()
+    w = Watch(os.getpid(), base)
+    of_gate, of_daemon = Raw(g), Raw(d)
+    for c in (of_gate, of_daemon):
+        c.advertisement()
+    rec = wait_for(lambda: w.events("session.reaped"), "the one of the git daemon to be ended")
+    tap.eq([e["peer"] for e in rec], [of_daemon.peer], "a session of a server below it is ended")
+    tap.eq({e["peer"] for e in w.events("session.opened")}, {of_daemon.peer}, "that of a gate below it was not even taken for one")
+    of_gate.s.sendall(b"0000")
+    tap.eq(of_gate.rest(), b"", "it ends as it likes")
+    g.settle()
+    tap.eq(g.reaped(), [], "by itself")
+    w.stop()
+    d.stop()
+    g.stop()
+
+
 stops_at_once()
 has_few_descriptors()
 socketpairs()
+beside_a_gate()
 tap.done()

@@ -135,6 +135,17 @@ Test(classify, root_kind)
 	}
 }
 
+Test(classify, a_gates_own)
+{
+	static const char inetd[] = "/usr/lib/git-core/git-daemon\0--inetd", session[] = "git-gate-session",
+			  server[] = "git\0receive-pack\0/srv/r.git", shell[] = "sh\0-c\0git-daemon";
+
+	cr_expect(gg_may_be_gates(inetd, sizeof(inetd)));
+	cr_expect(gg_may_be_gates(session, sizeof(session)));
+	cr_expect(!gg_may_be_gates(server, sizeof(server)), "whose environment a client of sshd may set");
+	cr_expect(!gg_may_be_gates(shell, sizeof(shell)));
+}
+
 /* A process of a row: role, and letters: r reads the client, w writes to it, R on a CPU, o opaque, m more
  * than one thread, Z, D, O orphan. */
 struct p {
