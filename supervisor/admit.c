@@ -66,7 +66,7 @@ static bool peer_may(const char *host, void *arg)
 	for (size_t i = 0; i < g->reg.n; i++) {
 		const struct gg_session *s = g->reg.v[i];
 
-		n += !s->root_gone && !strncmp(s->peer, host, len) && s->peer[len] == ':';
+		n += !s->root_gone && !s->lent && !strncmp(s->peer, host, len) && s->peer[len] == ':';
 	}
 	return n < (size_t)g->conf->sessions_per_peer;
 }

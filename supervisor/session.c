@@ -73,7 +73,8 @@ size_t gg_session_repo_count(const struct gg_gate *g, const char *repo)
 	for (size_t i = 0; i < g->reg.n; i++) {
 		const struct gg_session *s = g->reg.v[i];
 
-		n += !s->root_gone && !s->held && !s->refused && s->service[0] && !strcmp(s->repo, repo);
+		n += !s->root_gone && !s->held && !s->lent && !s->refused && s->service[0] &&
+		     !strcmp(s->repo, repo);
 	}
 	return n;
 }

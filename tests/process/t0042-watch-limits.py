@@ -1,5 +1,7 @@
 #!/usr/bin/python3
 """Where a watch ends: what it leaves alone when it is told to stop, at its limit of descriptors, beside other gates, behind a socketpair."""
+import types
+
 from servers import *
 
 tap = Tap()
@@ -129,8 +131,28 @@ def beside_a_gate():
     g.stop()
 
 
+def limits_of_a_gate():
+    """Clients of a watched service do not count against those of the gate itself."""
+    port = free_port()
+    exec_path = git("--exec-path").stdout.strip()
+    g = Gate({"limit.sessionsPerPeer": "1", "limit.sessionsPerRepo": "1", "deadline.wait": "5s", "deadline.commands": "5m",
+              "service.git.watch": "true", "service.git.ready": "port:127.0.0.1:%d" % port,
+              "service.git.command": "%s/git-daemon --reuseaddr --listen=127.0.0.1 --port=%d --base-path=%s --export-all "
+              "--enable=receive-pack" % (exec_path, port, base)}, base=base)
+    of_service = Raw(types.SimpleNamespace(port=port))
+    of_service.advertisement()
+    wait_for(lambda: [s for s in g.sessions() if s["watch"] == "service git" and s["repo"] == "r.git"], "the service's session to be found")
+    r = git("ls-remote", g.url("r.git"), check=False)
+    tap.ok(OID in r.stdout, "limit.sessionsPerPeer and .sessionsPerRepo are 1, a service's session runs: the gate serves that peer", r.stderr)
+    of_service.s.sendall(b"0000")
+    of_service.rest()
+    wait_for(lambda: not g.sessions(), "the sessions to be gone")
+    tap.eq(g.stop(), 0, "the gate stops cleanly")
+
+
 stops_at_once()
 has_few_descriptors()
 socketpairs()
 beside_a_gate()
+limits_of_a_gate()
 tap.done()
