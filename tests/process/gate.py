@@ -38,22 +38,25 @@ class Tap:
 
     def __init__(self):
         self.n = self.failed = 0
+        self.lock = threading.Lock()        # threads of a test share it, and a line of TAP is one line
 
     def ok(self, passed, what, *details):
-        self.n += 1
-        self.failed += not passed
-        print(("ok" if passed else "not ok"), self.n, "-", what, flush=True)
-        if not passed:
-            for d in details:
-                note(d)
+        with self.lock:
+            self.n += 1
+            self.failed += not passed
+            print("%s %d - %s" % ("ok" if passed else "not ok", self.n, what), flush=True)
+            if not passed:
+                for d in details:
+                    note(d)
         return passed
 
     def eq(self, got, want, what, *details):
         return self.ok(got == want, what, "got:  %r" % (got,), "want: %r" % (want,), *details)
 
     def skip(self, what, why):
-        self.n += 1
-        print("ok %d - %s # SKIP %s" % (self.n, what, why), flush=True)
+        with self.lock:
+            self.n += 1
+            print("ok %d - %s # SKIP %s" % (self.n, what, why), flush=True)
 
     def done(self):
         for crash in crashes:
