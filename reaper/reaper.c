@@ -280,16 +280,19 @@ static void observed(struct gg_reaper *r, struct gg_session *s, const struct gg_
 	gg_event(GG_EV_SESSION_OBSERVED, &f, "enforce would have ended the session now");
 }
 
-static void kept(struct gg_session *s, int64_t now)
+static void kept(struct gg_session *s, int64_t now, const char *what)
 {
+	char mem[400];
+	struct gg_buf text = GG_BUF(mem);
 	struct gg_fields f;
 
 	if (s->doubt_logged)
 		return;
 	s->doubt_logged = true;
 	gg_session_fields(s, now, &f);
-	gg_event(GG_EV_SESSION_KEPT, &f,
-		 "a deadline passed, but /proc does not show who waits for whom; the session is kept");
+	gg_buf_add(&text, "a deadline passed, but %s; the session is kept", what);
+	gg_client_explain(s, &text);
+	gg_event(GG_EV_SESSION_KEPT, &f, "%s", text.s);
 }
 
 /*
@@ -372,11 +375,10 @@ static void judge(struct gg_reaper *r, struct gg_session *s, struct gg_snap *sna
 	peek_in_time(s);
 	if (unseen(s, &v)) {
 		s->track.look_ms = snap->now_ms + r->lim.idle;
-		v = (struct gg_verdict){ .doubted = true };
-	}
-	if (v.doubted)
-		kept(s, snap->now_ms);
-	else if (v.reason && snap->now_ms < r->doubt_ms)
+		kept(s, snap->now_ms, "it cannot be seen what the client takes");
+	} else if (v.doubted) {
+		kept(s, snap->now_ms, "/proc does not show who waits for whom");
+	} else if (v.reason && snap->now_ms < r->doubt_ms)
 		s->due_ms = r->doubt_ms;
 	else if (v.reason && fetched(s, &v))
 		end_quietly(r, s, snap->now_ms);

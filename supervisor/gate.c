@@ -300,7 +300,7 @@ static int set_up(struct gg_gate *g, struct gg_buf *err)
 	r = r ? r : gg_remains_open(g);
 	if (r == 0 && !g->start->watch)
 		r = set_up_serving(g, err);
-	r = r ? r : gg_setup_nofile(g->conf, &g->nofile, &g->room_fds, &warn);
+	r = r ? r : gg_setup_nofile(g->conf, g->start->watch, &g->nofile, &g->room_fds, &warn);
 	if (r == 0 && !g->start->watch)
 		r = gg_argv_git(&g->session_argv, g->conf, g->session_prog, g->git_daemon, g->nofile);
 	r = r ? r : gg_registry_init(&g->reg);

@@ -94,7 +94,7 @@ static int change(struct gg_gate *g, struct gg_conf *new, struct gg_reload *ret)
 	gg_conf_swap(g->start->conf, new, GG_KEY_base_path);
 	r = r ? r : gg_argv_git(&argv, new, g->session_prog, g->git_daemon, g->nofile);
 	gg_conf_swap(g->start->conf, new, GG_KEY_base_path);
-	r = r ? r : gg_setup_nofile(new, &nofile, &g->room_fds, &warn);
+	r = r ? r : gg_setup_nofile(new, g->start->watch, &nofile, &g->room_fds, &warn);
 	if (r == 0) {
 		take_over(g, new);
 		apply(g, &argv);

@@ -17,6 +17,7 @@
 #define GIT_MINOR 36
 #define GIT_ANSWERS_MS 10000
 #define FDS_PER_SESSION 5 /* socket, stderr pipe, two pidfds, and one while it starts */
+#define FDS_LENT 16384	  /* two a session of a watched server */
 #define FDS_OTHER 512	  /* listeners, control clients, lingering connections, files of /proc */
 
 #ifndef GG_LIBEXEC
@@ -144,10 +145,14 @@ int gg_setup_base_path(const struct gg_conf *c, struct gg_buf *err)
 	return 0;
 }
 
-int gg_setup_nofile(const struct gg_conf *c, uint64_t *ret_soft, size_t *ret_room, struct gg_buf *err)
+int gg_setup_nofile(const struct gg_conf *c, bool watches, uint64_t *ret_soft, size_t *ret_room,
+		    struct gg_buf *err)
 {
 	rlim_t serve = (rlim_t)c->sessions * FDS_PER_SESSION + FDS_OTHER, want = serve + (rlim_t)c->waiting;
 	struct rlimit lim;
+
+	for (size_t i = 0; i < c->nservice; i++)
+		watches |= c->service[i].watch;
 
 	if (getrlimit(RLIMIT_NOFILE, &lim) < 0)
 		return -errno;
@@ -162,5 +167,8 @@ int gg_setup_nofile(const struct gg_conf *c, uint64_t *ret_soft, size_t *ret_roo
 	if (lim.rlim_cur < want)
 		lim.rlim_cur = lim.rlim_max < want ? lim.rlim_max : want;
 	*ret_room = lim.rlim_cur > serve ? (size_t)(lim.rlim_cur - serve) : 0;
+	/* nobody bounds how many sessions a watched server has; they must not take what ours need */
+	if (watches && lim.rlim_cur < want + FDS_LENT)
+		lim.rlim_cur = lim.rlim_max < want + FDS_LENT ? lim.rlim_max : want + FDS_LENT;
 	return setrlimit(RLIMIT_NOFILE, &lim) < 0 ? -errno : 0;
 }

@@ -18,7 +18,8 @@ int gg_setup_base_path(const struct gg_conf *c, struct gg_buf *err);
  * Raise RLIMIT_NOFILE to what limit.sessions and limit.waiting need. ret_soft: the limit as it was, for git;
  * ret_room: what is left for the waiting room. err gets a warning when there are too few.
  */
-int gg_setup_nofile(const struct gg_conf *c, uint64_t *ret_soft, size_t *ret_room, struct gg_buf *err);
+int gg_setup_nofile(const struct gg_conf *c, bool watches, uint64_t *ret_soft, size_t *ret_room,
+		    struct gg_buf *err);
 
 /* "git version 2.39.5" → 2, 39. 0 or -EINVAL. Pure. */
 int gg_setup_parse_version(const char *text, int *ret_major, int *ret_minor);

@@ -142,7 +142,8 @@ def behind_a_pipe():
     w = Watch(parent.pid, base)
     parent.stdin.write(packets(b"want %s side-band-64k ofs-delta\n" % OID.encode(), b"", b"done\n"))
     parent.stdin.flush()
-    wait_for(lambda: w.events("session.kept"), "the doubt to be said")
+    kept = wait_for(lambda: w.events("session.kept"), "the doubt to be said")[0]
+    tap.ok("it cannot be seen what the client takes" in kept["message"] and "behind a pipe" in kept["message"], "the doubt says why", kept)
     s = w.ask("sessions")[0]
     tap.eq((s["phase"], s["transport"], s["ending"]), ("sending", "pipe", None), "a client behind a pipe that does not read is kept", s)
     tap.eq(w.events("session.reaped"), [], "and nothing is ended")
@@ -184,6 +185,8 @@ class Service(Gate):
 
 def serves():
     g = Service()
+    soft, hard = re.search(r"Max open files +(\d+) +(\d+)", read("/proc/%d/limits" % g.pid)).groups()
+    tap.ok(int(soft) >= min(int(hard), 16384), "it has descriptors for what a service's clients may be (%s of %s)" % (soft, hard))
     stuck, healthy = half_a_push(g, "s1"), half_a_push(g, "s2")
     s = found(g, stuck.peer)
     tap.eq((s["watch"], s["transport"]), ("service git", "git"), "a session below a service", s)
