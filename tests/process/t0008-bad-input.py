@@ -220,7 +220,8 @@ tap.eq(six.status()["listening"][1], "[::1]:%d" % six_port, "IPv6: the address i
 served(six, "IPv4 beside IPv6", True)
 six.url = lambda name: "git://[::1]:%d/%s" % (six_port, name)
 served(six, "IPv6", True)
-peers = [e["peer"] for e in six.ask("reaped", "--all")]
+ended = wait_for(lambda: (lambda all_of_them: len(all_of_them) == 2 and all_of_them)(six.ask("reaped", "--all")), "both sessions to be over")
+peers = [e["peer"] for e in ended]
 tap.ok(re.fullmatch(r"\[::1\]:\d+", peers[0]) and re.fullmatch(r"127\.0\.0\.1:\d+", peers[1]), "both peers are shown right", peers)
 gates.append(six)
 
