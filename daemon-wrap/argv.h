@@ -40,6 +40,16 @@ struct gg_env {
 /* The whole environment, from nothing: what the gate itself was started with does not reach git or a hook. */
 int gg_env_git(struct gg_strv *ret, const struct gg_conf *c, const struct gg_env *e);
 
+/*
+ * The same for an HTTP connection: what git-gate-http is started with and git http-backend gets for each
+ * request (httpenv.h adds the request's own). GIT_PROJECT_ROOT, GIT_HTTP_EXPORT_ALL, http.receivepack and the
+ * like follow the settings; REMOTE_ADDR is without brackets, as CGI has it. server_addr, server_port  our end
+ * of the connection: SERVER_ADDR, SERVER_PORT; NULL: not given user                      REMOTE_USER; NULL:
+ * none
+ */
+int gg_env_http(struct gg_strv *ret, const struct gg_conf *c, const struct gg_env *e, const char *server_addr,
+		uint16_t server_port, const char *user);
+
 /* Seconds for git-daemon's --init-timeout: a backstop behind the reaper's deadline, 0 (none) when it only
  * observes. */
 int64_t gg_argv_init_timeout(const struct gg_conf *c);

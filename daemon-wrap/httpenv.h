@@ -1,0 +1,35 @@
+/*
+ * httpenv - the environment of git http-backend, for one request. Pure but for allocation. Used by
+ * git-gate-http, fuzzed by tests/fuzz/fuzz-httpenv.c, tested by tests/unit/httpenv.c.
+ *
+ * Two layers, so that a client can set nothing that the gate sets:
+ *   of the connection  gg_env_http (argv.h): PATH, ids, REMOTE_*, settings; the supervisor makes it,
+ * git-gate-http is started with it of the request     gg_httpenv_request: the first layer, and what the
+ * request adds, from a fixed list
+ */
+#ifndef GG_WRAP_HTTPENV_H
+#define GG_WRAP_HTTPENV_H
+
+#include "daemon-wrap/argv.h"
+#include "daemon-wrap/httpparse.h"
+#include "daemon-wrap/httproute.h"
+
+/*
+ *   base   of the connection, NULL-terminated ("NAME=value"). Names that the request layer owns are left out
+ *          (REQUEST_METHOD, PATH_INFO, PATH_TRANSLATED, QUERY_STRING, CONTENT_*, SERVER_PROTOCOL, HTTP_*,
+ * GIT_PROTOCOL) ret    is appended to: REQUEST_METHOD, PATH_INFO, QUERY_STRING, SERVER_PROTOCOL,
+ * CONTENT_TYPE, HTTP_CONTENT_ENCODING=gzip, HTTP_GIT_PROTOCOL, CONTENT_LENGTH. The last only for upload-pack,
+ * when the length is known and the body is not packed: http-backend spins on a body that is cut before it. 0;
+ * -ENOMEM; or, over 0, the status of *ret_err: 415, a coding other than gzip, x-gzip, identity.
+ */
+int gg_httpenv_request(struct gg_strv *ret, char *const *base, const struct gg_route *r,
+		       const struct gg_http_head *h, struct gg_http_error *ret_err);
+
+/* Whether the value of a Git-Protocol header is passed on: 1 to 200 of [A-Za-z0-9=:._-]. Else it is dropped:
+ * git then speaks version 0. */
+bool gg_httpenv_is_protocol(const char *value);
+
+/* The body is gzip; false for none and identity. -1: a coding that git does not know. */
+int gg_httpenv_gzip(const struct gg_http_head *h);
+
+#endif
