@@ -7,6 +7,8 @@ VERSION := 0.1.0
 
 PKGS    := libsystemd jansson
 LIBEV   ?= -lev
+# neither has a .pc file
+LIBHTTP ?= -lhttp_parser
 WARN    := -Wall -Wextra -Wconversion -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wwrite-strings
 HARDEN  := -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fPIE
 DEFS     = -DGG_VERSION='"$(VERSION)"' -DGG_HOOK_PATH='"$(PREFIX)/libexec/git-gate/hooks"' \
@@ -17,7 +19,7 @@ ALL_CF   = -std=gnu17 -D_GNU_SOURCE -I. -O2 -g $(WARN) $(HARDEN) -fno-strict-ali
 ALL_LD   = -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(LDFLAGS) $(SAN)
 
 # Debian packages: to build and run, and to test
-DEPS      := gcc libc6-dev make pkg-config git libev-dev libproc2-dev libsystemd-dev libjansson-dev
+DEPS      := gcc libc6-dev make pkg-config git libev-dev libproc2-dev libsystemd-dev libjansson-dev libhttp-parser-dev
 TEST_DEPS := openssh-server openssh-client lighttpd libcriterion-dev zlib1g-dev perl python3 iproute2 util-linux procps strace clang clang-tidy clang-format cppcheck \
 	     shellcheck valgrind libclang-rt-14-dev jgit-cli default-jre-headless python3-dulwich python3-pygit2 \
 	     systemd systemd-container crun runc busybox-static mandoc
@@ -27,14 +29,15 @@ BENCH_DEPS := tini dumb-init catatonit s6 runit supervisor python3
 objects  = $(patsubst %.c,$(O)/%.o,$(wildcard $(1)))
 BASE    := $(call objects,base/*.c)
 GATE    := $(call objects,cli/*.c supervisor/*.c reaper/*.c) $(O)/daemon-wrap/argv.o $(O)/daemon-wrap/status.o
-SESSION := $(call objects,daemon-wrap/*.c)
+HTTP    := $(call objects,daemon-wrap/http*.c)
+SESSION := $(filter-out $(HTTP),$(call objects,daemon-wrap/*.c))
 HOOK    := $(call objects,hooks/*.c)
 TORTURE := $(call objects,tests/torture/*.c)
 # what decides and does nothing: `make check-pure` looks at what these import
 PURE    := $(addprefix $(O)/,reaper/classify.o reaper/policy.o reaper/escalate.o reaper/leftover.o reaper/tell.o \
-	   daemon-wrap/request.o daemon-wrap/status.o base/text.o base/addr.o cli/format.o supervisor/servicestate.o)
+	   daemon-wrap/request.o daemon-wrap/status.o base/text.o base/addr.o cli/format.o supervisor/servicestate.o daemon-wrap/httpparse.o)
 UNIT    := $(call objects,tests/unit/*.c) $(sort $(BASE) $(PURE) $(O)/daemon-wrap/argv.o $(O)/supervisor/setup.o \
-	   $(O)/supervisor/loglines.o $(O)/supervisor/waitroom.o)
+	   $(O)/supervisor/loglines.o $(O)/supervisor/waitroom.o $(HTTP))
 MAN     := git-gate.1 git-gate.8 git-gate.conf.5
 PROGS   := $(O)/git-gate $(O)/git-gate-session $(O)/git-gate-hook $(O)/git-gate-torture
 FUZZERS := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/*.c))
@@ -58,7 +61,7 @@ $(O)/git-gate-hook: $(HOOK)
 $(O)/git-gate-torture: $(TORTURE) $(BASE)
 	$(CC) $(ALL_LD) -o $@ $^ $(shell pkg-config --libs jansson)
 $(O)/unit: $(UNIT)
-	$(CC) $(ALL_LD) -o $@ $^ -lcriterion
+	$(CC) $(ALL_LD) -o $@ $^ $(LIBHTTP) -lcriterion
 # the directory that core.hooksPath points at when git-gate runs from the build tree
 $(O)/hooks/pre-receive: $(O)/git-gate-hook
 	@mkdir -p $(@D)
@@ -89,11 +92,11 @@ check-asan:
 check-valgrind: $(O)/unit
 	valgrind -q --error-exitcode=9 --trace-children=yes --leak-check=full --errors-for-leak-kinds=definite,indirect \
 		--show-leak-kinds=definite,indirect $(O)/unit -j1 --timeout 300 --pattern \
-		'@(text|addr|classify|policy|escalate|leftover|request|status|tell|argv|pstat|table)/*'
+		'@(text|addr|classify|policy|escalate|leftover|request|status|tell|argv|pstat|table|http*)/*'
 
 # decisions import nothing that could look at the world
 check-pure: $(PURE)
-	@! nm -u $^ | grep -E ' U ' | grep -vE ' U (gg_|mem|str|__mem|__str|snprintf|vsnprintf|__s?n?printf|__v?snprintf|__stack_chk|__isoc|sscanf|__ctype|inet_pton|inet_ntop|if_|__errno|_GLOBAL|__ubsan|__asan|htons|ntohs|tolower|toupper)' \
+	@! nm -u $^ | grep -E ' U ' | grep -vE ' U (gg_|http_|mem|str|__mem|__str|snprintf|vsnprintf|__s?n?printf|__v?snprintf|__stack_chk|__isoc|sscanf|__ctype|inet_pton|inet_ntop|if_|__errno|_GLOBAL|__ubsan|__asan|htons|ntohs|tolower|toupper)' \
 		|| { echo 'check-pure: the functions above are not pure'; false; }
 
 check-static: check-pure

@@ -43,8 +43,8 @@ int gg_env_git(struct gg_strv *ret, const struct gg_conf *c, const struct gg_env
 /*
  * The same for an HTTP connection: what git-gate-http is started with and git http-backend gets for each
  * request (httpenv.h adds the request's own). GIT_PROJECT_ROOT, GIT_HTTP_EXPORT_ALL, http.receivepack and the
- * like follow the settings; REMOTE_ADDR is without brackets, as CGI has it. server_addr, server_port  our end
- * of the connection: SERVER_ADDR, SERVER_PORT; NULL: not given user                      REMOTE_USER; NULL:
+ * like follow the settings. REMOTE_ADDR is as on git://, so that a hook sees one form. server_addr,
+ * server_port  our end of the connection: SERVER_ADDR, SERVER_PORT; NULL: not given user REMOTE_USER; NULL:
  * none
  */
 int gg_env_http(struct gg_strv *ret, const struct gg_conf *c, const struct gg_env *e, const char *server_addr,

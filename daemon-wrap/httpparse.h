@@ -1,7 +1,8 @@
 /*
  * httpparse - one side of an HTTP/1 connection as events: head, spans of the body, end. Pure, allocates
  * nothing. The only user of <http_parser.h>. Used by git-gate-http, fuzzed by tests/fuzz/fuzz-http.c, tested
- * by tests/unit/httpparse.c, whose table says what the library refuses and what is refused here.
+ * by tests/unit/httpparse.c and httpframing.c; the table there says what the library refuses and what is
+ * refused here.
  *
  * Two readers have to agree: each line is judged here first (no bare LF, no folding, exact numbers), then
  * parsed by the library. Every doubt about framing is an error, after which the connection is to be closed.
@@ -18,6 +19,7 @@ enum {
 	GG_HTTP_HEADERS_MAX = 100,     /* 431 beyond */
 	GG_HTTP_TARGET_MAX = 8 * 1024, /* 414 beyond */
 	GG_HTTP_CHUNK_LINE_MAX = 256,  /* one chunk size with its extensions */
+	GG_HTTP_TRAILER_MAX = 1024,    /* one trailer */
 	GG_HTTP_EXTRA_MAX = 32 * 1024, /* all chunk extensions and trailers of a body */
 };
 
@@ -67,12 +69,16 @@ struct gg_http {
 	/* private */
 	int phase;
 	bool lib_head, lib_end, blank;
-	size_t nraw, line, extra, spans;
-	uint64_t left;
+	size_t nraw;	/* bytes of the head so far */
+	size_t line;	/* where in raw, or how far in small, the line begins or is */
+	size_t nline;	/* header lines judged here, to compare with the library's count */
+	size_t extra;	/* bytes of chunk extensions and trailers */
+	uint64_t left;	/* of the body, or of the chunk */
+	uint64_t chunk; /* the library's size of it */
 	struct {
 		uint16_t name, nname, value, nvalue;
 	} mark[GG_HTTP_HEADERS_MAX];
-	char small[GG_HTTP_CHUNK_LINE_MAX + 2];
+	char small[GG_HTTP_TRAILER_MAX + 2]; /* a chunk's size line, or a trailer */
 	char raw[GG_HTTP_HEAD_MAX + 2];
 	union {
 		uint64_t align;
