@@ -94,9 +94,10 @@ static int add_config(struct gg_strv *s, int *n, const char *key, const char *va
 	return r;
 }
 
-int gg_env_git(struct gg_strv *ret, const struct gg_conf *c, const struct gg_env *e)
+/* What both transports have. n: settings given to git so far; the caller ends with their count. */
+static int add_common(struct gg_strv *ret, const struct gg_conf *c, const struct gg_env *e, int *n)
 {
-	int n = 0, r = gg_strv_add(ret, "PATH=%s", e->path);
+	int r = gg_strv_add(ret, "PATH=%s", e->path);
 
 	r = r ? r : gg_strv_add(ret, "LC_ALL=C.UTF-8");
 	r = r ? r : gg_strv_add(ret, "GIT_GATE_SESSION=%s", e->id);
@@ -105,13 +106,42 @@ int gg_env_git(struct gg_strv *ret, const struct gg_conf *c, const struct gg_env
 		r = gg_strv_add(ret, "GIT_GATE_SCANNER=none");
 	r = r ? r : gg_strv_add(ret, "REMOTE_ADDR=%s", e->host);
 	r = r ? r : gg_strv_add(ret, "REMOTE_PORT=%u", (unsigned)e->port);
-	r = r ? r : add_config(ret, &n, "core.hooksPath", c->hook_path);
-	r = r ? r : add_config(ret, &n, "receive.fsckObjects", "true");
+	r = r ? r : add_config(ret, n, "core.hooksPath", c->hook_path);
+	r = r ? r : add_config(ret, n, "receive.fsckObjects", "true");
 	for (size_t i = 0; r == 0 && i < c->safe_directory.n; i++)
-		r = add_config(ret, &n, "safe.directory", c->safe_directory.v[i]);
+		r = add_config(ret, n, "safe.directory", c->safe_directory.v[i]);
 	/* git 2.39 compares with the path that it was started with, which is "."; whose repository it is was
 	 * checked before */
 	if (r == 0 && c->safe_directory.n)
-		r = add_config(ret, &n, "safe.directory", ".");
+		r = add_config(ret, n, "safe.directory", ".");
+	return r;
+}
+
+int gg_env_git(struct gg_strv *ret, const struct gg_conf *c, const struct gg_env *e)
+{
+	int n = 0, r = add_common(ret, c, e, &n);
+
 	return r ? r : gg_strv_add(ret, "GIT_CONFIG_COUNT=%d", n);
+}
+
+int gg_env_http(struct gg_strv *ret, const struct gg_conf *c, const struct gg_env *e, const char *server_addr,
+		uint16_t server_port, const char *user)
+{
+	int n = 0, r = add_common(ret, c, e, &n);
+
+	/* neither a repository's own setting nor REMOTE_USER turns on what is off here */
+	r = r ? r : add_config(ret, &n, "http.receivepack", c->receive_pack ? "true" : "false");
+	r = r ? r : add_config(ret, &n, "http.uploadpack", c->upload_pack ? "true" : "false");
+	r = r ? r : add_config(ret, &n, "http.getanyfile", c->upload_pack ? "true" : "false");
+	r = r ? r : gg_strv_add(ret, "GIT_CONFIG_COUNT=%d", n);
+	r = r ? r : gg_strv_add(ret, "GIT_PROJECT_ROOT=%s", c->base_path);
+	if (r == 0 && c->export_all) /* that it is there says yes, whatever its value */
+		r = gg_strv_add(ret, "GIT_HTTP_EXPORT_ALL=1");
+	if (r == 0 && server_addr) {
+		r = gg_strv_add(ret, "SERVER_ADDR=%s", server_addr);
+		r = r ? r : gg_strv_add(ret, "SERVER_PORT=%u", (unsigned)server_port);
+	}
+	if (r == 0 && user)
+		r = gg_strv_add(ret, "REMOTE_USER=%s", user);
+	return r;
 }

@@ -1,5 +1,5 @@
 /*
- * argv - the command line and the environment of a git:// session, from the settings. Pure but for
+ * argv - the command line of a git:// session and the environment of any, from the settings. Pure but for
  * allocation. Used by supervisor/session.c, tested by tests/unit/argv.c, a row a rule.
  *
  * git-gate-session takes its own options, then "--", then the git-daemon command that it becomes:

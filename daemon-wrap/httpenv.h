@@ -29,7 +29,7 @@ int gg_httpenv_request(struct gg_strv *ret, char *const *base, const struct gg_r
  * git then speaks version 0. */
 bool gg_httpenv_is_protocol(const char *value);
 
-/* The body is gzip; false for none and identity. -1: a coding that git does not know. */
+/* How a request's body is packed: 1 gzip (or x-gzip), 0 not at all, -1 in a way that git does not know. */
 int gg_httpenv_gzip(const struct gg_http_head *h);
 
 #endif
