@@ -22,7 +22,8 @@ enum gg_reply_event {
 	GG_REPLY_BAD,  /* r->why; answer 502 */
 };
 
-/* A CGI reply head, as it comes. Zero it to begin. Texts point into it. */
+/* A CGI reply head, as it comes. Zero it to begin. Texts point into it; a header that comes twice with the
+ * same value is given once. */
 struct gg_reply {
 	int status;	 /* 200 when there is no Status */
 	int64_t length;	 /* -1: no Content-Length, or one that cannot be believed (two, not a number) */
@@ -32,7 +33,7 @@ struct gg_reply {
 	size_t nheader;
 
 	/* private */
-	bool done;
+	bool has_length;
 	size_t nraw, line;
 	char raw[GG_REPLY_HEAD_MAX + 1];
 };
