@@ -10,6 +10,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "tests/torture/http.h"
 #include "tests/torture/wire.h"
 
 enum {
@@ -72,6 +73,14 @@ static void ended(struct gg_conn *c, enum gg_ended by)
 	c->end_ms = gg_now_ms();
 }
 
+void gg_conn_feed(struct gg_conn *c, const char *p, size_t n)
+{
+	if (c->http)
+		gg_http_reply_feed(c->http, p, n);
+	else
+		gg_wire_feed(c->wire, p, n);
+}
+
 void gg_conn_pump(struct gg_conn *c)
 {
 	char buf[16384];
@@ -80,7 +89,7 @@ void gg_conn_pump(struct gg_conn *c)
 		ssize_t n = recv(c->fd, buf, sizeof(buf), MSG_DONTWAIT);
 
 		if (n > 0)
-			gg_wire_feed(c->wire, buf, (size_t)n);
+			gg_conn_feed(c, buf, (size_t)n);
 		else if (n == 0)
 			ended(c, GG_BY_SERVER);
 		else if (errno == EAGAIN)

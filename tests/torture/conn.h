@@ -12,6 +12,7 @@
 #include "base/addr.h"
 #include "tests/torture/torture.h"
 
+struct gg_http_reply;
 struct gg_wire;
 
 struct gg_conn {
@@ -20,7 +21,8 @@ struct gg_conn {
 	bool deaf;	     /* never reads */
 	enum gg_ended ended; /* NONE while it is open */
 	int64_t end_ms;
-	struct gg_wire *wire; /* borrowed: gets all that is read */
+	struct gg_wire *wire;	    /* borrowed: gets all that is read */
+	struct gg_http_reply *http; /* borrowed: takes the framing off first; NULL over git:// */
 };
 
 /*
@@ -38,6 +40,8 @@ bool gg_conn_acked(struct gg_conn *c, int64_t until_ms);
 bool gg_conn_advert(struct gg_conn *c, int64_t until_ms);
 /* Read until the end or the time: false when it has ended. The passing of time is no end here. */
 bool gg_conn_wait(struct gg_conn *c, int64_t until_ms);
+/* What was read. */
+void gg_conn_feed(struct gg_conn *c, const char *p, size_t n);
 /* Read what is there now. */
 void gg_conn_pump(struct gg_conn *c);
 

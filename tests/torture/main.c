@@ -1,6 +1,6 @@
 /*
- * git-gate-torture - stuck and hostile git:// clients against a server: who ended each, after how long, and
- * what was left in the repository.
+ * git-gate-torture - stuck and hostile clients, over git:// or http://, against a server: who ended each,
+ * after how long, and what was left in the repository.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -20,6 +20,7 @@ enum {
 	LIMIT_MAX_MS = 3600 * 1000,
 	DEFAULT_PAUSE_MS = 1800,
 	DEFAULT_PORT = 9418,
+	DEFAULT_HTTP_PORT = 80,
 	COUNT_MAX = 200
 };
 
@@ -39,16 +40,18 @@ static int usage(const char *fmt, const char *what)
 	return EXIT_USAGE;
 }
 
-/* git://HOST[:PORT]/PATH. Returns NULL, or what is wrong. */
+/* git://HOST[:PORT]/PATH, or http://. Returns NULL, or what is wrong. */
 static const char *parse_url(const char *url, struct gg_target *t)
 {
-	static const char scheme[] = "git://";
+	static const char git[] = "git://", http[] = "http://";
 	char where[sizeof(t->host) + 32];
-	const char *host = url + strlen(scheme), *path, *why;
+	const char *host, *path, *why;
 	size_t n;
 
-	if (strncmp(url, scheme, strlen(scheme)) != 0)
-		return "it must begin with git://";
+	t->http = !strncmp(url, http, strlen(http));
+	if (!t->http && strncmp(url, git, strlen(git)) != 0)
+		return "it must begin with git:// or http://";
+	host = url + (t->http ? strlen(http) : strlen(git));
 	path = strchr(host, '/');
 	if (!path || !path[1])
 		return "it has no path";
@@ -70,7 +73,7 @@ static const char *parse_url(const char *url, struct gg_target *t)
 	else
 		gg_buf_add(&b, "%s", t->host);
 	if (!has_port)
-		gg_buf_add(&b, ":%d", DEFAULT_PORT);
+		gg_buf_add(&b, ":%d", t->http ? DEFAULT_HTTP_PORT : DEFAULT_PORT);
 	return gg_addr_parse(where, &t->addr, &why) < 0 ? why : NULL;
 }
 
@@ -92,10 +95,11 @@ static const struct {
 	const char *name, *value, *help;
 	int id;
 } options[] = {
-	{ "url", "URL", "the repository to push to: git://HOST[:PORT]/PATH, numeric host or localhost", 'u' },
+	{ "url", "URL", "the repository: git:// or http://HOST[:PORT]/PATH, numeric host or localhost", 'u' },
 	{ "repo", "DIR", "that repository on this machine: look there for what is left", 'r' },
-	{ "kind", "NAME", "play this kind of client (repeatable; default: all)", 'k' },
-	{ "list", NULL, "list the kinds", 'l' },
+	{ "kind", "NAME", "play this kind of client (repeatable; default: all that the URL's protocol has)",
+	  'k' },
+	{ "list", NULL, "list the kinds; with --url those that its protocol has", 'l' },
 	{ "count", "N", "clients of each kind, all at once (default: 1)", 'n' },
 	{ "limit", "DURATION", "how long a client waits to be ended (default: 60s)", 't' },
 	{ "pause", "DURATION", "how long a client that pauses does (default: 1800ms)", 'p' },
@@ -106,7 +110,7 @@ static const struct {
 static void print_help(void)
 {
 	printf("usage: git-gate-torture --url URL [options]\n\n"
-	       "Plays stuck and hostile git:// clients and reports who ended each, and when.\n\n");
+	       "Plays stuck and hostile clients and reports who ended each, and when.\n\n");
 	for (size_t i = 0; i < GG_LEN(options); i++)
 		printf("  --%s%s%-*s%s\n", options[i].name, options[i].value ? " " : "",
 		       (int)(20 - strlen(options[i].name) - (options[i].value != NULL)),
@@ -177,6 +181,23 @@ static int parse(struct options *o, int argc, char **argv)
 	return r;
 }
 
+static bool is_picked(const struct options *o, size_t i)
+{
+	return o->npicked ? o->picked[i] : gg_kind_is_over(&gg_kinds[i], o->target.http);
+}
+
+static int list(const struct options *o)
+{
+	for (size_t i = 0; i < gg_nkinds; i++)
+		if (!o->has_url || gg_kind_is_over(&gg_kinds[i], o->target.http))
+			printf("%-24s%s%s\n", gg_kinds[i].name,
+			       o->has_url || gg_kinds[i].over == GG_OVER_BOTH ? ""
+			       : gg_kinds[i].over == GG_OVER_HTTP	      ? "http://: "
+									      : "git://: ",
+			       gg_kinds[i].help);
+	return EXIT_RAN;
+}
+
 static int play(const struct options *o)
 {
 	size_t n = (o->npicked ? o->npicked : gg_nkinds) * (size_t)o->count, at = 0;
@@ -188,9 +209,13 @@ static int play(const struct options *o)
 		return usage("%s", "these are more than 1000 clients");
 	if (!kinds || !results)
 		return EXIT_COULD_NOT;
-	for (size_t i = 0; i < gg_nkinds; i++)
-		for (int64_t j = 0; j < o->count && (!o->npicked || o->picked[i]); j++)
+	for (size_t i = 0; i < gg_nkinds; i++) {
+		if (is_picked(o, i) && !gg_kind_is_over(&gg_kinds[i], o->target.http))
+			return usage("kind '%s' is not one of this URL's protocol", gg_kinds[i].name);
+		for (int64_t j = 0; j < o->count && is_picked(o, i); j++)
 			kinds[at++] = &gg_kinds[i];
+	}
+	n = at;
 	r = gg_run(&o->target, kinds, n, results);
 	if (r != 0)
 		return r > 0 ? 128 + r : EXIT_COULD_NOT;
@@ -215,7 +240,5 @@ int main(int argc, char **argv)
 		return r;
 	if (o.help)
 		print_help();
-	for (size_t i = 0; o.list && !o.help && i < gg_nkinds; i++)
-		printf("%-22s %s\n", gg_kinds[i].name, gg_kinds[i].help);
-	return o.help || o.list ? EXIT_RAN : play(&o);
+	return o.help ? EXIT_RAN : o.list ? list(&o) : play(&o);
 }

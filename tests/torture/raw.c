@@ -13,6 +13,7 @@
 #include "base/text.h"
 #include "tests/torture/conn.h"
 #include "tests/torture/fetch.h"
+#include "tests/torture/http.h"
 #include "tests/torture/left.h"
 #include "tests/torture/scratch.h"
 #include "tests/torture/seen.h"
@@ -41,6 +42,7 @@ enum {
 	READ_BETWEEN = 1 << 20, /* bytes between two pauses */
 	UNREAD_DRAIN_MS = 2000,
 	/* the answer to these commands, about 12 MB, is more than the 4 MB that a send buffer may grow to */
+	NEVER_FILLED = 1 << 30, /* bytes of a body */
 	MANY = 2500,
 	MANY_NAME = 2500
 };
@@ -70,18 +72,40 @@ static bool send_all(struct talk *t, const void *p, size_t n)
 }
 
 /* Send one byte at a time until the end, the limit or the last byte but one; then stay silent. */
-static void trickle(struct talk *t, const char *p, size_t n, int every_ms)
+static void trickle(struct talk *t, const char *p, size_t n, int every_ms, bool body)
 {
+	bool chunked = body && t->conn.http && !t->c->kind->length;
 	int64_t next = gg_now_ms();
+	char chunk[] = "1\r\nx\r\n";
 
 	for (size_t i = 0; i + 1 < n && next < t->until_ms; i++) {
-		if (!gg_conn_send(&t->conn, p + i, 1, t->until_ms))
+		chunk[3] = p[i];
+		if (!gg_conn_send(&t->conn, chunked ? chunk : p + i, chunked ? sizeof(chunk) - 1 : 1,
+				  t->until_ms))
 			return;
 		next += every_ms;
 		if (!gg_conn_wait(&t->conn, next < t->until_ms ? next : t->until_ms))
 			return;
 	}
 	gg_conn_wait(&t->conn, t->until_ms);
+}
+
+/* Part of what is a body over HTTP: a chunk, or bytes of one with a length. */
+static bool send_body(struct talk *t, const void *p, size_t n)
+{
+	char size[GG_CHUNK_MAX];
+	int k = snprintf(size, sizeof(size), "%zx\r\n", n);
+
+	if (!t->conn.http || t->c->kind->length)
+		return send_all(t, p, n);
+	return gg_conn_send(&t->conn, size, (size_t)k, t->until_ms) &&
+	       gg_conn_send(&t->conn, p, n, t->until_ms) && send_all(t, "\r\n", 2);
+}
+
+/* All of it was sent. */
+static bool end_body(struct talk *t)
+{
+	return !t->conn.http || t->c->kind->length || send_all(t, "0\r\n\r\n", 5);
 }
 
 static const struct gg_packed *pack_of(const struct gg_client *c)
@@ -98,6 +122,33 @@ static bool is_fetch(const struct talk *t)
 	return r == GG_REQ_FETCH || r == GG_REQ_FETCH_V2 || r == GG_REQ_ARCHIVE;
 }
 
+static struct gg_http_ask ask_of(const struct talk *t)
+{
+	const struct gg_kind *k = t->c->kind;
+
+	return (struct gg_http_ask){ .path = t->c->target->path,
+				     .host = t->c->target->host,
+				     .service = is_fetch(t) ? "git-upload-pack" : "git-receive-pack",
+				     .v2 = k->request == GG_REQ_FETCH_V2,
+				     .length = k->length ? NEVER_FILLED : 0 };
+}
+
+/* A head, and what a kind sends right behind it. */
+static size_t build_http(const struct talk *t, char *buf, size_t size)
+{
+	const struct gg_kind *k = t->c->kind;
+	struct gg_http_ask ask = ask_of(t);
+	char more[TRICKLE_REQUEST_BYTES] = "";
+	struct gg_buf b = { .s = buf, .size = size };
+
+	if (k->request == GG_REQ_TRICKLE)
+		snprintf(more, sizeof(more), "X-Long: %0*d\r\n", (int)sizeof(more) - 16, 0);
+	gg_http_get(&b, &ask, more);
+	if (k->request == GG_REQ_PIPELINED)
+		gg_buf_put(&b, k->junk, k->njunk);
+	return b.len;
+}
+
 static size_t build_request(const struct talk *t, char *buf, size_t size)
 {
 	const struct gg_target *to = t->c->target;
@@ -109,6 +160,8 @@ static size_t build_request(const struct talk *t, char *buf, size_t size)
 	struct gg_buf b = GG_BUF(line);
 	size_t at = 0;
 
+	if (to->http)
+		return build_http(t, buf, size);
 	/* each parameter ends with a NUL */
 	gg_buf_add(&b, "%s %s", service, to->path);
 	gg_buf_put(&b, "", 1);
@@ -138,10 +191,14 @@ static bool do_request(struct talk *t)
 		send_all(t, buf, n / 2);
 		return false;
 	case GG_REQ_TRICKLE:
-		trickle(t, buf, n, REQUEST_MS);
+		trickle(t, buf, n, REQUEST_MS, false);
 		return false;
 	default:
 		break;
+	}
+	if (k->request == GG_REQ_PIPELINED) {
+		send_all(t, buf, n);
+		return false;
 	}
 	if (is_fetch(t) && k->wants == GG_WANT_NONE && k->then == GG_THEN_UNREAD) {
 		t->conn.deaf = true; /* not even the advertisement */
@@ -150,6 +207,20 @@ static bool do_request(struct talk *t)
 	/* upload-archive has none */
 	return send_all(t, buf, n) &&
 	       (k->request == GG_REQ_ARCHIVE || gg_conn_advert(&t->conn, t->until_ms)) && step_done(t);
+}
+
+/* Over HTTP what comes after the advertisement is another request. */
+static bool post(struct talk *t, uint64_t length)
+{
+	struct gg_http_ask ask = ask_of(t);
+	char head[sizeof(t->c->target->path) + 512];
+	struct gg_buf b = GG_BUF(head);
+
+	if (!t->conn.http)
+		return true;
+	ask.length = length ? length : ask.length;
+	gg_http_post(&b, &ask);
+	return send_all(t, b.s, b.len);
 }
 
 /* What comes after the advertisement of a fetch. */
@@ -174,7 +245,7 @@ static bool do_wants(struct talk *t)
 		n = gg_fetch_v0(buf, sizeof(buf), s->fetched_oid);
 	t->conn.wire->mode = GG_WIRE_PACK;
 	t->conn.deaf = k->then != GG_THEN_SILENCE;
-	return send_all(t, buf, n);
+	return post(t, n) && send_all(t, buf, k->part == GG_PART_HALF ? n / 2 : n);
 }
 
 static void build_ref(const struct gg_client *c, char *buf, size_t size)
@@ -214,7 +285,7 @@ static bool send_many(struct talk *t, const char *ref)
 		name[sizeof(name) - 1] = '\0';
 		put_command(t, buf, size, &at, name, i == 0);
 	}
-	return buf && send_all(t, buf, at) && send_all(t, "0000", 4);
+	return buf && send_body(t, buf, at) && send_body(t, "0000", 4);
 }
 
 static bool do_commands(struct talk *t)
@@ -224,17 +295,22 @@ static bool do_commands(struct talk *t)
 	size_t n = 0;
 
 	build_ref(t->c, ref, sizeof(ref));
+	if (k->commands != GG_CMD_NONE && !post(t, 0))
+		return false;
 	if (k->commands == GG_CMD_MANY)
 		return send_many(t, ref);
 	put_command(t, buf, sizeof(buf), &n, ref, true);
 	switch (k->commands) {
 	case GG_CMD_ALL:
 		memcpy(buf + n, "0000", 4);
-		return send_all(t, buf, n + 4);
+		return send_body(t, buf, n + 4);
 	case GG_CMD_HALF:
-		send_all(t, buf, n / 2);
+		send_body(t, buf, n / 2);
 		return false;
 	case GG_CMD_JUNK:
+		send_body(t, k->junk, k->njunk);
+		return false;
+	case GG_CMD_RAW:
 		send_all(t, k->junk, k->njunk);
 		return false;
 	default:
@@ -248,11 +324,13 @@ static void do_pack(struct talk *t)
 	const struct gg_packed *p = pack_of(t->c);
 
 	if (k->pack == GG_PACK_JUNK)
-		send_all(t, k->junk, k->njunk);
+		send_body(t, k->junk, k->njunk);
 	else if (p && k->part == GG_PART_HEADER)
-		send_all(t, p->data, PACK_HEADER);
+		send_body(t, p->data, PACK_HEADER);
 	else if (p)
-		send_all(t, p->data, k->part == GG_PART_HALF ? p->n / 2 : p->n);
+		send_body(t, p->data, k->part == GG_PART_HALF ? p->n / 2 : p->n);
+	if (k->pack == GG_PACK_JUNK || (p && k->part == GG_PART_ALL))
+		end_body(t);
 }
 
 static void close_by_us(struct talk *t, bool reset)
@@ -277,7 +355,7 @@ static bool sip(struct gg_conn *conn, size_t n)
 	ssize_t k = recv(conn->fd, buf, n < sizeof(buf) ? n : sizeof(buf), MSG_DONTWAIT);
 
 	if (k > 0)
-		gg_wire_feed(conn->wire, buf, (size_t)k);
+		gg_conn_feed(conn, buf, (size_t)k);
 	return k > 0 || (k < 0 && (errno == EAGAIN || errno == EINTR));
 }
 
@@ -342,9 +420,9 @@ static void send_slowly(struct talk *t, const char *p, size_t n)
 	int64_t until = gg_now_ms() + SLOW_MS;
 
 	for (; gg_now_ms() < until && n > SLOW_SEND; p += SLOW_SEND, n -= SLOW_SEND)
-		if (!gg_conn_send(&t->conn, p, SLOW_SEND, t->until_ms) || !rest(t, SLOW_EVERY_MS))
+		if (!send_body(t, p, SLOW_SEND) || !rest(t, SLOW_EVERY_MS))
 			return;
-	if (send_all(t, p, n))
+	if (send_body(t, p, n) && end_body(t))
 		gg_conn_wait(&t->conn, t->until_ms);
 }
 
@@ -387,7 +465,7 @@ static void do_then(struct talk *t)
 		close_by_us(t, k->then == GG_THEN_RST);
 		return;
 	case GG_THEN_TRICKLE:
-		trickle(t, pack_of(t->c)->data + PACK_HEADER, pack_of(t->c)->n - PACK_HEADER, PACK_MS);
+		trickle(t, pack_of(t->c)->data + PACK_HEADER, pack_of(t->c)->n - PACK_HEADER, PACK_MS, true);
 		return;
 	case GG_THEN_SLOW:
 		send_slowly(t, pack_of(t->c)->data + PACK_HEADER, pack_of(t->c)->n - PACK_HEADER);
@@ -432,6 +510,8 @@ static void record(struct talk *t, const struct gg_tail *said, const struct gg_t
 	struct gg_result *res = t->c->res;
 	struct gg_buf s = GG_BUF(res->said), r = GG_BUF(res->report);
 
+	if (t->conn.http)
+		gg_http_reply_end(t->conn.http);
 	gg_escape(&s, said->s, said->n, sizeof(said->s));
 	gg_escape(&r, report->s, report->n, sizeof(report->s));
 	if (t->conn.wire->pack)
@@ -460,10 +540,14 @@ void gg_raw_run(struct gg_client *c)
 									   : 0;
 	struct gg_tail said = { 0 }, report = { 0 };
 	struct gg_wire wire, inner;
-	struct talk t = { .c = c, .conn = { .fd = -1, .wire = &wire } };
+	struct gg_http_reply http;
+	struct talk t = { .c = c,
+			  .conn = { .fd = -1, .wire = &wire, .http = c->target->http ? &http : NULL } };
 	int r;
 
 	gg_wire_init(&wire, &inner, !c->kind->plain, &said, &report);
+	gg_http_reply_init(&http, &wire);
+	http.advert = true;
 	name_ref(c);
 	r = gg_conn_open(&c->target->addr, window, CONNECT_MS, &t.conn.fd, &t.conn.port);
 	if (r < 0) {

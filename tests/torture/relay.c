@@ -85,7 +85,8 @@ static int accept_push(struct relay *r)
 
 	if (e < 0)
 		return e;
-	snprintf(url, sizeof(url), "git://127.0.0.1:%u%s", port, r->c->target->path);
+	snprintf(url, sizeof(url), "%s://127.0.0.1:%u%s", r->c->target->http ? "http" : "git", port,
+		 r->c->target->path);
 	e = gg_push_start(&r->push, r->c->scratch, "big", url, r->c->tag);
 	if (e < 0)
 		return e;
@@ -287,6 +288,7 @@ void gg_relay_run(struct gg_client *c)
 	int e;
 
 	r.cut.where = c->kind->stall;
+	r.cut.http = c->target->http;
 	snprintf(c->res->ref, sizeof(c->res->ref), "refs/heads/%s", c->tag);
 	e = accept_push(&r);
 	if (e < 0) {

@@ -203,7 +203,8 @@ static int push_fetched(struct run *r, char *why, size_t size)
 	size_t len;
 
 	snprintf(r->scratch.fetched, sizeof(r->scratch.fetched), "torture/fetched-%d", (int)getpid());
-	snprintf(url, sizeof(url), "git://%s%s", r->target->host, r->target->path);
+	snprintf(url, sizeof(url), "%s://%s%s", r->target->http ? "http" : "git", r->target->host,
+		 r->target->path);
 	e = gg_push_start(&push, &r->scratch, "fetched", url, r->scratch.fetched);
 	p = (struct pollfd){ .fd = push.pidfd, .events = POLLIN };
 	while (e == 0 && (n = poll(&p, 1, PUSH_MS)) <= 0)

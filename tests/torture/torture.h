@@ -23,6 +23,7 @@ struct gg_target {
 	struct gg_addr addr;
 	char host[128];	     /* as in the URL, port included: what the request's host= says */
 	char path[1024];     /* begins with '/' */
+	bool http;	     /* http://, else git:// */
 	char repo[PATH_MAX]; /* the bare repository on this machine, resolved; "" when not told */
 	int64_t limit_ms;    /* how long a client waits to be ended, from the start of its silence */
 	int64_t pause_ms;    /* how long one that pauses does */
@@ -37,11 +38,20 @@ enum gg_request {
 	GG_REQ_PUSH,
 	GG_REQ_FETCH,
 	GG_REQ_FETCH_V2,
-	GG_REQ_ARCHIVE
+	GG_REQ_ARCHIVE,
+	GG_REQ_PIPELINED /* HTTP: one that asks to push, and junk right behind it */
 };
 /* What it asks for once it has the advertisement. */
 enum gg_wants { GG_WANT_NONE, GG_WANT_REFS, GG_WANT_PACK };
-enum gg_commands { GG_CMD_NONE, GG_CMD_HALF, GG_CMD_JUNK, GG_CMD_ALL, GG_CMD_MANY };
+enum gg_commands {
+	GG_CMD_NONE,
+	GG_CMD_HALF,
+	GG_CMD_JUNK,
+	GG_CMD_ALL,
+	GG_CMD_MANY,
+	GG_CMD_HEAD, /* HTTP: no byte of the body */
+	GG_CMD_RAW   /* HTTP: junk where a chunk should begin */
+};
 enum gg_pack { GG_PACK_NONE, GG_PACK_JUNK, GG_PACK_SMALL, GG_PACK_LARGE };
 enum gg_part { GG_PART_ALL, GG_PART_HALF, GG_PART_HEADER };
 enum gg_then {
@@ -66,8 +76,12 @@ enum gg_stall {
 	GG_STOP_PACK_OBJECTS
 };
 
+/* Over what it can be played. */
+enum gg_over { GG_OVER_BOTH, GG_OVER_GIT, GG_OVER_HTTP };
+
 struct gg_kind {
 	const char *name, *help;
+	enum gg_over over;
 	enum gg_request request;
 	enum gg_wants wants;
 	enum gg_commands commands;
@@ -76,6 +90,7 @@ struct gg_kind {
 	enum gg_then then;
 	enum gg_stall stall; /* not NONE: a real push, and nothing of the above counts */
 	bool plain;	     /* no side-band-64k */
+	bool length;	     /* HTTP: the body has a length, which is never filled; else it is chunked */
 	const char *junk;    /* the bytes of the step that is JUNK */
 	size_t njunk;
 	const char *before, *after; /* the reference: before, tag, after; NULL: "refs/heads/" and "" */
@@ -87,6 +102,11 @@ extern const size_t gg_nkinds;
 static inline bool gg_kind_is_real(const struct gg_kind *k)
 {
 	return k->stall != GG_STALL_NONE;
+}
+
+static inline bool gg_kind_is_over(const struct gg_kind *k, bool http)
+{
+	return k->over == GG_OVER_BOTH || (k->over == GG_OVER_HTTP) == http;
 }
 
 /* It fetches what the run has pushed before. */
