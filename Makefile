@@ -24,13 +24,16 @@ TEST_DEPS := openssh-server openssh-client lighttpd libcriterion-dev zlib1g-dev 
 	     shellcheck valgrind libclang-rt-14-dev jgit-cli default-jre-headless python3-dulwich python3-pygit2 \
 	     systemd systemd-container crun runc busybox-static mandoc
 # what git-gate is measured beside
-BENCH_DEPS := tini dumb-init catatonit s6 runit supervisor python3
+BENCH_DEPS := tini dumb-init catatonit s6 runit supervisor python3 lighttpd nginx-light fcgiwrap apache2-bin
 
 objects  = $(patsubst %.c,$(O)/%.o,$(wildcard $(1)))
 BASE    := $(call objects,base/*.c)
 GATE    := $(call objects,cli/*.c supervisor/*.c reaper/*.c) $(O)/daemon-wrap/argv.o $(O)/daemon-wrap/status.o
-HTTP    := $(call objects,daemon-wrap/http*.c)
-SESSION := $(filter-out $(HTTP),$(call objects,daemon-wrap/*.c))
+WRAP    := $(addprefix $(O)/daemon-wrap/,wrap.o repo.o request.o status.o)
+SESSION := $(O)/daemon-wrap/git-session.o $(WRAP)
+HTTP    := $(filter-out $(O)/daemon-wrap/git-session.o,$(call objects,daemon-wrap/*.c))
+# its pure parts, for unit tests and fuzzers
+HTTPP   := $(addprefix $(O)/daemon-wrap/,httpparse.o httproute.o httpenv.o httpreply.o)
 HOOK    := $(call objects,hooks/*.c)
 TORTURE := $(call objects,tests/torture/*.c)
 # what decides and does nothing: `make check-pure` looks at what these import
@@ -38,10 +41,10 @@ PURE    := $(addprefix $(O)/,reaper/classify.o reaper/policy.o reaper/escalate.o
 	   daemon-wrap/request.o daemon-wrap/status.o base/text.o base/addr.o cli/format.o supervisor/servicestate.o \
 	   daemon-wrap/httpparse.o daemon-wrap/httproute.o daemon-wrap/httpenv.o daemon-wrap/httpreply.o)
 UNIT    := $(call objects,tests/unit/*.c) $(sort $(BASE) $(PURE) $(O)/daemon-wrap/argv.o $(O)/supervisor/setup.o \
-	   $(O)/supervisor/loglines.o $(O)/supervisor/waitroom.o $(HTTP))
+	   $(O)/supervisor/loglines.o $(O)/supervisor/waitroom.o $(HTTPP))
 MAN     := git-gate.1 git-gate.8 git-gate.conf.5
-PROGS   := $(O)/git-gate $(O)/git-gate-session $(O)/git-gate-hook $(O)/git-gate-torture
-FUZZERS := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/*.c))
+PROGS   := $(O)/git-gate $(O)/git-gate-session $(O)/git-gate-http $(O)/git-gate-hook $(O)/git-gate-torture
+FUZZERS := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz-*.c))
 
 .PHONY: all man test check-asan check-static check-pure check-valgrind fuzz bench run deps test-deps bench-deps install uninstall clean
 .DELETE_ON_ERROR:
@@ -57,6 +60,8 @@ $(O)/git-gate: $(GATE) $(BASE)
 	$(CC) $(ALL_LD) -o $@ $^ $(LIBEV) -lproc2 $(shell pkg-config --libs $(PKGS))
 $(O)/git-gate-session: $(SESSION) $(BASE)
 	$(CC) $(ALL_LD) -o $@ $^
+$(O)/git-gate-http: $(HTTP) $(BASE)
+	$(CC) $(ALL_LD) -o $@ $^ $(LIBHTTP)
 $(O)/git-gate-hook: $(HOOK)
 	$(CC) $(ALL_LD) -o $@ $^
 $(O)/git-gate-torture: $(TORTURE) $(BASE)
@@ -106,14 +111,17 @@ check-static: check-pure
 fuzz:
 	tests/fuzz/run $(O)/fuzz $(FUZZ_SECONDS) $(FUZZERS)
 
-# figures for docs/performance.md, about ten minutes on a quiet machine
+# figures for docs/performance.md, about a quarter of an hour on a quiet machine
 bench: bench-deps
-	@$(MAKE) --no-print-directory all $(O)/bench-kid
+	@$(MAKE) --no-print-directory all $(O)/bench-kid $(O)/bench-load
 	BUILD=$(abspath $(O)) tests/bench/run
+	BUILD=$(abspath $(O)) tests/bench/transport
 	BUILD=$(abspath $(O)) tests/bench/supervisors
 	BUILD=$(abspath $(O)) tests/bench/silent
 $(O)/bench-kid: $(O)/tests/bench/kid.o
 	$(CC) -static -o $@ $^
+$(O)/bench-load: $(O)/tests/bench/load.o
+	$(CC) $(ALL_LD) -o $@ $^
 
 # --- running, installing ---------------------------------------------------------------------------------------------
 run: deps
@@ -133,6 +141,7 @@ MANDIR  := $(DESTDIR)$(PREFIX)/share/man
 install: all
 	install -Dm755 $(O)/git-gate $(DESTDIR)$(PREFIX)/bin/git-gate
 	install -Dm755 $(O)/git-gate-torture $(DESTDIR)$(PREFIX)/bin/git-gate-torture
+	install -Dm755 $(O)/git-gate-http $(DESTDIR)$(PREFIX)/libexec/git-gate/git-gate-http
 	install -Dm755 $(O)/git-gate-session $(DESTDIR)$(PREFIX)/libexec/git-gate/git-gate-session
 	install -Dm755 $(O)/git-gate-hook $(DESTDIR)$(PREFIX)/libexec/git-gate/git-gate-hook
 	install -d $(DESTDIR)$(PREFIX)/libexec/git-gate/hooks

@@ -10,8 +10,18 @@
 static const struct {
 	const char *turn, *what, *bound;
 } phases[GG_NPHASES] = {
-	[GG_PHASE_REQUEST] = { "client", "The request line has not come whole.",
-			       "deadline.init, from accept on" },
+	[GG_PHASE_REQUEST] = { "client",
+			       "The request line, or over HTTP the request line and the headers, have not "
+			       "come "
+			       "whole.",
+			       "deadline.init, from accept on, or from the request's first byte on a "
+			       "connection "
+			       "that was kept" },
+	[GG_PHASE_KEEP_ALIVE] = { "client",
+				  "HTTP, between two requests. The connection is closed in silence, and "
+				  "first of "
+				  "all when clients wait for a session.",
+				  "deadline.init" },
 	[GG_PHASE_COMMANDS] = { "client",
 				"The refs were advertised; a push has sent no command yet, a fetch has not "
 				"said, or not "

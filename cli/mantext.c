@@ -12,8 +12,8 @@ const char gg_mantext_intro[] =
 	".Nm\n"
 	"stands between git clients that need not be trusted and the repositories below\n"
 	".Ic gate.basePath .\n"
-	"It serves pushes and fetches over git://, follows the processes of every session\n"
-	"through\n"
+	"It serves pushes and fetches over git:// and HTTP, follows the processes of every\n"
+	"session through\n"
 	".Pa /proc ,\n"
 	"ends the sessions that are stuck, leaves the repository clean, tells the client\n"
 	"why, and writes a record.\n"
@@ -463,6 +463,6 @@ const char gg_mantext_end[] =
 	"need sessions to run as the gate's own user.\n"
 	"They do, unless a hook changes it.\n"
 	".Sh SECURITY CONSIDERATIONS\n"
-	"git:// has neither authentication nor encryption.\n"
+	"Neither git:// nor HTTP has authentication or encryption here.\n"
 	"Whoever reaches the port may fetch, and push if pushes are accepted.\n"
 	"The default address is 127.0.0.1.\n";

@@ -7,35 +7,36 @@
 #include "cli/manpage.h"
 #include "cli/options.h"
 
-static const char intro[] = ".Sh DESCRIPTION\n"
-			    ".Nm\n"
-			    "serves pushes and fetches over git://, ends the sessions that are stuck, and\n"
-			    "leaves the repository clean.\n"
-			    "This page is about its commands.\n"
-			    "What a gate does and how it is operated is in\n"
-			    ".Xr git-gate 8 ,\n"
-			    "its settings are in\n"
-			    ".Xr git-gate.conf 5 .\n"
-			    ".Pp\n"
-			    "The commands that take\n"
-			    ".Fl \\-control\n"
-			    "ask a running gate over its control socket, and wait 5 seconds at most for the\n"
-			    "answer.\n"
-			    "The gate answers its own user, root, and members of the socket's group.\n"
-			    "The socket is the one that\n"
-			    ".Fl \\-control\n"
-			    "names, else\n"
-			    ".Ic gate.control\n"
-			    "of the configuration.\n"
-			    "If neither is given and there is no socket in the default place, it is\n"
-			    ".Pa " GG_CONTROL_SYSTEM " .\n"
-			    ".Pp\n"
-			    "Because git looks for its commands in\n"
-			    ".Ev PATH ,\n"
-			    ".Ql git gate sessions\n"
-			    "is the same as\n"
-			    ".Ql git\\-gate sessions .\n"
-			    ".Sh COMMANDS\n";
+static const char intro[] =
+	".Sh DESCRIPTION\n"
+	".Nm\n"
+	"serves pushes and fetches over git:// and HTTP, ends the sessions that are stuck, and\n"
+	"leaves the repository clean.\n"
+	"This page is about its commands.\n"
+	"What a gate does and how it is operated is in\n"
+	".Xr git-gate 8 ,\n"
+	"its settings are in\n"
+	".Xr git-gate.conf 5 .\n"
+	".Pp\n"
+	"The commands that take\n"
+	".Fl \\-control\n"
+	"ask a running gate over its control socket, and wait 5 seconds at most for the\n"
+	"answer.\n"
+	"The gate answers its own user, root, and members of the socket's group.\n"
+	"The socket is the one that\n"
+	".Fl \\-control\n"
+	"names, else\n"
+	".Ic gate.control\n"
+	"of the configuration.\n"
+	"If neither is given and there is no socket in the default place, it is\n"
+	".Pa " GG_CONTROL_SYSTEM " .\n"
+	".Pp\n"
+	"Because git looks for its commands in\n"
+	".Ev PATH ,\n"
+	".Ql git gate sessions\n"
+	"is the same as\n"
+	".Ql git\\-gate sessions .\n"
+	".Sh COMMANDS\n";
 
 /* What the manual says of a command beyond the help of the table. */
 static const struct gg_page_item more[] = {
@@ -88,8 +89,9 @@ static const struct gg_page_item more_on_options[] = {
 
 static const struct gg_page_item live[] = {
 	{ "id", "Eight hexadecimal digits." },
-	{ "transport", "How it is served: git. Of a watched server also ssh, http, or pipe when that is all "
-		       "that is known." },
+	{ "transport",
+	  "How it is served: git or http. Of a watched server also ssh, or pipe when that is all that "
+	  "is known." },
 	{ "service",
 	  "receive-pack, upload-pack or upload-archive, or what else the client asked for; empty until "
 	  "its request is known." },
@@ -139,7 +141,7 @@ static const struct gg_page_item status[] = {
 	{ "pid", "Of the gate." },
 	{ "mode", "enforce or observe." },
 	{ "uptime_ms", "Since it was started." },
-	{ "listening", "An array of addresses." },
+	{ "listening", "An array of addresses, git://ADDRESS or http://ADDRESS." },
 	{ "control", "The control socket." },
 	{ "base_path", "gate.basePath." },
 	{ "sessions", "Sessions of its own being served." },

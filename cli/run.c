@@ -70,7 +70,7 @@ static int watch(const struct gg_args *a, pid_t pid)
 {
 	const char *dir = geteuid() ? getenv("XDG_RUNTIME_DIR") : NULL;
 	AUTO_FREE char *control = NULL;
-	AUTO_FREE char **set = calloc(a->nset + 3, sizeof(*set));
+	AUTO_FREE char **set = calloc(a->nset + 4, sizeof(*set));
 	struct gg_args with = *a;
 	size_t n = 0;
 
@@ -81,6 +81,7 @@ static int watch(const struct gg_args *a, pid_t pid)
 	}
 	set[n++] = control;
 	set[n++] = (char *)"listen.git=off";
+	set[n++] = (char *)"listen.http=off";
 	for (size_t i = 0; i < a->nset; i++)
 		set[n++] = a->set[i];
 	if (a->observe)

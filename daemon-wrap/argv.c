@@ -54,10 +54,10 @@ static int add_service(struct gg_strv *s, const char *name, bool on)
 	return r == 0 && !on ? gg_strv_add(s, "--forbid-override=%s", name) : r;
 }
 
-int gg_argv_git(struct gg_strv *ret, const struct gg_conf *c, const char *session, const char *daemon,
-		uint64_t nofile)
+/* The options that git-gate-session and git-gate-http have in common, see wrap.c. */
+static int add_common(struct gg_strv *ret, const struct gg_conf *c, const char *prog, uint64_t nofile)
 {
-	int r = gg_strv_add(ret, "%s", session);
+	int r = gg_strv_add(ret, "%s", prog);
 
 	r = r ? r : gg_strv_add(ret, "--status-fd=3");
 	r = r ? r : gg_strv_add(ret, "--base-path=%s", c->base_path);
@@ -68,6 +68,27 @@ int gg_argv_git(struct gg_strv *ret, const struct gg_conf *c, const char *sessio
 		r = gg_strv_add(ret, "--ask");
 	for (size_t i = 0; r == 0 && i < c->safe_directory.n; i++)
 		r = gg_strv_add(ret, "--safe-directory=%s", c->safe_directory.v[i]);
+	return r;
+}
+
+int gg_argv_http(struct gg_strv *ret, const struct gg_conf *c, const char *http, const char *backend,
+		 uint64_t nofile)
+{
+	int r = add_common(ret, c, http, nofile);
+
+	if (r == 0 && c->init_ms != GG_NEVER)
+		r = gg_strv_add(ret, "--keep-alive=%lld", (long long)c->init_ms);
+	if (r == 0 && c->push_max)
+		r = gg_strv_add(ret, "--limit-push=%lld", (long long)c->push_max);
+	r = r ? r : gg_strv_add(ret, "--");
+	return r ? r : gg_strv_add(ret, "%s", backend);
+}
+
+int gg_argv_git(struct gg_strv *ret, const struct gg_conf *c, const char *session, const char *daemon,
+		uint64_t nofile)
+{
+	int r = add_common(ret, c, session, nofile);
+
 	r = r ? r : gg_strv_add(ret, "--");
 	r = r ? r : gg_strv_add(ret, "%s", daemon);
 	r = r ? r : gg_strv_add(ret, "--inetd");
@@ -94,8 +115,18 @@ static int add_config(struct gg_strv *s, int *n, const char *key, const char *va
 	return r;
 }
 
-/* What both transports have. n: settings given to git so far; the caller ends with their count. */
-static int add_common(struct gg_strv *ret, const struct gg_conf *c, const struct gg_env *e, int *n)
+static int add_size_limit(struct gg_strv *ret, int *n, int64_t bytes)
+{
+	char text[32];
+
+	if (!bytes)
+		return 0;
+	snprintf(text, sizeof(text), "%lld", (long long)bytes);
+	return add_config(ret, n, "receive.maxInputSize", text);
+}
+
+/* Everything but the count of the settings, *n of them, which the caller may add to. */
+static int add_env(struct gg_strv *ret, const struct gg_conf *c, const struct gg_env *e, int *n)
 {
 	int r = gg_strv_add(ret, "PATH=%s", e->path);
 
@@ -108,6 +139,7 @@ static int add_common(struct gg_strv *ret, const struct gg_conf *c, const struct
 	r = r ? r : gg_strv_add(ret, "REMOTE_PORT=%u", (unsigned)e->port);
 	r = r ? r : add_config(ret, n, "core.hooksPath", c->hook_path);
 	r = r ? r : add_config(ret, n, "receive.fsckObjects", "true");
+	r = r ? r : add_size_limit(ret, n, c->push_max);
 	for (size_t i = 0; r == 0 && i < c->safe_directory.n; i++)
 		r = add_config(ret, n, "safe.directory", c->safe_directory.v[i]);
 	/* git 2.39 compares with the path that it was started with, which is "."; whose repository it is was
@@ -119,7 +151,7 @@ static int add_common(struct gg_strv *ret, const struct gg_conf *c, const struct
 
 int gg_env_git(struct gg_strv *ret, const struct gg_conf *c, const struct gg_env *e)
 {
-	int n = 0, r = add_common(ret, c, e, &n);
+	int n = 0, r = add_env(ret, c, e, &n);
 
 	return r ? r : gg_strv_add(ret, "GIT_CONFIG_COUNT=%d", n);
 }
@@ -127,7 +159,7 @@ int gg_env_git(struct gg_strv *ret, const struct gg_conf *c, const struct gg_env
 int gg_env_http(struct gg_strv *ret, const struct gg_conf *c, const struct gg_env *e, const char *server_addr,
 		uint16_t server_port, const char *user)
 {
-	int n = 0, r = add_common(ret, c, e, &n);
+	int n = 0, r = add_env(ret, c, e, &n);
 
 	/* neither a repository's own setting nor REMOTE_USER turns on what is off here */
 	r = r ? r : add_config(ret, &n, "http.receivepack", c->receive_pack ? "true" : "false");

@@ -29,6 +29,10 @@ void gg_strv_free(struct gg_strv *s);
 int gg_argv_git(struct gg_strv *ret, const struct gg_conf *c, const char *session, const char *daemon,
 		uint64_t nofile);
 
+/* The same for git-gate-http, path of which is http, which has git-http-backend do the work. */
+int gg_argv_http(struct gg_strv *ret, const struct gg_conf *c, const char *http, const char *backend,
+		 uint64_t nofile);
+
 /* What differs from one session to the next. */
 struct gg_env {
 	const char *path;	   /* PATH */

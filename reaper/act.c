@@ -30,6 +30,11 @@ static void tell(struct gg_session *s, const struct gg_snap *snap, const struct 
 	struct gg_buf text = GG_BUF(text_mem), packet = GG_BUF(packet_mem);
 
 	gg_tell_text(&text, &s->verdict, s->id);
+	if (s->http) {
+		if (gg_client_tell(s, text.s))
+			gg_act_note(s, "told");
+		return;
+	}
 	gg_tell_packet(&packet, view, text.s);
 	if (!packet.len || packet.cut || !gg_client_sample(s, snap->now_ms) || s->tcp.queued_out)
 		return;

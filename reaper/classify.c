@@ -6,13 +6,10 @@
 const char *gg_phase_name(enum gg_phase p)
 {
 	static const char *const names[GG_NPHASES] = {
-		[GG_PHASE_REQUEST] = "request",
-		[GG_PHASE_COMMANDS] = "commands",
-		[GG_PHASE_PACK_START] = "pack-start",
-		[GG_PHASE_PACK] = "pack",
-		[GG_PHASE_WORK] = "work",
-		[GG_PHASE_HOOK] = "hook",
-		[GG_PHASE_SENDING] = "sending",
+		[GG_PHASE_REQUEST] = "request",	  [GG_PHASE_KEEP_ALIVE] = "keep-alive",
+		[GG_PHASE_COMMANDS] = "commands", [GG_PHASE_PACK_START] = "pack-start",
+		[GG_PHASE_PACK] = "pack",	  [GG_PHASE_WORK] = "work",
+		[GG_PHASE_HOOK] = "hook",	  [GG_PHASE_SENDING] = "sending",
 		[GG_PHASE_CLOSING] = "closing",
 	};
 
@@ -80,10 +77,13 @@ static enum gg_hook hook_of(const char *argv, size_t n)
 
 static enum gg_role git_role(const char *cmd, enum gg_role parent)
 {
-	bool of_session = parent == GG_ROLE_SESSION || parent == GG_ROLE_DAEMON || parent == GG_ROLE_BACKEND;
+	bool of_session = parent == GG_ROLE_SESSION || parent == GG_ROLE_HTTP || parent == GG_ROLE_DAEMON ||
+			  parent == GG_ROLE_BACKEND;
 
 	if (!strcmp(cmd, "gate-session"))
 		return GG_ROLE_SESSION;
+	if (!strcmp(cmd, "gate-http"))
+		return GG_ROLE_HTTP;
 	if (!strcmp(cmd, "daemon"))
 		return parent == GG_ROLE_DAEMON ? GG_ROLE_GIT : GG_ROLE_DAEMON;
 	if (!strcmp(cmd, "http-backend"))
@@ -155,7 +155,7 @@ bool gg_may_be_gates(const char *argv, size_t n)
 {
 	const char *cmd = git_command(argv, n);
 
-	return cmd && (!strcmp(cmd, "gate-session") || !strcmp(cmd, "daemon"));
+	return cmd && (!strcmp(cmd, "gate-session") || !strcmp(cmd, "gate-http") || !strcmp(cmd, "daemon"));
 }
 
 static const struct gg_proc *parent_of(const struct gg_snap *snap, const struct gg_proc *p)
@@ -185,7 +185,7 @@ bool gg_in_hook(const struct gg_snap *snap, size_t i)
 
 /* What classify needs to know of a snapshot's processes, gathered in one pass. */
 struct found {
-	const struct gg_proc *root, *push, *fetch, *unpacker, *hook, *git, *stray;
+	const struct gg_proc *root, *http, *push, *fetch, *unpacker, *hook, *git, *stray;
 	bool zombie; /* a child that nobody has waited for yet */
 };
 
@@ -204,6 +204,9 @@ static struct found find(const struct gg_snap *snap, struct gg_view *v)
 		v->cpu_ticks += p->cpu_ticks;
 		v->io_chars += p->io_chars;
 		switch (p->role) {
+		case GG_ROLE_HTTP:
+			f.http = p;
+			break;
 		case GG_ROLE_SESSION:
 		case GG_ROLE_DAEMON:
 		case GG_ROLE_BACKEND:
@@ -302,6 +305,24 @@ static void classify_push(const struct gg_snap *snap, const struct found *f, str
 	set(v, GG_PHASE_WORK, false, rp);
 }
 
+/* No git command serves the client: git-gate-http says what it waits for. */
+static void classify_http(const struct gg_snap *snap, const struct found *f, struct gg_view *v)
+{
+	const struct gg_proc *p = f->http;
+	bool waits = p->reads_client && !snap->tcp.queued_in && !p->running;
+
+	switch (p->awaits) {
+	case GG_AWAITS_NEXT:
+		return set(v, GG_PHASE_KEEP_ALIVE, waits, p);
+	case GG_AWAITS_HEAD:
+		return set(v, GG_PHASE_REQUEST, waits, p);
+	case GG_AWAITS_BODY:
+		return set(v, GG_PHASE_COMMANDS, waits, p);
+	default:
+		return set(v, GG_PHASE_WORK, false, p);
+	}
+}
+
 void gg_classify(const struct gg_snap *snap, struct gg_view *ret)
 {
 	struct gg_view v = { .phase = GG_PHASE_CLOSING, .certain = true };
@@ -311,7 +332,11 @@ void gg_classify(const struct gg_snap *snap, struct gg_view *ret)
 		v.server_pid = f.push ? f.push->pid : f.fetch->pid;
 		v.server_tick = f.push ? f.push->start_tick : f.fetch->start_tick;
 	}
-	if (f.push) {
+	if (f.http && f.http->writes_client && snap->tcp.queued_out) {
+		v.push = f.push;
+		v.fetch = f.fetch;
+		set(&v, GG_PHASE_SENDING, true, f.http);
+	} else if (f.push) {
 		classify_push(snap, &f, &v);
 	} else if (f.fetch) {
 		v.fetch = true;
@@ -331,6 +356,8 @@ void gg_classify(const struct gg_snap *snap, struct gg_view *ret)
 		   (f.stray || f.zombie || snap->served)) {
 		/* git-daemon copies its receive-pack's stderr to the log until everybody has closed it */
 		set(&v, GG_PHASE_HOOK, false, NULL);
+	} else if (f.http) {
+		classify_http(snap, &f, &v);
 	} else if (f.root) {
 		set(&v, GG_PHASE_REQUEST, waits_for_client(snap, f.root), f.root);
 	} else if (f.stray) {

@@ -12,6 +12,7 @@
 
 enum gg_phase {
 	GG_PHASE_REQUEST,
+	GG_PHASE_KEEP_ALIVE, /* HTTP, between two requests */
 	GG_PHASE_COMMANDS,
 	GG_PHASE_PACK_START,
 	GG_PHASE_PACK,

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/httplink.h"
 #include "base/headroom.h"
 #include "reaper/procfs.h"
 #include "reaper/sockdiag.h"
@@ -215,6 +216,17 @@ bool gg_client_seen(const struct gg_session *s)
 	const struct gg_lent *l = s->lent;
 
 	return l->pipe || l->pair ? l->linked : s->tcp.valid;
+}
+
+bool gg_client_tell(struct gg_session *s, const char *text)
+{
+	char mem[512];
+	struct gg_buf b = GG_BUF(mem);
+
+	if (s->tell_fd < 0)
+		return false;
+	gg_buf_add(&b, "%c%s", GG_STATUS_END, text);
+	return send(s->tell_fd, b.s, b.len, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)b.len;
 }
 
 bool gg_client_write(struct gg_session *s, const char *data, size_t n)

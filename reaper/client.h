@@ -45,6 +45,12 @@ bool gg_client_take(struct gg_session *s);
 /* Lent only. Can it be seen what the client takes of what it is sent? */
 bool gg_client_seen(const struct gg_session *s);
 
+/*
+ * Tell git-gate-http why its session is about to be ended: it knows where in which reply that can be said.
+ * False: there is no git-gate-http.
+ */
+bool gg_client_tell(struct gg_session *s, const char *text);
+
 /* Write all of the bytes or none, without blocking. */
 bool gg_client_write(struct gg_session *s, const char *data, size_t n);
 

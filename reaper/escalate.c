@@ -22,8 +22,9 @@ const char *gg_step_name(enum gg_step s)
 bool gg_step_target(enum gg_step s, const struct gg_snap *snap, size_t i)
 {
 	const struct gg_proc *p = &snap->v[i];
-	bool trunk = p->role == GG_ROLE_SESSION || p->role == GG_ROLE_DAEMON || p->role == GG_ROLE_BACKEND ||
-		     p->role == GG_ROLE_RECEIVE_PACK || p->role == GG_ROLE_UPLOAD_PACK;
+	bool trunk = p->role == GG_ROLE_SESSION || p->role == GG_ROLE_DAEMON || p->role == GG_ROLE_HTTP ||
+		     p->role == GG_ROLE_BACKEND || p->role == GG_ROLE_RECEIVE_PACK ||
+		     p->role == GG_ROLE_UPLOAD_PACK;
 
 	if (!gg_proc_alive(p))
 		return false;
@@ -81,12 +82,19 @@ static enum gg_step kill_leaf_or_hangup(struct gg_ending *e, const struct gg_sna
 
 static enum gg_step first_step(struct gg_ending *e, const struct gg_snap *snap, const struct gg_view *view)
 {
+	bool http = false;
+
+	for (size_t i = 0; i < snap->n; i++)
+		http |= snap->v[i].role == GG_ROLE_HTTP && gg_proc_alive(&snap->v[i]);
 	e->level = 1;
 	switch (view->phase) {
 	case GG_PHASE_REQUEST:
 	case GG_PHASE_COMMANDS:
-	case GG_PHASE_PACK_START:
 		return GG_STEP_HANGUP;
+	case GG_PHASE_PACK_START:
+		/* git-gate-http turns the end of the body into git's report, which its client shows; a status
+		 * it would not show */
+		return http && !e->no_shut ? GG_STEP_HALF_CLOSE : GG_STEP_HANGUP;
 	case GG_PHASE_PACK:
 		return e->no_shut ? kill_leaf_or_hangup(e, snap) : GG_STEP_HALF_CLOSE;
 	case GG_PHASE_SENDING:

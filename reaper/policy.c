@@ -363,6 +363,18 @@ static struct gg_verdict judge_server(struct gg_track *t, int64_t now, const str
 				    .quiet_ms = now - t->since_ms };
 }
 
+/* Between two requests: whatever comes begins one. */
+static struct gg_verdict judge_idle(struct gg_track *t, int64_t now, const struct gg_view *view,
+				    const struct gg_limits *lim)
+{
+	t->look_ms = max64(after(t->since_ms, lim->keep), now + lim->period);
+	if (!view->client_turn || t->looks < 2 || now - t->since_ms < lim->keep)
+		return (struct gg_verdict){ 0 };
+	return (struct gg_verdict){ .reason = GG_REASON_INIT,
+				    .limit_ms = lim->keep,
+				    .quiet_ms = now - t->since_ms };
+}
+
 struct gg_verdict gg_policy_look(struct gg_track *t, const struct gg_snap *snap, const struct gg_view *view,
 				 const struct gg_limits *lim)
 {
@@ -403,12 +415,19 @@ struct gg_verdict gg_policy_look(struct gg_track *t, const struct gg_snap *snap,
 		t->look_ms = now + max64(lim->period, lim->idle / 8);
 		return (struct gg_verdict){ 0 };
 	}
+	if (view->phase == GG_PHASE_KEEP_ALIVE)
+		return judge_idle(t, now, view, lim);
 	return view->client_turn ? judge_client(t, snap, view, lim) : judge_server(t, now, view, lim);
 }
 
 bool gg_policy_pressed(const struct gg_track *t, int64_t now_ms, const struct gg_limits *lim,
 		       int64_t *ret_quiet_ms)
 {
+	if (t->phase == GG_PHASE_KEEP_ALIVE) {
+		/* the first to go: nothing is lost with it */
+		*ret_quiet_ms = INT64_MAX / 2 + (now_ms - t->since_ms);
+		return t->client_turn && t->since_ms >= 0 && now_ms - t->since_ms >= lim->grace;
+	}
 	if (t->phase != GG_PHASE_COMMANDS && t->phase != GG_PHASE_PACK_START)
 		return false;
 	if (!t->client_turn || t->since_ms < 0 || lim->idle == GG_NEVER || now_ms - t->since_ms < lim->idle)

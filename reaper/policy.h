@@ -40,6 +40,7 @@ const char *gg_reason_key(enum gg_reason r);
 struct gg_limits {
 	int64_t init, commands, pack_start, idle, hook, work, session;
 	int64_t grace;
+	int64_t keep;	  /* an HTTP connection between requests: deadline.init, or the grace once we drain */
 	int64_t rate_min; /* bytes a second, 0: off */
 	int64_t rate_window;
 	int64_t period; /* of the samples; gg_policy_period */
@@ -119,7 +120,9 @@ struct gg_verdict gg_policy_look(struct gg_track *t, const struct gg_snap *snap,
 
 /*
  * Others wait for a session: may this one go early? Silent in commands or pack-start for longer than
- * deadline.idle, as of the last look; the caller looks once more. ret_quiet_ms: for how long.
+ * deadline.idle, as of the last look; the caller looks once more. ret_quiet_ms: for how long. A connection
+ * that is kept between requests goes before all of them, once it was idle for a grace: a client whose next
+ * request is on its way is spared.
  */
 bool gg_policy_pressed(const struct gg_track *t, int64_t now_ms, const struct gg_limits *lim,
 		       int64_t *ret_quiet_ms);

@@ -22,27 +22,6 @@
 #define UNHEARD_MS 1000 /* for so long the first two retransmissions at least went unanswered */
 #define AFTER_MS 20	/* between looks while the rest of an ended session goes away */
 
-void gg_session_fields(const struct gg_session *s, int64_t now_ms, struct gg_fields *ret)
-{
-	bool judged = s->verdict.reason != GG_REASON_NONE;
-
-	*ret = (struct gg_fields){
-		.session = s->id,
-		.transport = s->transport,
-		.service = s->service[0] ? s->service : NULL,
-		.repo = s->repo[0] ? s->repo : NULL,
-		.peer = s->peer,
-		.phase = gg_phase_name(judged ? s->verdict_phase : s->view.phase),
-		.reason = judged ? gg_reason_name(s->verdict.reason) : NULL,
-		.key = judged ? gg_verdict_key(&s->verdict) : NULL,
-		.limit_ms = judged ? s->verdict.limit_ms : -1,
-		.quiet_ms = judged ? s->verdict.quiet_ms : -1,
-		.age_ms = now_ms - s->accepted_ms,
-		.bytes_in = (int64_t)s->tcp.received,
-		.bytes_out = (int64_t)s->tcp.acked,
-	};
-}
-
 static void scan_failed(struct gg_reaper *r, struct gg_session *s, int err, int64_t now)
 {
 	struct gg_fields f;
@@ -102,6 +81,10 @@ static bool may_have_orphans(const struct gg_session *s)
 /* Its exit is the end of the connection, whoever holds git-daemon's pipe still: so it is looked for early. */
 static void note_server(struct gg_reaper *r, struct gg_session *s, int64_t now)
 {
+	if (s->http) { /* its connection does not end with a git command: one look, to know the phase */
+		s->peek_ms = now < s->peek_ms ? s->peek_ms : 0;
+		return;
+	}
 	if (s->view.phase == GG_PHASE_HOOK && !s->view.server_pid && !s->served && !s->root_gone) {
 		/* it was quicker than we, and git-daemon waits for what a hook left behind; a second look
 		 * agrees */
@@ -133,6 +116,7 @@ static int read_procs(struct gg_reaper *r, const struct gg_session *s, bool orph
 				    .root_tick = s->root_tick,
 				    .in_ino = l ? l->in_ino : s->sock_ino,
 				    .out_ino = l ? l->out_ino : s->sock_ino,
+				    .http = s->http,
 				    .lent = l,
 				    .known = s->known,
 				    .nknown = s->nknown };
@@ -302,7 +286,7 @@ static void kept(struct gg_session *s, int64_t now, const char *what)
  */
 static bool fetched(const struct gg_session *s, const struct gg_verdict *v)
 {
-	return v->reason == GG_REASON_COMMANDS && s->view.fetch && s->packed && !s->half_closed &&
+	return v->reason == GG_REASON_COMMANDS && !s->http && s->view.fetch && s->packed && !s->half_closed &&
 	       !(s->lent && s->lent->pipe);
 }
 
@@ -314,6 +298,24 @@ static void end_quietly(const struct gg_reaper *r, struct gg_session *s, int64_t
 	shutdown(s->sock, SHUT_RD);
 	s->track.since_ms = -1;
 	s->due_ms = now + AFTER_MS;
+}
+
+bool gg_reaper_close_idle(struct gg_session *s, int64_t now, int64_t at_least_ms)
+{
+	uint64_t received = s->tcp.received;
+
+	if (s->view.phase != GG_PHASE_KEEP_ALIVE || s->root_gone || s->half_closed || s->ending.reason ||
+	    now - s->track.accepted_ms < at_least_ms)
+		return false;
+	/* what has arrived is a request: it is served all the same, for git-gate-http reads it before the end
+	 */
+	if (!gg_client_sample(s, now) || s->tcp.queued_in || s->tcp.received != received)
+		return false;
+	s->half_closed = true;
+	shutdown(s->sock, SHUT_RD);
+	s->track.since_ms = -1;
+	s->due_ms = now + AFTER_MS;
+	return true;
 }
 
 /*
@@ -380,6 +382,8 @@ static void judge(struct gg_reaper *r, struct gg_session *s, struct gg_snap *sna
 		kept(s, snap->now_ms, "/proc does not show who waits for whom");
 	} else if (v.reason && snap->now_ms < r->doubt_ms)
 		s->due_ms = r->doubt_ms;
+	else if (v.reason && s->view.phase == GG_PHASE_KEEP_ALIVE && !s->half_closed)
+		gg_reaper_close_idle(s, snap->now_ms, 0);
 	else if (v.reason && fetched(s, &v))
 		end_quietly(r, s, snap->now_ms);
 	else if (v.reason && r->observe)
@@ -478,8 +482,9 @@ static void relieve(struct gg_reaper *r, int64_t now)
 
 		if (s->lent)
 			continue;
-		going += !s->root_gone && !s->held && s->ending.reason;
-		if (s->root_gone || s->held || s->ending.reason ||
+		going += !s->root_gone && !s->held &&
+			 (s->ending.reason || (s->half_closed && s->view.phase == GG_PHASE_KEEP_ALIVE));
+		if (s->root_gone || s->held || s->ending.reason || s->half_closed ||
 		    !gg_policy_pressed(&s->track, now, &r->lim, &quiet) || quiet <= most)
 			continue;
 		most = quiet;
@@ -494,7 +499,9 @@ static void relieve(struct gg_reaper *r, int64_t now)
 		return;
 	gg_policy_look(&longest->track, &snap, &longest->view, &r->lim);
 	if (longest->view.certain && gg_policy_pressed(&longest->track, now, &r->lim, &v.quiet_ms)) {
-		if (r->observe)
+		if (longest->view.phase == GG_PHASE_KEEP_ALIVE)
+			gg_reaper_close_idle(longest, now, 0);
+		else if (r->observe)
 			observed(r, longest, &v, now);
 		else
 			begin_ending(r, longest, &v, &snap);

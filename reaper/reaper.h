@@ -47,6 +47,13 @@ int64_t gg_reaper_pass(struct gg_reaper *r, int64_t now_ms);
 void gg_reaper_end(struct gg_session *s, enum gg_reason reason, int64_t limit_ms, int64_t now_ms);
 
 /*
+ * Close an HTTP connection that has been between two requests for so long, quietly: nothing is lost with it,
+ * so it is no session that was ended, and observe mode has it too. A request that has arrived is served
+ * first. False: it is not idle, or is closing already.
+ */
+bool gg_reaper_close_idle(struct gg_session *s, int64_t now_ms, int64_t at_least_ms);
+
+/*
  * Its connection is about to be closed because git has ended, and s->tcp was sampled for the last time. If it
  * was the client's turn and our kernel has given the client up, which git may learn before a look does, the
  * session counts as ended for that: peer-gone. If git was at work it has finished in peace, and only

@@ -47,6 +47,8 @@ struct gg_session {
 			  supervisor/admit.c */
 	bool found;    /* the repository exists: repo is its git directory, not only what the client said */
 	bool refused;  /* git-gate-session said no: session.refused was logged */
+	bool http;     /* git-gate-http is its root */
+	int tell_fd;   /* where git-gate-http is told what the client is to be told; -1: there is none */
 	int sock;      /* our dup of the client's socket; -1 once the connection was ended */
 	uint64_t sock_ino;
 	struct gg_lent *lent; /* of a session that is not our own child: owned. NULL: it is ours */

@@ -13,6 +13,7 @@
 #include <linux/tcp.h>
 
 #include "base/cleanup.h"
+#include "base/httplink.h"
 #include "base/pstat.h"
 #include "reaper/classify.h"
 #include "reaper/procfs.h"
@@ -158,6 +159,24 @@ static void look_at_streams(struct gg_proc *p, const struct gg_scan_target *t)
 	p->has_out = gg_procfs_stream(p->pid, 1, &ino, NULL) == 0 && ino == t->out_ino;
 }
 
+/* What it waits for is its name, see daemon-wrap/httpclient.c. */
+static void look_at_http(struct gg_proc *p, const char *comm)
+{
+	static const char *const names[] = { [GG_AWAITS_NEXT] = "http:idle",
+					     [GG_AWAITS_HEAD] = "http:head",
+					     [GG_AWAITS_BODY] = "http:body",
+					     [GG_AWAITS_GIT] = "http:git",
+					     [GG_AWAITS_READER] = "http:reply" };
+
+	for (enum gg_awaits a = GG_AWAITS_NEXT; a < GG_LEN(names); a++)
+		if (!strcmp(comm, names[a]))
+			p->awaits = a;
+	p->running = p->state != 'S';
+	p->reads_client =
+		p->awaits == GG_AWAITS_NEXT || p->awaits == GG_AWAITS_HEAD || p->awaits == GG_AWAITS_BODY;
+	p->writes_client = p->awaits == GG_AWAITS_READER;
+}
+
 /* Fill *p. 1: seen; 0: it is gone, or not of this session; -errno. */
 static int look_at(pid_t pid, enum gg_role parent_role, const struct gg_scan_target *t, struct gg_proc *p)
 {
@@ -189,6 +208,8 @@ static int look_at(pid_t pid, enum gg_role parent_role, const struct gg_scan_tar
 		p->role = GG_ROLE_GIT;
 	if (!gg_proc_alive(p))
 		return 1;
+	if (p->role == GG_ROLE_HTTP)
+		look_at_http(p, st.comm);
 	r = gg_procfs_io(pid, &in, &out);
 	if (r == -EMFILE)
 		return r;
@@ -295,13 +316,18 @@ static int look_at_next(struct queue *q, size_t i, const struct gg_scan_target *
 	return add_children(q, p->pid, snap->n++);
 }
 
-int gg_scan_procs(const struct gg_scan_target *t, const struct gg_orphans *orphans, struct gg_snap *snap)
+int gg_scan_procs(const struct gg_scan_target *target, const struct gg_orphans *orphans, struct gg_snap *snap)
 {
+	struct gg_scan_target own = *target, *t = &own;
 	__attribute__((cleanup(queue_free))) struct queue q = { 0 };
 	bool lost_added = !t->lent;
 	size_t size = 0;
 	int r = add_start(&q, t, orphans);
 
+	if (t->http) {
+		gg_procfs_stream(t->root, GG_HTTP_FD_BODY, &t->in_ino, NULL);
+		gg_procfs_stream(t->root, GG_HTTP_FD_REPLY, &t->out_ino, NULL);
+	}
 	snap->v = NULL;
 	snap->n = 0;
 	snap->cut = false;

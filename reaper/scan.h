@@ -20,6 +20,7 @@ struct gg_scan_target {
 	pid_t root;
 	uint64_t root_tick;
 	uint64_t in_ino, out_ino; /* of the stream from the client and of the one to it: a socket is both */
+	bool http;		  /* the root is git-gate-http: the streams are its pipes to git */
 	bool lent;		  /* not our child: see reaper/client.h */
 	const struct gg_ident *known; /* seen in it before; borrowed */
 	size_t nknown;

@@ -16,6 +16,7 @@ enum gg_role {
 	GG_ROLE_OTHER,	 /* what a hook started, or what is not known */
 	GG_ROLE_SESSION, /* git-gate-session, before it becomes git-daemon */
 	GG_ROLE_DAEMON,	 /* git-daemon --inetd, or --serve of a stand-alone one */
+	GG_ROLE_HTTP,	 /* git-gate-http */
 	GG_ROLE_BACKEND, /* git http-backend */
 	GG_ROLE_RECEIVE_PACK,
 	GG_ROLE_UPLOAD_PACK, /* upload-pack, upload-archive */
@@ -35,6 +36,16 @@ enum gg_hook {
 	GG_HOOK_UNKNOWN, /* started by receive-pack, and no git command */
 };
 
+/* git-gate-http names its thread after what it waits for. */
+enum gg_awaits {
+	GG_AWAITS_NONE,
+	GG_AWAITS_NEXT, /* the client, between requests */
+	GG_AWAITS_HEAD,
+	GG_AWAITS_BODY,
+	GG_AWAITS_GIT,
+	GG_AWAITS_READER, /* the client, who does not read the reply */
+};
+
 struct gg_proc {
 	pid_t pid, ppid, sid;
 	uint64_t start_tick; /* since boot, /proc/PID/stat field 22; (pid, start_tick) is its identity */
@@ -43,11 +54,12 @@ struct gg_proc {
 	char state;	     /* of the main thread; a 'Z' with nlwp > 1 still runs */
 	int nlwp;	     /* threads */
 	enum gg_role role;
-	enum gg_hook hook;  /* for GG_ROLE_HOOK */
-	bool reads_client;  /* a thread is blocked reading what the client sends */
-	bool writes_client; /* a thread is blocked writing to the client */
-	bool running;	    /* a thread was on a CPU when looked at: its system call is not shown */
-	bool opaque;	    /* its system calls or descriptors cannot be read */
+	enum gg_hook hook;     /* for GG_ROLE_HOOK */
+	bool reads_client;     /* a thread is blocked reading what the client sends */
+	bool writes_client;    /* a thread is blocked writing to the client */
+	bool running;	       /* a thread was on a CPU when looked at: its system call is not shown */
+	bool opaque;	       /* its system calls or descriptors cannot be read */
+	enum gg_awaits awaits; /* of GG_ROLE_HTTP: what it says that it waits for */
 	bool has_in,
 		has_out; /* the client's streams are its fd 0 and fd 1; looked for in lent sessions only */
 	bool orphan; /* its parent is gone, and it hangs below the session's root, or below the gate itself */

@@ -56,31 +56,49 @@ uint64_t gg_admit_refused(const struct gg_gate *g)
 	return g->admit ? g->admit->refused : 0;
 }
 
+/* One that is closing already comes first. */
+static bool longer_idle(const struct gg_session *a, const struct gg_session *b)
+{
+	return a->half_closed == b->half_closed ? a->track.accepted_ms < b->track.accepted_ms
+						: a->half_closed;
+}
+
 static bool peer_may(const char *host, void *arg)
 {
-	const struct gg_gate *g = arg;
+	struct gg_gate *g = arg;
+	struct gg_session *idle = NULL;
 	size_t n = 0, len = strlen(host);
 
 	if (!g->conf->sessions_per_peer)
 		return true;
 	for (size_t i = 0; i < g->reg.n; i++) {
-		const struct gg_session *s = g->reg.v[i];
+		struct gg_session *s = g->reg.v[i];
 
-		n += !s->root_gone && !s->lent && !strncmp(s->peer, host, len) && s->peer[len] == ':';
+		if (s->root_gone || s->lent || strncmp(s->peer, host, len) != 0 || s->peer[len] != ':')
+			continue;
+		n++;
+		if (s->view.phase == GG_PHASE_KEEP_ALIVE && (!idle || longer_idle(s, idle)))
+			idle = s;
 	}
-	return n < (size_t)g->conf->sessions_per_peer;
+	if (n < (size_t)g->conf->sessions_per_peer)
+		return true;
+	/* a connection of its own that it keeps for nothing makes room for it; not if one is closing already
+	 */
+	if (idle && !idle->half_closed && gg_reaper_close_idle(idle, gg_now_ms(), g->reaper.lim.grace))
+		gg_gate_wake(g);
+	return false;
 }
 
-static void turn_away(struct gg_gate *g, int fd, const struct gg_addr *peer, const char *why)
+static void turn_away(struct gg_gate *g, const struct gg_waiter *w, const char *why)
 {
 	char mem[64];
 	struct gg_buf b = GG_BUF(mem);
-	struct gg_fields f = { GG_NO_FIELDS, .transport = "git", .peer = b.s };
+	struct gg_fields f = { GG_NO_FIELDS, .transport = gg_transport_name(w->transport), .peer = b.s };
 
-	gg_addr_add(&b, peer);
+	gg_addr_add(&b, &w->peer);
 	g->admit->refused++;
-	gg_session_turn_away(fd, why);
-	gg_linger(g, fd, false, false);
+	gg_session_turn_away(w->fd, w->transport, why);
+	gg_linger(g, w->fd, false, false);
 	gg_event(GG_EV_SESSION_REFUSED, &f, "%s", why);
 }
 
@@ -202,7 +220,7 @@ static int serve(struct gg_gate *g, const struct gg_waiter *w)
 		return 0;
 	}
 	r = check_headroom(g);
-	r = r ? r : gg_session_start(g, w->fd, &w->peer);
+	r = r ? r : gg_session_start(g, w);
 	if (r == -EAGAIN)
 		g->admit->no_process_ms = gg_now_ms();
 	return r;
@@ -232,20 +250,21 @@ void gg_admit_next(struct gg_gate *g)
 		ev_timer_stop(g->loop, &a->sweep);
 }
 
-void gg_admit(struct gg_gate *g, int fd, const struct gg_addr *peer)
+void gg_admit(struct gg_gate *g, int fd, const struct gg_addr *peer, enum gg_transport transport)
 {
 	struct gg_admit *a = g->admit;
-	struct gg_waiter w = { .fd = fd, .peer = *peer, .arrived_ms = gg_now_ms() }, last;
+	struct gg_waiter w = { .fd = fd, .transport = transport, .peer = *peer, .arrived_ms = gg_now_ms() };
+	struct gg_waiter last;
 
 	if (g->drained)
-		return turn_away(g, fd, peer, drained);
+		return turn_away(g, &w, drained);
 	if (gg_admit_waiting(g) >= room_size(g) && (full(g) || gg_admit_waiting(g))) {
 		if (!gg_waitroom_displace(a->room, &w, &last))
-			return turn_away(g, fd, peer, room_full);
-		turn_away(g, last.fd, &last.peer, room_full);
+			return turn_away(g, &w, room_full);
+		turn_away(g, &last, room_full);
 	}
 	if (gg_waitroom_add(a->room, &w) < 0)
-		return turn_away(g, fd, peer, "out of memory, try again later");
+		return turn_away(g, &w, "out of memory, try again later");
 	gg_admit_next(g);
 	if (!gg_waitroom_count(a->room))
 		return;
@@ -295,7 +314,7 @@ static void on_sweep(EV_P_ ev_timer *timer, int revents)
 	gg_waitroom_sweep(g->admit->room, has_left, close_one);
 	while (g->conf->wait_ms != GG_NEVER &&
 	       gg_waitroom_expired(g->admit->room, gg_now_ms() - g->conf->wait_ms, &w))
-		turn_away(g, w.fd, &w.peer, gg_listen_out_of_resources(g) ? lacking : not_free);
+		turn_away(g, &w, gg_listen_out_of_resources(g) ? lacking : not_free);
 	give_up_held(g);
 	gg_admit_next(g);
 }
@@ -347,7 +366,7 @@ static void turn_away_all(struct gg_gate *g, const char *why)
 			refuse_held(g, g->reg.v[i], why);
 	ev_timer_stop(g->loop, &g->admit->sweep);
 	while (g->admit->room && gg_waitroom_expired(g->admit->room, INT64_MAX, &w))
-		turn_away(g, w.fd, &w.peer, why);
+		turn_away(g, &w, why);
 }
 
 void gg_admit_drain(struct gg_gate *g)

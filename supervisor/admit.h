@@ -18,7 +18,7 @@ void gg_admit_drain(struct gg_gate *g);
 void gg_admit_resume(struct gg_gate *g);
 
 /* Takes fd, an accepted connection: it is served at once, waits, or is turned away with text. */
-void gg_admit(struct gg_gate *g, int fd, const struct gg_addr *peer);
+void gg_admit(struct gg_gate *g, int fd, const struct gg_addr *peer, enum gg_transport transport);
 /* A session has ended, or accepting goes on after a pause: serve who waits, as far as the limits allow. */
 void gg_admit_next(struct gg_gate *g);
 

@@ -179,6 +179,7 @@ static json_t *do_drain(struct gg_gate *g, const json_t *req)
 		return error_answer(stopping);
 	if (!g->drained) {
 		gg_admit_drain(g);
+		gg_gate_keep_or_close(g);
 		gg_event(GG_EV_GATE_DRAINED, NULL, "%zu sessions may finish", gg_registry_serving(&g->reg));
 	}
 	n = gg_registry_serving(&g->reg);
@@ -193,6 +194,7 @@ static json_t *do_resume(struct gg_gate *g, const json_t *req)
 	if (g->drained) {
 		gg_event(GG_EV_GATE_RESUMED, NULL, "new clients are served again");
 		gg_admit_resume(g);
+		gg_gate_keep_or_close(g);
 	}
 	return data_answer(json_object());
 }

@@ -88,6 +88,8 @@ void gg_foster_adopt(struct gg_gate *g, const struct gg_adoptee *a)
 	memcpy(s->peer, a->peer, sizeof(s->peer));
 	memcpy(s->repo, a->repo, sizeof(s->repo));
 	s->adopted = true;
+	s->http = a->http;
+	s->transport = a->http ? "http" : s->transport;
 	s->sock = sock;
 	s->sock_ino = gg_socket_inode(sock);
 	gg_reaper_end(s, GG_REASON_PREDECESSOR, -1, gg_now_ms());

@@ -15,6 +15,7 @@ struct gg_adoptee {
 	pid_t root;
 	uint64_t root_tick;
 	int sock;
+	bool http; /* git-gate-http is its root */
 };
 void gg_foster_adopt(struct gg_gate *g, const struct gg_adoptee *a);
 

@@ -34,6 +34,12 @@
 #define EXTEND_S 5	     /* between two requests for more time to stop; each asks for three times that */
 #define PATIENCE_GRACES 6    /* after this many graces whatever is left is left */
 
+/* New clients are not served: nor are those kept that could ask for more. */
+static bool closing(const struct gg_gate *g)
+{
+	return g->stage >= GG_DRAINING || g->drained;
+}
+
 void gg_gate_set_limits(struct gg_gate *g)
 {
 	const struct gg_conf *c = g->conf;
@@ -47,6 +53,7 @@ void gg_gate_set_limits(struct gg_gate *g)
 		.work = c->work_ms,
 		.session = c->session_ms,
 		.grace = c->grace_ms,
+		.keep = closing(g) && c->grace_ms < c->init_ms ? c->grace_ms : c->init_ms,
 		.rate_min = c->rate_min,
 		.rate_window = c->rate_window_ms,
 	};
@@ -145,6 +152,22 @@ void gg_gate_wake(struct gg_gate *g)
 	arm_tick(g, 0);
 }
 
+void gg_gate_keep_or_close(struct gg_gate *g)
+{
+	int64_t now = gg_now_ms();
+
+	gg_gate_set_limits(g);
+	for (size_t i = 0; i < g->reg.n; i++) {
+		struct gg_session *s = g->reg.v[i];
+
+		if (s->root_gone || s->view.phase != GG_PHASE_KEEP_ALIVE)
+			continue;
+		s->track.look_ms = now; /* the look that the old limit asked for would come too late */
+		s->due_ms = now;
+	}
+	gg_gate_wake(g);
+}
+
 static void finish_if_empty(struct gg_gate *g)
 {
 	if (g->stage < GG_DRAINING || g->reg.n)
@@ -231,6 +254,7 @@ void gg_gate_stop(struct gg_gate *g)
 	gg_listen_close(g);
 	gg_admit_close(g, "the gate is stopping, try again");
 	gg_services_stop_watched(g);
+	gg_gate_keep_or_close(g);
 	if (g->conf->drain_ms != GG_NEVER) {
 		ev_timer_set(&g->drain, (double)g->conf->drain_ms / 1000., 0.);
 		ev_timer_start(g->loop, &g->drain);
@@ -286,7 +310,7 @@ static int set_up_serving(struct gg_gate *g, struct gg_buf *err)
 {
 	int r = gg_setup_git(g, err);
 
-	r = r ? r : gg_setup_session_prog(g, err);
+	r = r ? r : gg_setup_programs(g, err);
 	return r ? r : gg_setup_base_path(g->conf, err);
 }
 
@@ -302,7 +326,7 @@ static int set_up(struct gg_gate *g, struct gg_buf *err)
 		r = set_up_serving(g, err);
 	r = r ? r : gg_setup_nofile(g->conf, g->start->watch, &g->nofile, &g->room_fds, &warn);
 	if (r == 0 && !g->start->watch)
-		r = gg_argv_git(&g->session_argv, g->conf, g->session_prog, g->git_daemon, g->nofile);
+		r = gg_setup_argv(g, g->conf, g->session_argv);
 	r = r ? r : gg_registry_init(&g->reg);
 	r = r ? r : gg_control_open(g, predecessor, err);
 	r = r ? r : gg_admit_open(g);
@@ -336,7 +360,7 @@ void gg_gate_ready(struct gg_gate *g)
 	}
 	gg_listen_resume(g);
 	gg_event(GG_EV_GATE_READY, NULL, "serving %s on %s%s, mode %s", g->conf->base_path, where.s,
-		 gg_listen_inherited(g) ? " (inherited; listen.git is not used)" : "",
+		 gg_listen_inherited(g) ? " (inherited; listen.git and listen.http are not used)" : "",
 		 g->reaper.observe ? "observe" : "enforce");
 	sd_notifyf(0, "READY=1\nSTATUS=serving on %s", where.s);
 #ifdef __GLIBC__
@@ -375,7 +399,8 @@ static void tear_down(struct gg_gate *g)
 	gg_remains_free(g);
 	gg_orphans_free(&g->reaper.orphans);
 	gg_registry_free(&g->reg);
-	gg_strv_free(&g->session_argv);
+	for (enum gg_transport t = 0; t < GG_NTRANSPORTS; t++)
+		gg_strv_free(&g->session_argv[t]);
 	ev_timer_stop(g->loop, &g->tick);
 	ev_timer_stop(g->loop, &g->drain);
 	ev_timer_stop(g->loop, &g->watchdog);

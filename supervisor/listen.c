@@ -28,11 +28,12 @@ struct gg_listen {
 	struct one {
 		ev_io io;
 		struct gg_addr addr;
+		enum gg_transport transport;
 		struct gg_gate *gate;
 	} * v;
 	size_t n;
 	ev_timer pause;
-	bool inherited; /* from systemd: listen.git is not used */
+	bool inherited; /* from systemd: listen.git and listen.http are not used */
 	bool paused;
 	int64_t pause_ms;      /* how long the last pause was */
 	int64_t pause_over_ms; /* when it ended, or will */
@@ -129,7 +130,7 @@ static void on_client(EV_P_ ev_io *w, int revents)
 		int fd = accept4(w->fd, (struct sockaddr *)&peer.ss, &peer.len, SOCK_CLOEXEC);
 
 		if (fd >= 0) {
-			gg_admit(g, fd, &peer);
+			gg_admit(g, fd, &peer, o->transport);
 		} else if (errno == EAGAIN || errno == EWOULDBLOCK) {
 			return;
 		} else if (!passing(errno)) {
@@ -156,7 +157,7 @@ static void acknowledge_soon(int fd)
 			return;
 }
 
-static int add(struct gg_gate *g, int fd)
+static int add(struct gg_gate *g, int fd, enum gg_transport transport)
 {
 	struct one *v = realloc(g->listen->v, (g->listen->n + 1) * sizeof(*v)), *o;
 
@@ -166,6 +167,7 @@ static int add(struct gg_gate *g, int fd)
 	o = &v[g->listen->n];
 	memset(o, 0, sizeof(*o));
 	o->gate = g;
+	o->transport = transport;
 	o->addr.len = sizeof(o->addr.ss);
 	if (getsockname(fd, (struct sockaddr *)&o->addr.ss, &o->addr.len) < 0)
 		return -errno;
@@ -177,7 +179,7 @@ static int add(struct gg_gate *g, int fd)
 	return 0;
 }
 
-static int bind_one(struct gg_gate *g, const char *text, struct gg_buf *err)
+static int bind_one(struct gg_gate *g, enum gg_transport transport, const char *text, struct gg_buf *err)
 {
 	AUTO_CLOSE int fd = -1;
 	struct gg_addr a;
@@ -186,7 +188,7 @@ static int bind_one(struct gg_gate *g, const char *text, struct gg_buf *err)
 
 	r = gg_addr_parse(text, &a, &why);
 	if (r < 0) {
-		gg_buf_add(err, "listen.git: '%s': %s", text, why);
+		gg_buf_add(err, "listen.%s: '%s': %s", gg_transport_name(transport), text, why);
 		return r;
 	}
 	fd = socket(a.ss.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -197,16 +199,37 @@ static int bind_one(struct gg_gate *g, const char *text, struct gg_buf *err)
 	     setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one)) < 0) ||
 	    bind(fd, (struct sockaddr *)&a.ss, a.len) < 0 || listen(fd, BACKLOG) < 0) {
 		r = -errno;
-		gg_buf_add(err, "cannot listen on %s: %s%s", text, strerror(-r),
+		gg_buf_add(err, "cannot listen on %s (listen.%s): %s%s", text, gg_transport_name(transport),
+			   strerror(-r),
 			   r == -EADDRINUSE
-				   ? "; stop what uses the port (ss -ltnp shows it), or change listen.git"
-			   : r == -EADDRNOTAVAIL ? "; listen.git must name an address of this machine"
-						 : " (listen.git)");
+				   ? "; stop what uses the port (ss -ltnp shows it), or change the setting"
+			   : r == -EADDRNOTAVAIL ? "; it must be an address of this machine"
+						 : "");
 		return r;
 	}
-	r = add(g, fd);
+	r = add(g, fd, transport);
 	if (r == 0)
 		gg_take_fd(&fd);
+	return r;
+}
+
+static enum gg_transport transport_named(const char *name)
+{
+	enum gg_transport t = 0;
+
+	while (t < GG_NTRANSPORTS && strcmp(name, gg_transport_name(t)))
+		t++;
+	return t;
+}
+
+static int bind_all(struct gg_gate *g, enum gg_transport transport, const struct gg_list *l,
+		    struct gg_buf *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < l->n; i++)
+		if (strcmp(l->v[i], "off"))
+			r = bind_one(g, transport, l->v[i], err);
 	return r;
 }
 
@@ -224,16 +247,16 @@ static int inherit(struct gg_gate *g, struct gg_buf *err)
 
 		if (r < 0) {
 			/* the error is reported for the first */
-		} else if (strcmp(names[i], "git")) {
+		} else if (transport_named(names[i]) == GG_NTRANSPORTS) {
 			gg_buf_add(err,
 				   "LISTEN_FDS: descriptor %d is named '%s'; the socket unit needs "
-				   "FileDescriptorName=git",
+				   "FileDescriptorName=git or http",
 				   fd, names[i]);
 			r = -EINVAL;
 		} else if (sd_is_socket(fd, AF_UNSPEC, SOCK_STREAM, 1) <= 0) {
 			gg_buf_add(err, "LISTEN_FDS: descriptor %d is not a listening stream socket", fd);
 			r = -EINVAL;
-		} else if (add(g, fd) < 0) {
+		} else if (add(g, fd, transport_named(names[i])) < 0) {
 			gg_buf_add(err, "LISTEN_FDS: descriptor %d cannot be used: %s", fd, strerror(errno));
 			r = -EINVAL;
 		}
@@ -253,9 +276,8 @@ int gg_listen_open(struct gg_gate *g, struct gg_buf *err)
 	ev_timer_init(&g->listen->pause, on_pause_over, 0., 0.);
 	g->listen->pause.data = g;
 	r = inherit(g, err);
-	for (size_t i = 0; r == 0 && i < g->conf->listen_git.n; i++)
-		if (strcmp(g->conf->listen_git.v[i], "off"))
-			r = bind_one(g, g->conf->listen_git.v[i], err);
+	r = r ? r : bind_all(g, GG_GIT, &g->conf->listen_git, err);
+	r = r ? r : bind_all(g, GG_HTTP, &g->conf->listen_http, err);
 	/* watchers hold pointers into the array: it has its final place now */
 	for (size_t i = 0; i < g->listen->n; i++)
 		g->listen->v[i].io.data = &g->listen->v[i];
@@ -294,5 +316,6 @@ bool gg_listen_inherited(const struct gg_gate *g)
 
 void gg_listen_address(const struct gg_gate *g, size_t i, struct gg_buf *b)
 {
+	gg_buf_add(b, "%s://", gg_transport_name(g->listen->v[i].transport));
 	gg_addr_add(b, &g->listen->v[i].addr);
 }

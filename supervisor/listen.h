@@ -28,7 +28,7 @@ bool gg_listen_out_of_resources(const struct gg_gate *g);
 /* The sockets came from LISTEN_FDS. */
 bool gg_listen_inherited(const struct gg_gate *g);
 size_t gg_listen_count(const struct gg_gate *g);
-/* The i-th address as text, appended to b. */
+/* The i-th address as text, "git://127.0.0.1:9418", appended to b. */
 void gg_listen_address(const struct gg_gate *g, size_t i, struct gg_buf *b);
 
 #endif

@@ -72,6 +72,16 @@ static int find_socket(pid_t root, uint64_t root_tick)
 	return found;
 }
 
+static bool is_http(pid_t pid)
+{
+	char argv[512];
+	enum gg_hook hook;
+	size_t n;
+
+	return gg_procfs_read(pid, "cmdline", argv, sizeof(argv), &n) == 0 &&
+	       gg_role_of(argv, n, GG_ROLE_SESSION, &hook) == GG_ROLE_HTTP;
+}
+
 static void adopt(struct gg_gate *g, const struct gg_proctable_row *p)
 {
 	char host[64] = "", port[16] = "";
@@ -82,6 +92,7 @@ static void adopt(struct gg_gate *g, const struct gg_proctable_row *p)
 	gg_procfs_getenv(p->pid, "REMOTE_PORT", port, sizeof(port));
 	snprintf(a.peer, sizeof(a.peer), "%.48s:%.8s", host, port);
 	gg_foster_repo(g, p->pid, a.repo);
+	a.http = is_http(p->pid);
 	a.sock = find_socket(p->pid, p->start_tick);
 	gg_foster_adopt(g, &a);
 }

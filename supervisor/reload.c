@@ -13,7 +13,8 @@
 /* What sockets, the lock and running sessions depend on. */
 static bool needs_restart(enum gg_key k)
 {
-	return k == GG_KEY_listen_git || k == GG_KEY_base_path || k == GG_KEY_control;
+	return k == GG_KEY_listen_git || k == GG_KEY_listen_http || k == GG_KEY_base_path ||
+	       k == GG_KEY_control;
 }
 
 static int compare_services(const struct gg_conf *old, const struct gg_conf *new, struct gg_list *ret)
@@ -61,13 +62,16 @@ static void take_over(struct gg_gate *g, struct gg_conf *new)
 			gg_conf_swap(g->start->conf, new, k);
 }
 
-static void apply(struct gg_gate *g, struct gg_strv *argv)
+static void apply(struct gg_gate *g, struct gg_strv argv[static GG_NTRANSPORTS])
 {
-	struct gg_strv old = g->session_argv;
 	int64_t now = gg_now_ms();
 
-	g->session_argv = *argv;
-	*argv = old;
+	for (enum gg_transport t = 0; t < GG_NTRANSPORTS; t++) {
+		struct gg_strv old = g->session_argv[t];
+
+		g->session_argv[t] = argv[t];
+		argv[t] = old;
+	}
 	gg_event_setup(g->conf->log, g->conf->log_level, g->instance);
 	gg_gate_set_limits(g);
 	for (size_t i = 0; i < g->reg.n; i++) {
@@ -84,7 +88,7 @@ static void apply(struct gg_gate *g, struct gg_strv *argv)
 /* What can fail comes first. 0, or -errno with nothing done. */
 static int change(struct gg_gate *g, struct gg_conf *new, struct gg_reload *ret)
 {
-	struct gg_strv argv = { 0 };
+	struct gg_strv argv[GG_NTRANSPORTS] = { 0 };
 	char mem[300];
 	struct gg_buf warn = GG_BUF(mem);
 	uint64_t nofile;
@@ -92,14 +96,15 @@ static int change(struct gg_gate *g, struct gg_conf *new, struct gg_reload *ret)
 
 	/* sessions are begun with what stays, so that goes into new for as long as it is looked at */
 	gg_conf_swap(g->start->conf, new, GG_KEY_base_path);
-	r = r ? r : gg_argv_git(&argv, new, g->session_prog, g->git_daemon, g->nofile);
+	r = r ? r : gg_setup_argv(g, new, argv);
 	gg_conf_swap(g->start->conf, new, GG_KEY_base_path);
 	r = r ? r : gg_setup_nofile(new, g->start->watch, &nofile, &g->room_fds, &warn);
 	if (r == 0) {
 		take_over(g, new);
-		apply(g, &argv);
+		apply(g, argv);
 	}
-	gg_strv_free(&argv);
+	for (enum gg_transport t = 0; t < GG_NTRANSPORTS; t++)
+		gg_strv_free(&argv[t]);
 	if (r == 0 && warn.len && g->conf->sessions > new->sessions) /* new has the old ones now */
 		gg_event(GG_EV_GATE_LIMITED, NULL, "%s", warn.s);
 	return r;

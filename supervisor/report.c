@@ -183,6 +183,7 @@ static const char *role_name(enum gg_role r)
 		[GG_ROLE_SESSION] = "session",
 		[GG_ROLE_DAEMON] = "git-daemon",
 		[GG_ROLE_BACKEND] = "http-backend",
+		[GG_ROLE_HTTP] = "git-gate-http",
 		[GG_ROLE_RECEIVE_PACK] = "receive-pack",
 		[GG_ROLE_UPLOAD_PACK] = "upload-pack",
 		[GG_ROLE_UNPACKER] = "unpacker",

@@ -16,6 +16,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/event.h"
+#include "base/httplink.h"
 #include "base/pidfd.h"
 #include "base/pstat.h"
 #include "base/spawn.h"
@@ -30,6 +31,7 @@
 #include "supervisor/sessionio.h"
 
 #define RETRY_MS 1000 /* when the machine lacked a descriptor; a look each time */
+#define RETRY_S 5     /* Retry-After of a client that is turned away */
 
 static void close_watcher(struct gg_gate *g, ev_io *w)
 {
@@ -73,10 +75,17 @@ size_t gg_session_repo_count(const struct gg_gate *g, const char *repo)
 	for (size_t i = 0; i < g->reg.n; i++) {
 		const struct gg_session *s = g->reg.v[i];
 
+		/* between two HTTP requests it does nothing there */
 		n += !s->root_gone && !s->held && !s->lent && !s->refused && s->service[0] &&
-		     !strcmp(s->repo, repo);
+		     s->view.phase != GG_PHASE_KEEP_ALIVE && !strcmp(s->repo, repo);
 	}
 	return n;
+}
+
+static void close_status(struct gg_io *io)
+{
+	io->session->tell_fd = -1;
+	close_watcher(io->gate, &io->status);
 }
 
 /* Answer git-gate-session, which waits for it when limit.sessionsPerRepo is set: "" go on, else why not. */
@@ -84,9 +93,10 @@ static void answer(struct gg_session *s, const char *why)
 {
 	struct gg_io *io = s->io;
 
-	if (io->status.fd >= 0)
+	if (io->status.fd >= 0 && io->asks)
 		(void)!send(io->status.fd, why, strlen(why) + 1, MSG_DONTWAIT | MSG_NOSIGNAL);
-	close_watcher(io->gate, &io->status);
+	if (!s->http)
+		close_status(io);
 }
 
 static void go_on(struct gg_session *s)
@@ -96,12 +106,20 @@ static void go_on(struct gg_session *s)
 	s->peek_ms = s->due_ms + GG_PEEK_MS;
 }
 
+/* Its clocks start again. How many bytes of an HTTP connection were heads is not known. */
+static void restart(struct gg_session *s, enum gg_phase phase)
+{
+	gg_track_init(&s->track, gg_now_ms());
+	s->track.request_unknown = s->http;
+	s->view.phase = s->track.phase = phase;
+}
+
 void gg_session_release(struct gg_session *s)
 {
 	uint64_t request_bytes = s->track.request_bytes;
 
 	s->held = false;
-	gg_track_init(&s->track, gg_now_ms());
+	restart(s, GG_PHASE_REQUEST);
 	s->track.request_bytes = request_bytes;
 	go_on(s);
 	gg_gate_wake(s->io->gate);
@@ -118,7 +136,32 @@ void gg_session_give_up(struct gg_session *s, const char *why)
 	answer(s, why);
 }
 
-/* The one message of git-gate-session: it has read the request. False: not yet, or there is none. */
+/* git-gate-session has read the request; git-gate-http one of them. */
+static void take_request(struct gg_session *s, const struct gg_status *st)
+{
+	bool same = !strcmp(s->service, st->service) && !strcmp(s->repo, st->repo) && !st->refused[0];
+
+	snprintf(s->service, sizeof(s->service), "%s", st->service);
+	snprintf(s->repo, sizeof(s->repo), "%.*s", (int)sizeof(s->repo) - 1, st->repo);
+	if (s->http) /* it may have come whole, right behind another */
+		restart(s, GG_PHASE_REQUEST);
+	s->track.request_bytes = st->request_bytes;
+	s->found = st->found[0] == '1';
+	if (!same)
+		opened(s, st);
+}
+
+/* The clocks of a request begin, or its end: the connection is kept for a while. */
+static void between(struct gg_session *s, char what)
+{
+	restart(s, what == GG_STATUS_IDLE ? GG_PHASE_KEEP_ALIVE : GG_PHASE_REQUEST);
+	s->peek_ms = 0;
+	s->due_ms = gg_now_ms();
+	if (s->view.phase == GG_PHASE_KEEP_ALIVE)
+		gg_admit_next(s->io->gate); /* others may wait for its repository */
+}
+
+/* What the session's first process says. False: nothing, or nothing that asks for an answer. */
 static bool take_status(struct gg_io *io)
 {
 	struct gg_session *s = io->session;
@@ -129,33 +172,38 @@ static bool take_status(struct gg_io *io)
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return false;
-	ev_io_stop(io->gate->loop, &io->status);
+	if (!s->http)
+		ev_io_stop(io->gate->loop, &io->status);
+	if (n == 1 && s->http) {
+		between(s, buf[0]);
+		gg_gate_wake(io->gate);
+		return false;
+	}
 	valid = n > 0 && gg_status_unpack(buf, (size_t)n, &st) == 0;
 	io->stranger = valid && !st.service[0] && !st.refused[0];
 	if (!valid || io->stranger) {
-		close_watcher(io->gate, &io->status);
+		close_status(io);
 		return false;
 	}
-	snprintf(s->service, sizeof(s->service), "%s", st.service);
-	snprintf(s->repo, sizeof(s->repo), "%.*s", (int)sizeof(s->repo) - 1, st.repo);
-	s->track.request_bytes = st.request_bytes;
-	s->found = st.found[0] == '1';
-	opened(s, &st);
+	take_request(s, &st);
 	return true;
 }
 
 static void on_status(EV_P_ ev_io *w, int revents)
 {
 	struct gg_io *io = w->data;
+	struct gg_session *s = io->session;
 
 	(void)loop;
 	(void)revents;
 	if (!take_status(io))
 		return;
-	if (io->session->refused)
-		close_watcher(io->gate, w);
-	else if (!io->asks || gg_admit_repo(io->gate, io->session))
-		go_on(io->session);
+	if (s->refused && s->http)
+		s->refused = false; /* that request was; another may follow */
+	else if (s->refused)
+		close_status(io);
+	else if (!io->asks || gg_admit_repo(io->gate, s))
+		go_on(s);
 	gg_gate_wake(io->gate);
 }
 
@@ -209,6 +257,8 @@ void gg_session_served(struct gg_session *s, pid_t pid, uint64_t start_tick, voi
 	struct gg_gate *g = gate;
 	int fd, r;
 
+	if (s->http)
+		return; /* git-gate-http has the connection, and perhaps more requests */
 	if (s->lent && pid)
 		gg_foster_served(s, pid);
 	if (s->io->server.fd >= 0 || (s->lent && pid == s->root))
@@ -270,17 +320,31 @@ static void set_keepalive(const struct gg_conf *c, int fd)
 	setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &count, sizeof(count));
 }
 
-static int spawn(struct gg_gate *g, struct gg_session *s, const struct gg_addr *peer, int err_fd,
+static int http_env(const struct gg_gate *g, const struct gg_session *s, const struct gg_env *e,
+		    struct gg_strv *ret)
+{
+	struct gg_addr local = { .len = sizeof(local.ss) };
+	char mem[64];
+	struct gg_buf host = GG_BUF(mem);
+
+	if (getsockname(s->sock, (struct sockaddr *)&local.ss, &local.len) < 0)
+		return -errno;
+	gg_addr_host(&host, &local);
+	return gg_env_http(ret, g->conf, e, host.s, gg_addr_port(&local), NULL);
+}
+
+static int spawn(struct gg_gate *g, struct gg_session *s, const struct gg_waiter *w, int err_fd,
 		 int status_fd)
 {
 	struct gg_env e = {
-		.path = g->path, .id = s->id, .instance = g->instance, .port = gg_addr_port(peer)
+		.path = g->path, .id = s->id, .instance = g->instance, .port = gg_addr_port(&w->peer)
 	};
 	struct gg_strv env = { 0 };
 	char mem[64];
 	struct gg_buf host = GG_BUF(mem);
-	struct gg_spawn sp = { .path = g->session_prog,
-			       .argv = g->session_argv.v,
+	const struct gg_served *how = &g->served[w->transport];
+	struct gg_spawn sp = { .path = how->prog,
+			       .argv = g->session_argv[w->transport].v,
 			       .in = s->sock,
 			       .out = s->sock,
 			       .err = err_fd,
@@ -288,9 +352,12 @@ static int spawn(struct gg_gate *g, struct gg_session *s, const struct gg_addr *
 			       .new_session = true };
 	int r;
 
-	gg_addr_host(&host, peer);
+	gg_addr_host(&host, &w->peer);
 	e.host = host.s;
-	r = gg_env_git(&env, g->conf, &e);
+	if (w->transport == GG_HTTP)
+		r = http_env(g, s, &e, &env);
+	else
+		r = gg_env_git(&env, g->conf, &e);
 	sp.envp = env.v;
 	r = r ? r : gg_spawn(&sp, &s->root, &s->pidfd);
 	gg_strv_free(&env);
@@ -315,7 +382,7 @@ static int identify(struct gg_session *s)
 	return 0;
 }
 
-static int start(struct gg_gate *g, struct gg_session *s, const struct gg_addr *peer)
+static int start(struct gg_gate *g, struct gg_session *s, const struct gg_waiter *w)
 {
 	AUTO_CLOSE int err_r = -1, err_w = -1, st_r = -1, st_w = -1;
 	struct gg_io *io;
@@ -333,7 +400,7 @@ static int start(struct gg_gate *g, struct gg_session *s, const struct gg_addr *
 	io = calloc(1, sizeof(*io));
 	if (!io)
 		return -ENOMEM;
-	r = spawn(g, s, peer, err_w, st_w);
+	r = spawn(g, s, w, err_w, st_w);
 	gg_close_fd(&err_w);
 	gg_close_fd(&st_w);
 	r = r ? r : identify(s);
@@ -345,6 +412,8 @@ static int start(struct gg_gate *g, struct gg_session *s, const struct gg_addr *
 	io->gate = g;
 	io->session = s;
 	io->asks = g->conf->sessions_per_repo != 0;
+	if (s->http)
+		s->tell_fd = st_r;
 	io->server.fd = io->root.fd = -1;
 	gg_loglines_init(&io->lines, gg_session_log_line, s);
 	ev_child_init(&io->child, on_root_exit, s->root, 0);
@@ -357,12 +426,19 @@ static int start(struct gg_gate *g, struct gg_session *s, const struct gg_addr *
 	return 0;
 }
 
-void gg_session_turn_away(int fd, const char *why)
+void gg_session_turn_away(int fd, enum gg_transport transport, const char *why)
 {
-	char mem[200];
+	char mem[400];
 	struct gg_buf b = GG_BUF(mem);
 
-	gg_buf_add(&b, "%04xERR git-gate: %s", (unsigned)strlen(why) + 18, why);
+	if (transport == GG_HTTP)
+		gg_buf_add(
+			&b,
+			"HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain\r\nRetry-After: %d\r\n"
+			"Connection: close\r\nContent-Length: %zu\r\n\r\ngit-gate: %s\n",
+			RETRY_S, strlen(why) + strlen("git-gate: \n"), why);
+	else
+		gg_buf_add(&b, "%04xERR git-gate: %s", (unsigned)strlen(why) + 18, why);
 	(void)!send(fd, b.s, b.len, MSG_DONTWAIT | MSG_NOSIGNAL);
 	shutdown(fd, SHUT_WR);
 }
@@ -373,7 +449,7 @@ static bool is_shortage(int err)
 	return err == EMFILE || err == ENFILE || err == EAGAIN || err == ENOMEM;
 }
 
-int gg_session_start(struct gg_gate *g, int fd, const struct gg_addr *peer)
+int gg_session_start(struct gg_gate *g, const struct gg_waiter *w)
 {
 	struct gg_session *s = gg_registry_add(&g->reg, gg_now_ms());
 	struct gg_buf peer_text;
@@ -382,11 +458,14 @@ int gg_session_start(struct gg_gate *g, int fd, const struct gg_addr *peer)
 
 	if (!s)
 		return -ENOMEM;
-	s->sock = fd;
+	s->sock = w->fd;
+	s->transport = gg_transport_name(w->transport);
+	s->http = w->transport == GG_HTTP;
+	s->track.request_unknown = s->http;
 	peer_text = GG_BUF(s->peer);
-	gg_addr_add(&peer_text, peer);
-	set_keepalive(g->conf, fd);
-	r = start(g, s, peer);
+	gg_addr_add(&peer_text, &w->peer);
+	set_keepalive(g->conf, w->fd);
+	r = start(g, s, w);
 	if (is_shortage(-r)) {
 		gg_registry_drop(&g->reg, s);
 		return r;
@@ -398,9 +477,10 @@ int gg_session_start(struct gg_gate *g, int fd, const struct gg_addr *peer)
 		gg_gate_wake(g);
 		return 0;
 	}
-	gg_session_turn_away(fd, "the gate cannot start a session now, try again");
+	gg_session_turn_away(w->fd, w->transport, "the gate cannot start a session now, try again");
 	gg_linger(g, gg_take_fd(&s->sock), false, false);
-	gg_event(GG_EV_SESSION_REFUSED, &f, "cannot start %s: %s", g->session_prog, strerror(-r));
+	gg_event(GG_EV_SESSION_REFUSED, &f, "cannot start %s: %s", g->served[w->transport].prog,
+		 strerror(-r));
 	s->refused = true;
 	gg_registry_end(&g->reg, s, gg_now_ms());
 	gg_listen_pause(g, "cannot start a session", -r);
@@ -453,6 +533,13 @@ static void log_end(struct gg_session *s, int64_t now)
 		gg_event(GG_EV_SESSION_CLOSED, &f, "%s", b.s);
 }
 
+/* It was being ended, and was between two requests: nobody lost anything. */
+static void forget_idle_end(struct gg_session *s)
+{
+	if (s->verdict_phase == GG_PHASE_KEEP_ALIVE && s->verdict.reason != GG_REASON_OPERATOR)
+		s->verdict.reason = GG_REASON_NONE;
+}
+
 void gg_session_finish(struct gg_session *s, void *gate)
 {
 	struct gg_gate *g = gate;
@@ -466,8 +553,9 @@ void gg_session_finish(struct gg_session *s, void *gate)
 	gg_loglines_end(&io->lines);
 	s->log_dropped = io->lines.dropped;
 	close_watcher(g, &io->err);
-	close_watcher(g, &io->status);
+	close_status(io);
 	close_watcher(g, &io->server);
+	forget_idle_end(s);
 	log_end(s, now);
 	/* a push that did not end by itself, and well, may have left something */
 	if (s->adopted)

@@ -7,16 +7,17 @@
 
 #include "base/addr.h"
 #include "supervisor/state.h"
+#include "supervisor/waitroom.h"
 
 /*
  * Start a session on fd, an accepted connection; its clocks start now. 0: fd is taken, and if the session
  * could not be started for a reason that will not pass, the client was told so. -errno: the machine lacks
  * descriptors, processes or memory; nothing has begun, and fd is the caller's still.
  */
-int gg_session_start(struct gg_gate *g, int fd, const struct gg_addr *peer);
+int gg_session_start(struct gg_gate *g, const struct gg_waiter *w);
 
 /* Tell a client whose session is not begun why. fd stays open. */
-void gg_session_turn_away(int fd, const char *why);
+void gg_session_turn_away(int fd, enum gg_transport transport, const char *why);
 /* Sessions of a repository that run, held ones left out. */
 size_t gg_session_repo_count(const struct gg_gate *g, const char *repo);
 /* A held session may go on: its clocks start now. */

@@ -57,6 +57,17 @@ static int ask_git(const char *git, const char *path, const char *arg, char *out
 	return 0;
 }
 
+/* Whoever serves nothing in a way need not have what it takes. Which sockets are inherited is found later. */
+static bool is_wanted(const struct gg_gate *g, enum gg_transport t)
+{
+	const struct gg_list *l = t == GG_HTTP ? &g->conf->listen_http : &g->conf->listen_git;
+
+	for (size_t i = 0; i < l->n; i++)
+		if (strcmp(l->v[i], "off"))
+			return true;
+	return getenv("LISTEN_FDS");
+}
+
 int gg_setup_git(struct gg_gate *g, struct gg_buf *err)
 {
 	char git[PATH_MAX], out[PATH_MAX];
@@ -87,16 +98,26 @@ int gg_setup_git(struct gg_gate *g, struct gg_buf *err)
 	r = ask_git(git, g->path, "--exec-path", out, sizeof(out), err);
 	if (r < 0)
 		return r;
-	if (snprintf(g->git_daemon, sizeof(g->git_daemon), "%.*s/git-daemon", PATH_MAX - 16, out) < 0 ||
-	    access(g->git_daemon, X_OK) < 0) {
-		gg_buf_add(err, "%s: %s (on some systems git-daemon is a package of its own)", g->git_daemon,
-			   strerror(errno));
-		return -ENOENT;
+	for (enum gg_transport t = 0; t < GG_NTRANSPORTS; t++) {
+		static const char *const commands[] = {
+			[GG_GIT] = "git-daemon", [GG_HTTP] = "git-http-backend"
+		};
+		char *command = g->served[t].command;
+
+		if (!is_wanted(g, t))
+			continue;
+		snprintf(command, PATH_MAX, "%.*s/%s", PATH_MAX - 32, out, commands[t]);
+		if (access(command, X_OK) < 0) {
+			gg_buf_add(err, "%s: %s (on some systems it is in a package of its own)", command,
+				   strerror(errno));
+			return -ENOENT;
+		}
 	}
 	return 0;
 }
 
-int gg_setup_session_prog(struct gg_gate *g, struct gg_buf *err)
+/* Beside our own program, or where it is installed. */
+static int find_program(const char *name, char *ret, struct gg_buf *err)
 {
 	char self[PATH_MAX];
 	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
@@ -107,17 +128,34 @@ int gg_setup_session_prog(struct gg_gate *g, struct gg_buf *err)
 		slash = strrchr(self, '/');
 		if (slash)
 			*slash = 0;
-		snprintf(g->session_prog, sizeof(g->session_prog), "%.*s/git-gate-session", PATH_MAX - 32,
-			 self);
-		if (access(g->session_prog, X_OK) == 0)
+		snprintf(ret, PATH_MAX, "%.*s/%s", PATH_MAX - 32, self, name);
+		if (access(ret, X_OK) == 0)
 			return 0;
 	}
-	snprintf(g->session_prog, sizeof(g->session_prog), "%s/git-gate-session", GG_LIBEXEC);
-	if (access(g->session_prog, X_OK) == 0)
+	snprintf(ret, PATH_MAX, "%s/%s", GG_LIBEXEC, name);
+	if (access(ret, X_OK) == 0)
 		return 0;
-	gg_buf_add(err, "git-gate-session is neither beside git-gate nor in %s: install it again",
-		   GG_LIBEXEC);
+	gg_buf_add(err, "%s is neither beside git-gate nor in %s: install it again", name, GG_LIBEXEC);
 	return -ENOENT;
+}
+
+int gg_setup_programs(struct gg_gate *g, struct gg_buf *err)
+{
+	static const char *const names[] = { [GG_GIT] = "git-gate-session", [GG_HTTP] = "git-gate-http" };
+	int r = 0;
+
+	for (enum gg_transport t = 0; t < GG_NTRANSPORTS && r == 0; t++)
+		if (is_wanted(g, t))
+			r = find_program(names[t], g->served[t].prog, err);
+	return r;
+}
+
+int gg_setup_argv(const struct gg_gate *g, const struct gg_conf *c, struct gg_strv ret[static GG_NTRANSPORTS])
+{
+	const struct gg_served *git = &g->served[GG_GIT], *http = &g->served[GG_HTTP];
+	int r = gg_argv_git(&ret[GG_GIT], c, git->prog, git->command, g->nofile);
+
+	return r ? r : gg_argv_http(&ret[GG_HTTP], c, http->prog, http->command, g->nofile);
 }
 
 int gg_setup_base_path(const struct gg_conf *c, struct gg_buf *err)

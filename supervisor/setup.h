@@ -9,10 +9,15 @@
 #include "base/text.h"
 #include "supervisor/state.h"
 
-/* Find git and git-daemon through $PATH; git must be 2.36 or newer. Fills g->path, g->git_daemon. */
+/* Find git and git-daemon through $PATH; git must be 2.36 or newer. Fills g->path and the commands
+ * of g->served. */
 int gg_setup_git(struct gg_gate *g, struct gg_buf *err);
-/* git-gate-session beside our own program, or in PREFIX/libexec/git-gate. Fills g->session_prog. */
-int gg_setup_session_prog(struct gg_gate *g, struct gg_buf *err);
+/* git-gate-session and git-gate-http beside our own program, or in PREFIX/libexec/git-gate. Fills the
+ * programs of g->served. */
+int gg_setup_programs(struct gg_gate *g, struct gg_buf *err);
+/* The command lines of sessions, for settings c: into ret, the caller's. */
+int gg_setup_argv(const struct gg_gate *g, const struct gg_conf *c,
+		  struct gg_strv ret[static GG_NTRANSPORTS]);
 int gg_setup_base_path(const struct gg_conf *c, struct gg_buf *err);
 /*
  * Raise RLIMIT_NOFILE to what limit.sessions and limit.waiting need. ret_soft: the limit as it was, for git;

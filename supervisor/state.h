@@ -13,6 +13,7 @@
 #include "base/conf.h"
 #include "daemon-wrap/argv.h"
 #include "reaper/reaper.h"
+#include "supervisor/transport.h"
 #include "supervisor/signals.h"
 
 struct gg_admit;
@@ -36,15 +37,17 @@ struct gg_gate {
 	const struct gg_gate_start *start;
 	struct ev_loop *loop;
 	enum gg_stage stage;
-	bool drained;		     /* by an operator: no new client is served */
-	int64_t started_ms;	     /* CLOCK_MONOTONIC */
-	char instance[33];	     /* random, hex: GIT_GATE_INSTANCE */
-	const char *path;	     /* PATH for sessions */
-	char session_prog[PATH_MAX]; /* git-gate-session */
-	char git_daemon[PATH_MAX];
-	struct gg_strv session_argv; /* the same for every new session */
-	size_t room_fds;	     /* descriptors that the waiting room may use */
-	uint64_t nofile;	     /* soft limit of descriptors that we were started with, for sessions */
+	bool drained;	    /* by an operator: no new client is served */
+	int64_t started_ms; /* CLOCK_MONOTONIC */
+	char instance[33];  /* random, hex: GIT_GATE_INSTANCE */
+	const char *path;   /* PATH for sessions */
+	struct gg_served {
+		char prog[PATH_MAX];	/* git-gate-session, git-gate-http */
+		char command[PATH_MAX]; /* git-daemon, git-http-backend */
+	} served[GG_NTRANSPORTS];
+	struct gg_strv session_argv[GG_NTRANSPORTS]; /* the same for every new session */
+	size_t room_fds;			     /* descriptors that the waiting room may use */
+	uint64_t nofile; /* soft limit of descriptors that we were started with, for sessions */
 	struct gg_registry reg;
 	struct gg_reaper reaper;
 	struct gg_listen *listen;
@@ -69,6 +72,8 @@ struct gg_gate {
 void gg_gate_wake(struct gg_gate *g);
 /* Give the reaper the limits and the mode of conf. */
 void gg_gate_set_limits(struct gg_gate *g);
+/* g->stage or g->drained has changed: with it how long HTTP connections are kept between requests. */
+void gg_gate_keep_or_close(struct gg_gate *g);
 /* A session's process or connection is gone: accept again, or end the drain. */
 void gg_gate_session_gone(struct gg_gate *g);
 /* Nobody needs to wait for the services any more: serve, and say so. */

@@ -11,9 +11,11 @@
 #include <stdint.h>
 
 #include "base/addr.h"
+#include "supervisor/transport.h"
 
 struct gg_waiter {
 	int fd;
+	enum gg_transport transport;
 	struct gg_addr peer;
 	int64_t arrived_ms; /* CLOCK_MONOTONIC */
 };

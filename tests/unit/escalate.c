@@ -7,18 +7,18 @@
 
 static const struct gg_limits lim = { .grace = 500 };
 
-enum { DAEMON, RECEIVE, UNPACKER, HOOK, CHILD, NPROCS };
+enum { DAEMON, RECEIVE, UNPACKER, HOOK, CHILD, WEB, NPROCS };
 
-/* which: letters d r u h c. */
+/* which: letters d r u h c, w: git-gate-http. */
 static struct gg_snap make(const char *which, int64_t now, struct gg_proc *v)
 {
 	static const enum gg_role roles[NPROCS] = { GG_ROLE_DAEMON, GG_ROLE_RECEIVE_PACK, GG_ROLE_UNPACKER,
-						    GG_ROLE_HOOK, GG_ROLE_OTHER };
-	static const int parents[NPROCS] = { -1, DAEMON, RECEIVE, RECEIVE, HOOK };
+						    GG_ROLE_HOOK,   GG_ROLE_OTHER,	  GG_ROLE_HTTP };
+	static const int parents[NPROCS] = { -1, DAEMON, RECEIVE, RECEIVE, HOOK, -1 };
 	struct gg_snap s = { .now_ms = now, .v = v };
 
 	for (int i = 0; i < NPROCS; i++)
-		if (strchr(which, "druhc"[i]))
+		if (strchr(which, "druhcw"[i]))
 			v[s.n++] = (struct gg_proc){ .pid = 100 + i,
 						     .ppid = 100 + parents[i],
 						     .role = roles[i],
@@ -96,6 +96,17 @@ Test(escalate, steps)
 	    { 500, "dru", GG_PHASE_WORK, GG_STEP_KILL_LEAF }, { 600, "dr", GG_PHASE_WORK, GG_STEP_NONE },
 	    { 1000, "dr", GG_PHASE_WORK, GG_STEP_HANGUP_GIT },
 	    { 1500, "d", GG_PHASE_WORK, GG_STEP_KILL_GIT });
+	RUN("no pack", GG_REASON_PACK_START, { 0, "dr", GG_PHASE_PACK_START, GG_STEP_HANGUP });
+	RUN("no pack, over HTTP", GG_REASON_PACK_START, { 0, "wr", GG_PHASE_PACK_START, GG_STEP_HALF_CLOSE },
+	    { 20, "", GG_PHASE_CLOSING, GG_STEP_NONE });
+	RUN("no pack, over HTTP, does not obey", GG_REASON_PACK_START,
+	    { 0, "wr", GG_PHASE_PACK_START, GG_STEP_HALF_CLOSE },
+	    { 500, "wr", GG_PHASE_WORK, GG_STEP_HANGUP_GIT }, { 1000, "w", GG_PHASE_WORK, GG_STEP_KILL_GIT });
+	RUN_NO_SHUT("no pack, over HTTP, out of reach", GG_REASON_PACK_START,
+		    { 0, "wr", GG_PHASE_PACK_START, GG_STEP_HANGUP });
+	RUN("no command, over HTTP", GG_REASON_COMMANDS, { 0, "wr", GG_PHASE_COMMANDS, GG_STEP_HANGUP });
+	RUN("between two requests", GG_REASON_OPERATOR, { 0, "w", GG_PHASE_KEEP_ALIVE, GG_STEP_HANGUP_GIT },
+	    { 500, "w", GG_PHASE_KEEP_ALIVE, GG_STEP_KILL_GIT });
 	RUN("not reading", GG_REASON_NOT_READING, { 0, "dr", GG_PHASE_SENDING, GG_STEP_SHUTDOWN },
 	    { 500, "dr", GG_PHASE_SENDING, GG_STEP_HANGUP_GIT });
 	RUN("at work", GG_REASON_SESSION, { 0, "dru", GG_PHASE_WORK, GG_STEP_KILL_LEAF },

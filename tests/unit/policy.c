@@ -336,3 +336,43 @@ Test(policy, period)
 		cr_expect_eq(gg_policy_period(&lim), rows[i].want);
 	}
 }
+
+/* Between two HTTP requests: lim.keep bounds it, and others may have its place before, after a grace. */
+Test(policy, a_kept_connection)
+{
+	struct gg_limits lim = scaled();
+	struct gg_view view = {
+		.phase = GG_PHASE_KEEP_ALIVE, .client_turn = true, .certain = true, .alive = 1
+	};
+	struct gg_track t;
+	int64_t ended = -1, pressed = -1, quiet, next, at = 1000;
+
+	lim.keep = lim.init;
+	gg_track_init(&t, at);
+	t.phase = GG_PHASE_KEEP_ALIVE;
+	for (int64_t now = at; ended < 0 && now < at + 10000; now = next) {
+		struct gg_snap s = {
+			.now_ms = now,
+			.tcp = { .valid = true, .recv_age_ms = now - at, .sent_age_ms = now - at }
+		};
+
+		if (gg_policy_sample(&t, &s, &lim, &next)) {
+			struct gg_verdict v = gg_policy_look(&t, &s, &view, &lim);
+
+			if (v.reason) {
+				ended = now - at;
+				cr_expect_eq(v.limit_ms, lim.keep);
+			}
+		}
+		if (pressed < 0 && gg_policy_pressed(&t, now, &lim, &quiet)) {
+			pressed = now - at;
+			cr_expect_gt(quiet, 1000000, "before all others");
+		}
+	}
+	cr_expect(ended >= lim.keep && ended <= lim.keep + 2 * lim.period, "%d", (int)ended);
+	cr_expect(pressed >= lim.grace && pressed <= lim.grace + 2 * lim.period, "%d", (int)pressed);
+	/* a request has come: the client's turn is over */
+	view.client_turn = false;
+	gg_policy_look(&t, &(struct gg_snap){ .now_ms = at + 20000 }, &view, &lim);
+	cr_expect(!gg_policy_pressed(&t, at + 30000, &lim, &quiet));
+}

@@ -1,0 +1,219 @@
+/*
+ * http - one HTTP connection: reads requests, tells the gate what is asked for, refuses what must not be
+ * served, and has git http-backend do the rest. See http.h.
+ */
+#include "daemon-wrap/http.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/httplink.h"
+#include "base/text.h"
+#include "daemon-wrap/httpenv.h"
+#include "daemon-wrap/httppump.h"
+#include "daemon-wrap/httproute.h"
+
+extern char **environ;
+
+#define RETRY_S 5 /* Retry-After of a 503 */
+
+static struct gg_httpclient client;
+static bool failed; /* git did, in some request: the gate looks for what that left behind */
+
+/* What a request needs until it is answered. */
+struct request {
+	struct gg_route route;
+	struct gg_status status;
+	struct gg_asked asked;
+};
+
+static void tell_gate(const struct gg_wrap *o, char what)
+{
+	if (o->status_fd >= 0)
+		(void)!send(o->status_fd, &what, 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+/* True: a head is complete. False: there will be none, or *ret_err is to be answered. */
+static bool read_head(const struct gg_wrap *o, bool first, struct gg_http_error *ret_err)
+{
+	bool begun = first; /* the gate's clock of the first request runs since the accept */
+	const char *body;
+	size_t used, nbody;
+
+	for (;;) {
+		enum gg_http_event e = gg_http_next(&client.http, client.in + client.at, client.n - client.at,
+						    &used, &body, &nbody);
+
+		client.at += used;
+		if (e == GG_HTTP_HEAD)
+			return true;
+		if (e == GG_HTTP_BAD) {
+			*ret_err = client.http.error;
+			return false;
+		}
+		if (client.eof || client.hung_up)
+			break;
+		if (!begun && used) {
+			begun = true;
+			tell_gate(o, GG_STATUS_HEAD);
+		}
+		gg_httpclient_wait(&client, begun ? GG_WAIT_HEAD : GG_WAIT_IDLE, true, false, NULL, 0,
+				   begun || !o->keep_ms ? -1 : (int)o->keep_ms);
+		gg_httpclient_read(&client);
+		if (!begun && client.at == client.n && !client.eof && !client.hung_up)
+			client.eof = true; /* nothing came in time: a connection that is kept for nobody */
+	}
+	if (client.told[0] && (begun && !client.gone))
+		*ret_err =
+			(struct gg_http_error){ .status = 408, .reason = client.told + strlen("git-gate: ") };
+	return false;
+}
+
+static void answer(const struct gg_http_error *e, const struct gg_asked *a)
+{
+	static char mem[GG_REPLY_OUT_MAX];
+	struct gg_buf b = GG_BUF(mem);
+	struct gg_asked close_it = *a;
+
+	close_it.keep_alive = false;
+	gg_reply_own(&b, e, &close_it, RETRY_S);
+	client.hung_up = false; /* it is the last that we do */
+	gg_httpclient_send_all(&client, b.s, b.len);
+	if (gg_http_is_cut(&client.http) || client.http.error.status)
+		gg_httpclient_discard(&client); /* the rest of a request that was answered before its end */
+}
+
+static int status_of(const char *refused)
+{
+	return strstr(refused, "try again") ? 503 : 403;
+}
+
+/* Which repository, and may it be served? 0, or the status of *ret_err. */
+static int examine(const struct gg_wrap *o, struct request *q, struct gg_http_error *ret_err)
+{
+	static struct gg_request asked;
+
+	q->status = (struct gg_status){ .request_bytes = 0 };
+	snprintf(asked.service, sizeof(asked.service), "%s", q->route.service[0] ? q->route.service : "dumb");
+	snprintf(asked.path, sizeof(asked.path), "%s", q->route.repo);
+	gg_wrap_examine(o, &asked, 0, &q->status);
+	gg_wrap_report(o, &q->status);
+	if (o->ask && !q->status.refused[0])
+		gg_wrap_wait_for_room(o, &q->status);
+	if (q->status.refused[0])
+		*ret_err = (struct gg_http_error){ .status = status_of(q->status.refused),
+						   .reason = q->status.refused };
+	else if (!q->status.found[0])
+		*ret_err = (struct gg_http_error){ .status = 404, .reason = "no such repository" };
+	return ret_err->status;
+}
+
+/* The path that git gets is the one that was examined, not the one that was asked for. False: it is too long.
+ */
+static bool settle_path(struct request *q)
+{
+	char rest[sizeof(q->route.path_info)];
+	struct gg_buf b = GG_BUF(q->route.path_info);
+	size_t n = strlen(q->route.repo);
+
+	if (strlen(q->status.repo) + 1 == sizeof(q->status.repo))
+		return false; /* as long as that it may have been cut */
+	strcpy(rest, q->route.path_info + n);
+	b.len = 0;
+	gg_buf_add(&b, "/%s%s", q->status.repo, rest);
+	return !b.cut;
+}
+
+static enum gg_pumped serve(const struct gg_wrap *o, struct request *q, struct gg_http_error *ret_err)
+{
+	const struct gg_http_head *h = &client.http.head;
+	struct gg_strv env = { 0 };
+	struct gg_pump p = { .client = &client,
+			     .asked = &q->asked,
+			     .backend = o->command[0],
+			     .has_body = h->has_body,
+			     .rpc = q->route.kind == GG_ROUTE_RECEIVE_PACK ||
+				    q->route.kind == GG_ROUTE_UPLOAD_PACK,
+			     .push = q->route.kind == GG_ROUTE_RECEIVE_PACK,
+			     .limit = q->route.kind == GG_ROUTE_RECEIVE_PACK ? o->limit_push : 0 };
+	enum gg_pumped how = GG_PUMPED_OWN;
+	int r = gg_httpenv_request(&env, environ, &q->route, h, ret_err);
+
+	if (r == -ENOMEM)
+		*ret_err = (struct gg_http_error){ .status = 503, .reason = "out of memory, try again" };
+	if (r == 0 && p.limit && h->content_length > p.limit)
+		*ret_err = (struct gg_http_error){ .status = 413,
+						   .reason = "the push is larger than limit.push allows" };
+	if (!ret_err->status) {
+		p.env = env.v;
+		p.gzip = p.rpc && gg_httpenv_gzip(h) == 1;
+		if (!h->expect_continue ||
+		    gg_httpclient_send_all(&client, GG_REPLY_CONTINUE, strlen(GG_REPLY_CONTINUE)))
+			how = gg_pump_run(&p, ret_err);
+	}
+	gg_strv_free(&env);
+	return how;
+}
+
+/* One request, whose head is complete. True: another may follow. */
+static bool handle(const struct gg_wrap *o)
+{
+	static struct request q;
+	const struct gg_http_head *h = &client.http.head;
+	struct gg_http_error err = { 0 };
+	enum gg_pumped how = GG_PUMPED_OWN;
+	bool begun = false;
+
+	q.asked = (struct gg_asked){ .minor = h->minor,
+				     .head = !strcmp(h->method, "HEAD"),
+				     .keep_alive = h->keep_alive };
+	if (gg_route_parse(h->method, h->target, &q.route, &err) == 0 &&
+	    gg_route_check(&q.route, h, &err) == 0 && examine(o, &q, &err) == 0) {
+		begun = settle_path(&q);
+		if (begun)
+			how = serve(o, &q, &err);
+		else
+			err = (struct gg_http_error){ .status = 414, .reason = "the path is too long" };
+	}
+	failed |= how == GG_PUMPED_CUT || (how == GG_PUMPED_OWN && begun);
+	if (how == GG_PUMPED_OWN)
+		answer(&err, &q.asked);
+	if (how == GG_PUMPED_CLOSE && gg_http_is_cut(&client.http))
+		gg_httpclient_discard(&client);
+	return how == GG_PUMPED_KEEP;
+}
+
+/* The end of a request without a body, or of one whose body was pumped. */
+static void skip_end(void)
+{
+	const char *body;
+	size_t used, nbody;
+
+	if (!client.http.head.has_body)
+		gg_http_next(&client.http, client.in + client.at, 0, &used, &body, &nbody);
+}
+
+int gg_http_serve(const struct gg_wrap *o, int sock)
+{
+	struct gg_http_error err = { 0 };
+	struct gg_asked unknown = { .minor = 1 };
+	bool first = true;
+
+	failed = false;
+	gg_httpclient_open(&client, sock, o->status_fd);
+	while (read_head(o, first, &err)) {
+		if (!client.http.head.has_body)
+			skip_end();
+		if (!handle(o))
+			return failed;
+		tell_gate(o, GG_STATUS_IDLE);
+		first = false;
+	}
+	if (err.status)
+		answer(&err, &unknown);
+	return failed;
+}

@@ -1,0 +1,131 @@
+/* wrap - what git-gate-session and git-gate-http have in common. See wrap.h. */
+#include "daemon-wrap/wrap.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/httplink.h"
+#include "base/text.h"
+#include "daemon-wrap/repo.h"
+
+static int parse(int argc, char **argv, struct gg_wrap *o)
+{
+	static const struct option longs[] = {
+		{ "status-fd", required_argument, NULL, 's' },
+		{ "base-path", required_argument, NULL, 'b' },
+		{ "hook-path", required_argument, NULL, 'h' },
+		{ "nofile", required_argument, NULL, 'n' },
+		{ "safe-directory", required_argument, NULL, 'd' },
+		{ "ask", no_argument, NULL, 'a' },
+		{ "limit-push", required_argument, NULL, 'p' },
+		{ "keep-alive", required_argument, NULL, 'k' },
+		{ "init-timeout", required_argument, NULL, 't' },
+		{ 0 },
+	};
+	struct rlimit lim;
+	int64_t n;
+	int c;
+
+	*o = (struct gg_wrap){ .status_fd = -1 };
+	while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
+		if (c == 's' && gg_int_parse(optarg, 3, 1024, &n) == 0) {
+			o->status_fd = (int)n;
+		} else if (c == 'b') {
+			o->base_path = optarg;
+		} else if (c == 'h') {
+			o->hook_path = optarg;
+		} else if (c == 'n' && gg_int_parse(optarg, 0, INT64_MAX, &n) == 0) {
+			if (getrlimit(RLIMIT_NOFILE, &lim) == 0) {
+				lim.rlim_cur = (rlim_t)n < lim.rlim_max ? (rlim_t)n : lim.rlim_max;
+				setrlimit(RLIMIT_NOFILE, &lim);
+			}
+		} else if (c == 'a') {
+			o->ask = true;
+		} else if (c == 't' && gg_int_parse(optarg, 0, UINT_MAX, &n) == 0) {
+			o->init_s = (unsigned)n;
+		} else if (c == 'k' && gg_int_parse(optarg, 0, INT_MAX, &n) == 0) {
+			o->keep_ms = n;
+		} else if (c == 'p' && gg_int_parse(optarg, 0, INT64_MAX, &n) == 0) {
+			o->limit_push = n;
+		} else if (c == 'd' && o->nsafe < sizeof(o->safe) / sizeof(o->safe[0])) {
+			o->safe[o->nsafe++] = optarg;
+		} else {
+			return -EINVAL;
+		}
+	}
+	o->command = argv + optind;
+	return o->base_path && o->hook_path && o->command[0] ? 0 : -EINVAL;
+}
+
+int gg_wrap_options(const char *name, int argc, char **argv, struct gg_wrap *ret)
+{
+	int r = parse(argc, argv, ret);
+
+	if (r < 0)
+		fprintf(stderr, "%s: started by git-gate for each connection; not for use by hand\n", name);
+	return r;
+}
+
+void gg_wrap_wait_for_room(const struct gg_wrap *o, struct gg_status *st)
+{
+	unsigned backstop = alarm(0); /* the wait has its own limit */
+	ssize_t n = read(o->status_fd, st->refused, sizeof(st->refused) - 1);
+
+	st->refused[n > 0 ? n : 0] = 0;
+	if (st->refused[0] == GG_STATUS_END)
+		memmove(st->refused, st->refused + 1, (size_t)n);
+	alarm(backstop);
+	if (n <= 0)
+		snprintf(st->refused, sizeof(st->refused), "the gate has ended, try again later");
+}
+
+void gg_wrap_report(const struct gg_wrap *o, const struct gg_status *st)
+{
+	char buf[GG_STATUS_MAX];
+	size_t n = gg_status_pack(st, buf);
+
+	if (o->status_fd >= 0 && write(o->status_fd, buf, n) != (ssize_t)n)
+		fprintf(stderr, "git-gate: cannot report the request: %s\n", strerror(errno));
+}
+
+/* git silently skips a hook that is missing or cannot be executed, and with it every check: so no push then.
+ */
+static void check_hook(const struct gg_wrap *o, struct gg_buf *err)
+{
+	char path[PATH_MAX];
+	struct stat st;
+
+	if (snprintf(path, sizeof(path), "%s/pre-receive", o->hook_path) >= (int)sizeof(path) ||
+	    stat(path, &st) < 0)
+		gg_buf_add(err, "pushes are refused: the gate's pre-receive hook is missing; see hook.path");
+	else if (!S_ISREG(st.st_mode) || access(path, X_OK) < 0)
+		gg_buf_add(
+			err,
+			"pushes are refused: the gate's pre-receive hook cannot be executed; see hook.path");
+}
+
+void gg_wrap_examine(const struct gg_wrap *o, const struct gg_request *req, int known, struct gg_status *st)
+{
+	struct gg_buf err = GG_BUF(st->refused), repo = GG_BUF(st->repo);
+	struct gg_repo found;
+
+	snprintf(st->service, sizeof(st->service), "%s", req->service);
+	if (known == -ENOENT) {
+		gg_buf_add(&err, "unknown service git-");
+		gg_escape(&err, req->service, strlen(req->service), 32);
+		gg_buf_put(&repo, req->path, strlen(req->path));
+		return;
+	}
+	gg_repo_find(o->base_path, req->path, o->safe, o->nsafe, &found, &err);
+	gg_buf_put(&repo, found.dir[0] ? found.below : req->path,
+		   strlen(found.dir[0] ? found.below : req->path));
+	strcpy(st->found, found.dir[0] ? "1" : "");
+	if (!err.len && !strcmp(req->service, "receive-pack"))
+		check_hook(o, &err);
+}

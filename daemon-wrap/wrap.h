@@ -1,0 +1,39 @@
+/*
+ * wrap - what git-gate-session and git-gate-http have in common: their command line, which argv.c makes, what
+ * they tell the gate of a request, and what must not be served. Effect.
+ */
+#ifndef GG_WRAP_WRAP_H
+#define GG_WRAP_WRAP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "daemon-wrap/request.h"
+#include "daemon-wrap/status.h"
+
+struct gg_wrap {
+	int status_fd;	    /* -1: nobody is told */
+	bool ask;	    /* the gate answers a report: limit.sessionsPerRepo */
+	unsigned init_s;    /* deadline.init and some graces, a backstop for when the gate is gone; 0: none */
+	int64_t keep_ms;    /* deadline.init, for a connection between two requests; 0: for ever */
+	int64_t limit_push; /* bytes; 0: none */
+	const char *base_path, *hook_path;
+	char *safe[256];
+	size_t nsafe;
+	char **command; /* what follows "--": argv of git-daemon, path of git-http-backend */
+};
+
+/* Applies --nofile. 0 or -EINVAL, after saying on stderr that this is no program for people. */
+int gg_wrap_options(const char *name, int argc, char **argv, struct gg_wrap *ret);
+
+/* Fill st from the request. Whatever must not be served has a text in st->refused. known: as of
+ * gg_request_parse. */
+void gg_wrap_examine(const struct gg_wrap *o, const struct gg_request *req, int known, struct gg_status *st);
+
+void gg_wrap_report(const struct gg_wrap *o, const struct gg_status *st);
+
+/* Wait until the gate has room for another session of the repository. refused: why it will not have any. */
+void gg_wrap_wait_for_room(const struct gg_wrap *o, struct gg_status *st);
+
+#endif
