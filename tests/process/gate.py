@@ -255,7 +255,7 @@ class Gate:
         os.makedirs(self.dir, exist_ok=True)
         os.makedirs(self.base, exist_ok=True)
         self.settings = {
-            "listen.git": "127.0.0.1:0", "gate.basePath": self.base, "gate.control": self.control, "gate.exportAll": "true",
+            "listen.git": "127.0.0.1:0", "listen.http": "off", "gate.basePath": self.base, "gate.control": self.control, "gate.exportAll": "true",
             "gate.log": "json", "gate.logLevel": "debug", "hook.scanner": "none", "hook.path": hooks or os.path.join(BUILD, "hooks"),
             **SCALED, **(settings or {}),
         }
@@ -284,7 +284,8 @@ class Gate:
             raise RuntimeError("the gate did not start: " + self.text())
         status = self.status()
         self.pid, self.instance = status["pid"], status["instance"]
-        self.port = int(status["listening"][0].rsplit(":", 1)[1])
+        ports = dict((a.split("://")[0], int(a.rsplit(":", 1)[1])) for a in reversed(status["listening"]))
+        self.port, self.http_port = ports.get("git"), ports.get("http")
         return self
 
     def start(self, *more, **kw):
@@ -326,6 +327,10 @@ class Gate:
 
     def url(self, repo):
         return "git://127.0.0.1:%d/%s" % (self.port, repo)
+
+    def http(self, repo):
+        """The same over HTTP, for a gate with listen.http."""
+        return "http://127.0.0.1:%d/%s" % (self.http_port, repo)
 
     def repo(self, name="r.git", *config):
         """Make a bare repository; returns its directory."""

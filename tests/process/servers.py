@@ -147,10 +147,12 @@ class Watch:
             command += ["-c", "%s=%s" % (k, v)]
         with open(self.log, "wb") as log:
             self.process = popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        wait_for(lambda: self.process.poll() is not None or self.events("watch.started"), "the watch to start: " + read(self.log))
+        wait_for(lambda: self.process.poll() is not None or self.events("watch.started"), "the watch to start")
+        if self.process.poll() is not None:
+            raise RuntimeError("the watch did not start: " + read(self.log))
 
     def events(self, name=None, **fields):
-        return [e for e in map(json.loads, read(self.log).splitlines())
+        return [e for e in map(json.loads, [line for line in read(self.log).splitlines(keepends=True) if line.startswith("{") and line.endswith("\n")])
                 if (name is None or e["event"] == name) and all(e.get(k) == v for k, v in fields.items())]
 
     def ask(self, *args):

@@ -216,7 +216,7 @@ six.stop()
 del six.settings["listen.git"]
 six_port = free_port(socket.AF_INET6)
 six.start("-c", "listen.git=" + "127.0.0.1:0", "-c", "listen.git=[::1]:%d" % six_port)
-tap.eq(six.status()["listening"][1], "[::1]:%d" % six_port, "IPv6: the address is shown right")
+tap.eq(six.status()["listening"][1], "git://[::1]:%d" % six_port, "IPv6: the address is shown right")
 served(six, "IPv4 beside IPv6", True)
 six.url = lambda name: "git://[::1]:%d/%s" % (six_port, name)
 served(six, "IPv6", True)

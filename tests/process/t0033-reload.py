@@ -170,7 +170,7 @@ tap.eq((r.returncode, r.stdout.splitlines()), (0, ["limit.sessions changed", "li
        "what needs a restart is told", r.stderr)
 tap.eq(g.events("gate.reloaded")[-1]["message"], "limit.sessions changed; listen.git, gate.control, service.x need a restart", "by the event too")
 st = g.status()
-tap.eq((st["listening"], st["control"], st["services"], st["limit_sessions"]), (["127.0.0.1:%d" % port], g.control, [], 7), "and is as before; the rest applies")
+tap.eq((st["listening"], st["control"], st["services"], st["limit_sessions"]), (["git://127.0.0.1:%d" % port], g.control, [], 7), "and is as before; the rest applies")
 push_well("a change that needs a restart")
 
 # --- SIGHUP ---------------------------------------------------------------------------------------------------------------------

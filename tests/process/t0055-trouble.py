@@ -31,7 +31,7 @@ def disk_full(where, what):
                               cwd="/", capture_output=True, text=True, timeout=PATIENCE)
 
     wait_for(lambda: g.events("gate.ready"), "it to be ready")
-    g.port = int(re.search(r" on 127.0.0.1:(\d+)", g.events("gate.ready")[0]["message"])[1])
+    g.port = int(re.search(r" on git://127.0.0.1:(\d+)", g.events("gate.ready")[0]["message"])[1])
     repo = os.path.join(base, "r.git")
     inside_mount("git", "init", "-q", "--bare", repo)
     w = g.work("full-work-" + where)

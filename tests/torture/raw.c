@@ -540,7 +540,7 @@ void gg_raw_run(struct gg_client *c)
 									   : 0;
 	struct gg_tail said = { 0 }, report = { 0 };
 	struct gg_wire wire, inner;
-	struct gg_http_reply http;
+	struct gg_http_reply http = { 0 };
 	struct talk t = { .c = c,
 			  .conn = { .fd = -1, .wire = &wire, .http = c->target->http ? &http : NULL } };
 	int r;
