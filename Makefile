@@ -21,7 +21,7 @@ ALL_LD   = -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(LDFLAGS) $(SAN)
 # Debian packages: to build and run, and to test
 DEPS      := gcc libc6-dev make pkg-config git libev-dev libproc2-dev libsystemd-dev libjansson-dev libhttp-parser-dev
 TEST_DEPS := openssh-server openssh-client lighttpd libcriterion-dev zlib1g-dev perl python3 iproute2 util-linux procps strace clang clang-tidy clang-format cppcheck \
-	     shellcheck valgrind libclang-rt-14-dev jgit-cli default-jre-headless python3-dulwich python3-pygit2 \
+	     shellcheck valgrind libclang-rt-14-dev jgit-cli default-jre-headless python3-dulwich python3-pygit2 libgit2-dev \
 	     systemd systemd-container crun runc busybox-static mandoc
 # what git-gate is measured beside
 BENCH_DEPS := tini dumb-init catatonit s6 runit supervisor python3 lighttpd nginx-light fcgiwrap apache2-bin

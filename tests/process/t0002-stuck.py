@@ -74,7 +74,7 @@ def record(port):
 def check_stuck(c):
     kind, seconds = c["kind"], c["after_ms"] / 1000
     phase, reason, key, deadline = {**WANT, **ADVERT}[kind]
-    rec = record(c["port"])
+    rec = wait_for(lambda: record(c["port"]), "the record of %s" % kind)     # the client may see its end before it is written
     if not tap.eq(len(rec), 1, "%s: ended once" % kind, c, g.events(peer="127.0.0.1:%d" % c["port"])):
         return
     rec = rec[0]

@@ -283,6 +283,21 @@ def by_libgit2(where, large):
     r.remotes["origin"].fetch()
 
 
+def by_libgit2_in_c(where, large):
+    flags = subprocess.run(["pkg-config", "--cflags", "--libs", "libgit2"], capture_output=True, text=True)
+    if flags.returncode:
+        raise ImportError("no libgit2-dev")
+    lg2 = path("lg2")
+    if not os.path.exists(lg2):
+        subprocess.run(["cc", "-o", lg2, os.path.join(ROOT, "tests", "clients", "lg2.c"), *flags.stdout.split()], check=True, timeout=PATIENCE)
+    for args in (["clone", g.http(SOURCE), where], ["push", where, "HEAD:refs/heads/" + os.path.basename(where)], ["fetch", where]):
+        if args[0] == "push":
+            grow(where, large)
+        r = subprocess.run([lg2, *args], env=ENV, capture_output=True, text=True, timeout=PATIENCE)
+        if r.returncode:
+            raise RuntimeError(r.stderr)
+
+
 def by_jgit(where, large):
     if not shutil.which("jgit") or not shutil.which("java"):
         raise ImportError("no jgit, or no java")
@@ -303,7 +318,7 @@ def by_git(where, large):
     git("push", "-q", "origin", "HEAD:refs/heads/" + os.path.basename(where), cwd=where)
 
 
-for how in (by_git, by_dulwich, by_libgit2, by_jgit):
+for how in (by_git, by_dulwich, by_libgit2, by_libgit2_in_c, by_jgit):
     for large in (False, True):
         name = "%s-%s" % (how.__name__, "large" if large else "small")
         try:
