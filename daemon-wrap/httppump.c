@@ -203,8 +203,8 @@ static void put_piece(struct run *r, size_t n)
 {
 	char *at = r->piece + HEAD_ROOM, head[GG_CHUNK_HEAD_MAX];
 	size_t nhead;
-	int64_t room = r->frame == GG_FRAME_LENGTH ? r->reply.length - r->sent : INT64_MAX;
 
+	/* more than it said would be taken for another reply */
 	if (r->frame == GG_FRAME_LENGTH && (int64_t)n > r->reply.length - r->sent)
 		n = (size_t)(r->reply.length - r->sent), r->unfit = true;
 	r->sent += (int64_t)n;
@@ -212,10 +212,6 @@ static void put_piece(struct run *r, size_t n)
 		return;
 	if (r->frame == GG_FRAME_NONE)
 		return; /* HEAD: git http-backend sends a body all the same */
-	if (room <= 0)
-		return; /* more than it said would be taken for another reply */
-	if (room < (int64_t)n)
-		n = (size_t)room;
 	r->o = at;
 	r->no = n;
 	if (r->frame != GG_FRAME_CHUNKED)
