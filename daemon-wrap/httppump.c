@@ -57,13 +57,18 @@ struct run {
 	char piece[HEAD_ROOM + PIECE + 2];
 };
 
+/* To a number that the gate knows; if that is taken, to one above: the gate then does not know it, and keeps
+ * the session. */
 static int move_fd(int *fd, int to)
 {
-	int r = dup3(*fd, to, O_CLOEXEC);
+	int r = *fd == to ? to : fcntl(*fd, F_DUPFD_CLOEXEC, to);
 
-	close(*fd);
-	*fd = r < 0 ? -1 : r;
-	return r < 0 ? -errno : fcntl(*fd, F_SETFL, O_NONBLOCK);
+	if (r < 0)
+		return -errno;
+	if (r != *fd)
+		close(*fd);
+	*fd = r;
+	return fcntl(r, F_SETFL, O_NONBLOCK) < 0 ? -errno : 0;
 }
 
 static int start(struct run *r)
@@ -86,14 +91,13 @@ static int start(struct run *r)
 	r->fills = fcntl(out_r, F_SETPIPE_SZ, PIPE_SIZE) >= PIPE_SIZE;
 	sp.in = in_r;
 	sp.out = out_w;
-	e = gg_spawn(&sp, &r->pid, &r->pidfd);
-	if (e < 0)
-		return e;
 	r->in = gg_take_fd(&in_w);
 	r->out = gg_take_fd(&out_r);
-	if (r->in >= 0 && move_fd(&r->in, GG_HTTP_FD_BODY) < 0)
-		return -errno;
-	return move_fd(&r->out, GG_HTTP_FD_REPLY) < 0 ? -errno : 0;
+	/* what can fail does so before there is a child */
+	if (r->in >= 0 && (e = move_fd(&r->in, GG_HTTP_FD_BODY)) < 0)
+		return e;
+	e = move_fd(&r->out, GG_HTTP_FD_REPLY);
+	return e < 0 ? e : gg_spawn(&sp, &r->pid, &r->pidfd);
 }
 
 /* --- the body, client to git --- */
@@ -482,10 +486,11 @@ enum gg_pumped gg_pump_run(const struct gg_pump *p, struct gg_http_error *ret_er
 	if (start(&r) < 0) {
 		*ret_err = (struct gg_http_error){ .status = 503,
 						   .reason = "git cannot be started now, try again" };
-		return GG_PUMPED_OWN;
+		how = GG_PUMPED_OWN;
+	} else {
+		exchange(&r);
+		how = finish(&r, ret_err);
 	}
-	exchange(&r);
-	how = finish(&r, ret_err);
 	while (waitpid(-1, NULL, WNOHANG) > 0)
 		; /* what hooks left behind is our child now */
 	gg_close_fd(&r.in);

@@ -4,8 +4,8 @@
  * connection that ends early says so before. It ends in time once the client has, and leaves neither a
  * descriptor nor a child.
  *
- * An input: a byte of flags and the kind of backend, one that says how the client's bytes are cut, what the
- * backend replies up to a NUL, and what the client sends.
+ * An input: a byte of flags and the kind of backend, one that says how the client's bytes are cut and how
+ * many descriptors are open already, what the backend replies up to a NUL, and what the client sends.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -39,6 +39,7 @@ enum {
 #define REQUESTS_MAX 64
 #define OUT_MAX (64 << 20)
 #define PATIENCE_MS 60000
+#define HELD_MAX 12 /* up to past GG_HTTP_FD_REPLY */
 
 static char backend[PATH_MAX], dir[] = "/tmp/git-gate-fuzz.XXXXXX", base[64], hooks[64];
 
@@ -312,9 +313,11 @@ static void serve(const uint8_t *flags, const char *reply, const char *bytes, si
 			   .step = flags[1] ? flags[1] : SIZE_MAX,
 			   .flags = flags[0],
 			   .out = malloc(1) };
-	int fd = lowest_fd(), sock[2], gate[2];
+	int fd = lowest_fd(), held[HELD_MAX], nheld = flags[1] % (HELD_MAX + 1), sock[2], gate[2];
 	pthread_t peers;
 
+	for (int i = 0; i < nheld; i++)
+		held[i] = dup(0);
 	must(p.out && socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sock) == 0 &&
 	     socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, gate) == 0);
 	p.sock = sock[1];
@@ -328,6 +331,8 @@ static void serve(const uint8_t *flags, const char *reply, const char *bytes, si
 		close(sock[i]);
 		close(gate[i]);
 	}
+	for (int i = 0; i < nheld; i++)
+		must(close(held[i]) == 0);
 	must(lowest_fd() == fd);
 	must(waitpid(-1, NULL, WNOHANG) <= 0); /* libFuzzer has a child of its own, which goes on */
 	check(bytes, n, &p, may_end(flags[0], reply));
