@@ -136,6 +136,24 @@ tap.eq([(e["reason"], e["key"], e["limit_ms"]) for e in g.events("session.reaped
 g.start()
 check_clean("drain over")
 
+# TERM to everybody at once, as a unit with KillMode=control-group does it: sessions ignore it, so the push is finished
+g.stop()
+g.settings["deadline.drain"] = "10m"
+g.start()
+last = g.instance
+p = held_push()
+for pid in tree(g.pid):
+    os.kill(pid, signal.SIGTERM)
+wait_for(lambda: g.events("gate.stopping"), "the gate to stop")
+latch.release()
+code, out = end(p)
+tap.ok(code == 0 and tip() == head(), "TERM to everybody: the push succeeds", out)
+tap.eq(exited("the gate to end")[0], 0, "TERM to everybody: exit code", g.text())
+tap.eq([e.get("reason") for e in g.events("session.closed")], [None], "TERM to everybody: closed without a reason", *g.events())
+tap.eq(g.events("session.reaped"), [], "TERM to everybody: nobody was ended")
+g.start()
+check_clean("TERM to everybody")
+
 # signals without a meaning, and HUP, which reloads: to a gate that serves
 HARMLESS = "HUP USR1 USR2 WINCH CONT PIPE TSTP QUIT ALRM".split()
 IGNORED = "USR1 USR2 TSTP QUIT ALRM".split()
