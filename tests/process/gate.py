@@ -225,6 +225,12 @@ class Latch:
         os.write(self.fd, b"x" * n)
 
 
+def pack_refs(repo, oid, prefix, n):
+    """Give a bare repository n refs PREFIXnnnnnn at oid, at once."""
+    with open(os.path.join(repo, "packed-refs"), "w") as f:
+        f.write("# pack-refs with: peeled fully-peeled sorted\n" + "".join("%s %s%06d\n" % (oid, prefix, i) for i in range(n)))
+
+
 def commit(work, name, content="x"):
     with open(os.path.join(work, name), "w" if isinstance(content, str) else "wb") as f:
         f.write(content)

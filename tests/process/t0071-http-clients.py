@@ -172,18 +172,11 @@ check("SHA-256", os.path.join(g.base, "sha256.git"))
 many = g.repo("many.git")
 git("clone", "-q", "--bare", path("empty2"), path("many"))
 tip = head(path("many"))
-
-
-def pack_refs(where, n, kind):
-    with open(os.path.join(where, "packed-refs"), "w") as f:
-        f.write("# pack-refs with: peeled fully-peeled sorted\n" + "".join("%s refs/tags/really-long-name-of-a-%s-%05d\n" % (tip, kind, i) for i in range(n)))
-
-
-pack_refs(path("many"), 1000, "pushed")
+pack_refs(path("many"), tip, "refs/tags/really-long-name-of-a-pushed-", 1000)
 run(*CHUNKED, "push", "-q", "--mirror", g.http("many.git"), cwd=path("many"), what="1000 tags pushed")
 tap.ok(len(refs(many)) >= 1000, "all are there")
 git("fetch", "-q", path("many"), "+refs/*:refs/*", cwd=many)
-pack_refs(many, 20000, "fetched")
+pack_refs(many, tip, "refs/tags/really-long-name-of-a-fetched-", 20000)
 for version in ("0", "2"):
     run("-c", "protocol.version=" + version, "clone", "-q", "--mirror", g.http("many.git"), path("many" + version), what="20 000 tags cloned, version " + version)
     tap.ok(len(refs(path("many" + version))) >= 20000, "all are there, version " + version)

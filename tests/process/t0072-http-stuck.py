@@ -48,10 +48,7 @@ git("remote", "set-url", "origin", g.http("r.git"), cwd=work)
 git("push", "-q", "origin", "HEAD:main", cwd=work)
 many = g.repo("many.git")
 git("push", "-q", many, "HEAD:main", cwd=work)
-with open(os.path.join(many, "packed-refs"), "w") as f:
-    head = git("rev-parse", "HEAD", cwd=work).stdout.strip()
-    f.write("# pack-refs with: peeled fully-peeled sorted \n")
-    f.writelines("%s refs/heads/%s%06d\n" % (head, "x" * 60, i) for i in range(120000))
+pack_refs(many, git("rev-parse", "HEAD", cwd=work).stdout.strip(), "refs/heads/" + "x" * 60, 120000)
 
 
 def torture(*kinds, repo=repo):
