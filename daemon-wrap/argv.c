@@ -161,10 +161,16 @@ int gg_env_http(struct gg_strv *ret, const struct gg_conf *c, const struct gg_en
 {
 	int n = 0, r = add_env(ret, c, e, &n);
 
-	/* neither a repository's own setting nor REMOTE_USER turns on what is off here */
+	/*
+	 * Neither a repository's own setting nor REMOTE_USER turns on what is off here. What is on, a
+	 * repository may turn off; of pushes git-gate-http finds that out (repoconf.h), because git would not
+	 * take them unless it is told to.
+	 */
 	r = r ? r : add_config(ret, &n, "http.receivepack", c->receive_pack ? "true" : "false");
-	r = r ? r : add_config(ret, &n, "http.uploadpack", c->upload_pack ? "true" : "false");
-	r = r ? r : add_config(ret, &n, "http.getanyfile", c->upload_pack ? "true" : "false");
+	if (r == 0 && !c->upload_pack)
+		r = add_config(ret, &n, "http.uploadpack", "false");
+	if (r == 0 && !c->upload_pack)
+		r = add_config(ret, &n, "http.getanyfile", "false");
 	r = r ? r : gg_strv_add(ret, "GIT_CONFIG_COUNT=%d", n);
 	r = r ? r : gg_strv_add(ret, "GIT_PROJECT_ROOT=%s", c->base_path);
 	if (r == 0 && c->export_all) /* that it is there says yes, whatever its value */

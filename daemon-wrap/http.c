@@ -5,6 +5,7 @@
 #include "daemon-wrap/http.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,10 +17,14 @@
 #include "daemon-wrap/httpenv.h"
 #include "daemon-wrap/httppump.h"
 #include "daemon-wrap/httproute.h"
+#include "daemon-wrap/repoconf.h"
 
 extern char **environ;
 
 #define RETRY_S 5 /* Retry-After of a 503 */
+
+static const char NOT_EXPORTED[] =
+	"repository not exported: it has no git-daemon-export-ok, and gate.exportAll is off";
 
 static struct gg_httpclient client;
 static bool failed; /* git did, in some request: the gate looks for what that left behind */
@@ -89,7 +94,35 @@ static void answer(const struct gg_http_error *e, const struct gg_asked *a)
 
 static int status_of(const char *refused)
 {
-	return strstr(refused, "try again") ? 503 : 403;
+	return strstr(refused, "try again") ? 503 : strcmp(refused, NOT_EXPORTED) == 0 ? 404 : 403;
+}
+
+/* The directory of the repository that was found. */
+static void git_dir(const struct gg_wrap *o, const struct request *q, char *ret, size_t size)
+{
+	snprintf(ret, size, "%s/%s", o->base_path, q->status.repo);
+}
+
+/* git http-backend would say only 404. */
+static bool is_exported(const char *dir)
+{
+	char path[PATH_MAX + 32];
+
+	snprintf(path, sizeof(path), "%s/git-daemon-export-ok", dir);
+	return getenv("GIT_HTTP_EXPORT_ALL") || access(path, F_OK) == 0;
+}
+
+/* What the repository itself allows. */
+static void ask_repository(const struct gg_wrap *o, struct request *q)
+{
+	struct gg_buf err = GG_BUF(q->status.refused);
+	char dir[PATH_MAX];
+
+	git_dir(o, q, dir, sizeof(dir));
+	if (q->status.found[0] && !is_exported(dir))
+		gg_buf_add(&err, "%s", NOT_EXPORTED);
+	else if (q->status.found[0] && !strcmp(q->route.service, "receive-pack"))
+		gg_repoconf_pushable(dir, &err);
 }
 
 /* Which repository, and may it be served? 0, or the status of *ret_err. */
@@ -101,6 +134,8 @@ static int examine(const struct gg_wrap *o, struct request *q, struct gg_http_er
 	snprintf(asked.service, sizeof(asked.service), "%s", q->route.service[0] ? q->route.service : "dumb");
 	snprintf(asked.path, sizeof(asked.path), "%s", q->route.repo);
 	gg_wrap_examine(o, &asked, 0, &q->status);
+	if (!q->status.refused[0])
+		ask_repository(o, q);
 	gg_wrap_report(o, &q->status);
 	if (o->ask && !q->status.refused[0])
 		gg_wrap_wait_for_room(o, &q->status);

@@ -91,6 +91,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	}
 	make_file("git/r.git/HEAD", "ref: refs/heads/main\n", 0666);
 	make_file("hooks/pre-receive", "", 0777);
+	setenv("GIT_HTTP_EXPORT_ALL", "1", 1);
 	snprintf(base, sizeof(base), "%s/git", dir);
 	snprintf(hooks, sizeof(hooks), "%s/hooks", dir);
 	return 0;

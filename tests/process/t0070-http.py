@@ -390,9 +390,27 @@ tap.ok(len(g.events("session.opened")) - before_all <= 2, "in the log a session 
 g.settle()
 tap.eq((g.reaped(), fsck(repo), leftovers(repo)), ([], "", []), "the gate ended nothing so far; sound and tidy")
 tap.eq([e["message"] for e in g.events("session.log") if "Broken" in e["message"] or "failed" in e["message"].split(":")[0]], [], "no noise")
+with open(path("included"), "w") as f:
+    f.write("[http]\n\treceivepack = false\n")
+PUSH, FETCH, FILE = "info/refs?service=git-receive-pack", "info/refs?service=git-upload-pack", "HEAD"
+for settings, target, status, says in (
+        (["http.receivepack=false"], PUSH, 403, b"http.receivepack"), (["daemon.receivepack=no"], PUSH, 403, b"daemon.receivepack"),
+        (["http.receivepack=true", "daemon.receivepack=false"], PUSH, 200, b""), (["http.receivepack=false", "http.receivepack=true"], PUSH, 200, b""),
+        (["include.path=" + path("included")], PUSH, 403, b"http.receivepack"), (["http.receivepack=perhaps"], PUSH, 403, b"cannot be read"),
+        (["http.uploadpack=false"], FETCH, 403, b""), (["http.uploadpack=false"], PUSH, 200, b""), (["http.getanyfile=false"], FILE, 403, b""),
+        (["http.getanyfile=false"], FETCH, 200, b"")):
+    says_no = g.repo("says-no.git")
+    for setting in settings:
+        git("config", "--add", *setting.split("=", 1), cwd=says_no)
+    r, ended = attempt(g, request("GET", "/says-no.git/" + target, ["Connection: close"]))
+    tap.ok(r.status == status and says in r.body and ended, "a repository that says no: %s, %s: %d" % (" ".join(settings), target, status), r)
+    if target == PUSH and status == 403:
+        r, ended = attempt(g, rpc("receive-pack", b"0000", repo="says-no.git"))
+        tap.ok(is_ours(r, 403) and says in r.body and ended, "a repository that says no: %s: nor what is posted" % settings[0], r)
+    shutil.rmtree(says_no)
 closed = Gate({"listen.http": "127.0.0.1:0", "gate.receivePack": "false", "gate.exportAll": "false"}, base=g.base)
 r, ended = attempt(closed, request("GET", INFO))
-tap.ok(is_ours(r, 404), "not exported: 404", r)
+tap.ok(is_ours(r, 404) and b"gate.exportAll" in r.body, "not exported: 404", r)
 open(os.path.join(repo, "git-daemon-export-ok"), "w").close()
 r, ended = attempt(closed, request("GET", INFO, ["Connection: close"]))
 tap.ok(r.status == 200 and ended, "exported by git's own file", r)

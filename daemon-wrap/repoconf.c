@@ -1,0 +1,99 @@
+/* repoconf - what a repository's own configuration says about being pushed to. See repoconf.h. */
+#include "daemon-wrap/repoconf.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/spawn.h"
+
+#define GIT_MS 10000
+#define CONFIG_MAX (64 << 10)
+
+extern char **environ;
+
+/* Most say nothing, and need no process to tell that. A file that is too large, or cannot be read, may. */
+static bool may_say(const char *dir)
+{
+	static char text[CONFIG_MAX + 1];
+	char path[PATH_MAX];
+	AUTO_CLOSE int fd = -1;
+	ssize_t n;
+
+	if (snprintf(path, sizeof(path), "%s/config", dir) >= (int)sizeof(path))
+		return true;
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	if (fd < 0)
+		return errno != ENOENT;
+	n = read(fd, text, CONFIG_MAX);
+	if (n < 0 || n == CONFIG_MAX)
+		return true;
+	text[n] = 0;
+	if (strlen(text) != (size_t)n)
+		return true;
+	return strcasestr(text, "receivepack") || strcasestr(text, "include");
+}
+
+/* Lines of "http.receivepack false"; of each key the last one counts. */
+static bool says_no(char *out)
+{
+	const char *http = NULL, *daemon = NULL;
+	char *save = NULL;
+
+	for (char *line = strtok_r(out, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+		char *value = strchr(line, ' ');
+
+		if (!value)
+			continue;
+		*value++ = 0;
+		if (!strcmp(line, "http.receivepack"))
+			http = value;
+		else if (!strcmp(line, "daemon.receivepack"))
+			daemon = value;
+	}
+	http = http ? http : daemon;
+	return http && !strcmp(http, "false");
+}
+
+int gg_repoconf_pushable(const char *dir, struct gg_buf *ret_err)
+{
+	char git_dir[PATH_MAX + 16], git[PATH_MAX], out[4096];
+	char *argv[] = { (char *)"git",
+			 git_dir,
+			 (char *)"config",
+			 (char *)"--local",
+			 (char *)"--includes",
+			 (char *)"--type=bool",
+			 (char *)"--get-regexp",
+			 (char *)"^(http|daemon)\\.receivepack$",
+			 NULL };
+	struct gg_spawn sp = {
+		.path = git, .argv = argv, .envp = environ, .in = -1, .out = -1, .err = -1, .extra = -1
+	};
+	const char *path = getenv("PATH");
+	size_t n;
+	int status, r;
+
+	if (!may_say(dir))
+		return 0;
+	snprintf(git_dir, sizeof(git_dir), "--git-dir=%s", dir);
+	r = gg_path_search("git", path ? path : "", git, sizeof(git));
+	r = r ? r : gg_spawn_capture(&sp, GIT_MS, out, sizeof(out), &n, &status);
+	if (r == 0 && WIFEXITED(status) && WEXITSTATUS(status) == 1 && !n)
+		return 0; /* it says nothing */
+	if (r == 0 && status == 0 && !says_no(out))
+		return 0;
+	if (r == 0 && status == 0)
+		gg_buf_add(ret_err, "pushes are not enabled for this repository: its http.receivepack, or "
+				    "daemon.receivepack, is false");
+	else
+		gg_buf_add(ret_err, "it cannot be read from the repository's configuration whether it may be "
+				    "pushed to: git config fails there");
+	return -EPERM;
+}

@@ -1,0 +1,20 @@
+/*
+ * repoconf - what a repository's own configuration says about being pushed to over HTTP. Effect: reads it,
+ * and runs git config when it may say something.
+ */
+#ifndef GG_WRAP_REPOCONF_H
+#define GG_WRAP_REPOCONF_H
+
+#include "base/text.h"
+
+/*
+ * git http-backend takes pushes only where http.receivepack is set, so the gate sets it, over whatever the
+ * repository has. That one says no is found here: http.receivepack, or daemon.receivepack when there is no
+ * such.
+ *   dir      its git directory
+ *   ret_err  for the client and the log, when it does, or when that cannot be told
+ * 0 or -EPERM.
+ */
+int gg_repoconf_pushable(const char *dir, struct gg_buf *ret_err);
+
+#endif
