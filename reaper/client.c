@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/sockios.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -19,6 +20,9 @@
 #include "reaper/procfs.h"
 #include "reaper/sockdiag.h"
 
+#define STREAM_BYTES (256 << 10)
+#define STREAM_SOON_MS 2000
+#define STREAM_LOOK_MS 100
 #define LOOK_FDS 4 /* that one look at a session and one step take at most, for a moment */
 
 /* A descriptor of ours for the stream that is another process's fd: it must be the very stream. */
@@ -139,6 +143,21 @@ bool gg_client_sample(struct gg_session *s, int64_t now_ms)
 	gg_scan_tcp(fd, &tcp);
 	s->tcp = tcp;
 	return true;
+}
+
+int64_t gg_client_streams(struct gg_session *s, int64_t now_ms)
+{
+	int off = 0;
+
+	if (s->streams || s->http || s->lent || s->sock < 0 || strcmp(s->service, "upload-pack") != 0)
+		return -1;
+	if (s->tcp.acked + s->tcp.queued_out >= STREAM_BYTES) {
+		s->streams = true;
+		setsockopt(s->sock, IPPROTO_TCP, TCP_NODELAY, &off, sizeof(off));
+		return -1;
+	}
+	/* later it is sampled with all others */
+	return now_ms - s->track.accepted_ms < STREAM_SOON_MS ? now_ms + STREAM_LOOK_MS : -1;
 }
 
 static void change_holder(pid_t *now, pid_t to, uint64_t *chars)

@@ -51,6 +51,14 @@ bool gg_client_seen(const struct gg_session *s);
  */
 bool gg_client_tell(struct gg_session *s, const char *text);
 
+/*
+ * A fetch over git:// begins with small answers, which are sent at once: git-gate-session has set
+ * TCP_NODELAY. Its pack is a stream of writes of 8 kB, and sent one by one these cost a local link a third
+ * more CPU time, so the option goes once it streams. After each sample. The result: when to sample next for
+ * this; -1: no need.
+ */
+int64_t gg_client_streams(struct gg_session *s, int64_t now_ms);
+
 /* Write all of the bytes or none, without blocking. */
 bool gg_client_write(struct gg_session *s, const char *data, size_t n);
 

@@ -340,10 +340,14 @@ static bool unseen(const struct gg_session *s, const struct gg_verdict *v)
 	       (v->reason == GG_REASON_NOT_READING || v->reason == GG_REASON_TRICKLE);
 }
 
-static void peek_in_time(struct gg_session *s)
+static void sample_in_time(struct gg_session *s, int64_t now)
 {
+	int64_t stream_ms = gg_client_streams(s, now);
+
 	if (s->peek_ms && s->peek_ms < s->due_ms)
 		s->due_ms = s->peek_ms;
+	if (stream_ms >= 0 && stream_ms < s->due_ms)
+		s->due_ms = stream_ms;
 }
 
 static void judge(struct gg_reaper *r, struct gg_session *s, struct gg_snap *snap)
@@ -356,7 +360,7 @@ static void judge(struct gg_reaper *r, struct gg_session *s, struct gg_snap *sna
 	look |= gg_policy_sample(&s->track, snap, &r->lim, &s->due_ms);
 	peek_at_request(s, received, snap->now_ms);
 	if (!look && !(s->peek_ms && s->peek_ms <= snap->now_ms))
-		return peek_in_time(s);
+		return sample_in_time(s, snap->now_ms);
 	err = scan(r, s, snap);
 	if (err < 0) {
 		snap->v = NULL;
@@ -374,7 +378,7 @@ static void judge(struct gg_reaper *r, struct gg_session *s, struct gg_snap *sna
 	s->due_ms = gg_policy_next_sample(&r->lim, snap->now_ms);
 	if (s->track.look_ms < s->due_ms)
 		s->due_ms = s->track.look_ms;
-	peek_in_time(s);
+	sample_in_time(s, snap->now_ms);
 	if (unseen(s, &v)) {
 		s->track.look_ms = snap->now_ms + r->lim.idle;
 		kept(s, snap->now_ms, "it cannot be seen what the client takes");

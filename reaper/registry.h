@@ -42,6 +42,7 @@ struct gg_session {
 	bool missed;   /* the last look found its strays, and not it */
 	bool adopted;  /* of a gate that died: its root is not our child */
 	bool packed;   /* a fetch that has had its pack */
+	bool streams;  /* a fetch that is sent much: see gg_client_streams */
 	bool held;     /* its request is known, but limit.sessionsPerRepo makes it wait: it runs nothing */
 	uint64_t turn; /* with limit.sessionsPerRepo: its place in the order of its repository, see
 			  supervisor/admit.c */

@@ -67,6 +67,20 @@ for name, pid, nodelay in ("receive-pack", child, False), ("upload-pack", fetchi
     else:
         tap.ok(delay < 40000, "%s: what the client sends is acknowledged soon (%d us)" % (name, delay))
 f.close()
+work = path("work")
+git("init", "-q", work)
+commit(work, "much", os.urandom(8 << 20))
+git("push", "-q", os.path.join(g.base, "r.git"), "HEAD:main", cwd=work)
+f = Raw(g, service="git-upload-pack")
+f.packet(b"want %s side-band-64k ofs-delta no-progress\n" % f.advertisement()["refs/heads/main"].encode())
+f.s.sendall(b"00000009done\n")
+f.exactly(1 << 20)
+fetching = wait_for(lambda: [p for p in g.processes() if "git upload-pack" in cmdline(p)], "upload-pack")[0]
+if options(fetching)[0] is None:
+    tap.skip("a pack's writes are put together", "pidfd_getfd is not allowed")
+else:
+    tap.ok(wait_for(lambda: options(fetching)[0] is False, "TCP_NODELAY to go"), "once it streams, a pack's writes are put together")
+f.close()
 # SIGKILL of the client's host would leave no FIN; a reset, though, is seen at once
 c.s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
 c.close()
