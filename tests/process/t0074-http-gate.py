@@ -1,5 +1,7 @@
 #!/usr/bin/python3
 """The gate and its HTTP clients: limits, idle connections, pressure, stop, drain, reload, observe, kill, and a gate that dies."""
+import shutil
+
 from httppush import *
 
 tap = Tap()
@@ -197,4 +199,35 @@ g.settle()
 wait_for(lambda: not leftovers(repo), "leftovers to be removed")
 tap.eq(fsck(repo), "", "predecessor: fsck is clean")
 tap.eq(push(g, ref="after")[0], 0, "predecessor: the next push succeeds")
-finish(tap, g)
+after_death = g
+
+# --- a gate that is restarted between the two requests of a push -------------------------------------------------------------------------
+between = Latch()
+with open(path("work", ".git", "hooks", "pre-push"), "w") as f:
+    f.write("#!/bin/sh\ncat >/dev/null\n%s\n" % between.command)
+os.chmod(f.name, 0o755)
+certificate = Hooks(pre_receive="cat >/dev/null; env | grep ^GIT_PUSH_CERT_NONCE_STATUS >%s; true" % path("certificate"))
+g = Gate({**HTTP, "listen.http": "127.0.0.1:%d" % free_port()}, hooks=certificate.dir)
+repo = g.repo("r.git", "receive.certNonceSeed=x", "receive.certNonceSlop=3600")
+for how, ref in (([], "unsigned"), (["--signed"], "signed")):
+    if how and not shutil.which("gpg"):
+        tap.skip("restarted: a signed push", "no gpg")
+        continue
+    if how:
+        os.mkdir(path("gpg"), 0o700)
+        subprocess.run(["gpg", "--batch", "--passphrase", "", "--quick-generate-key", "Test <test@example.invalid>", "default", "default"],
+                       env={**ENV, "GNUPGHOME": path("gpg")}, capture_output=True, check=True, timeout=PATIENCE)
+    p = popen(["git", "push", "-q", *how, g.http("r.git"), "HEAD:" + ref], cwd=path("work"), env={**ENV, "GNUPGHOME": path("gpg")},
+              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    between.reached()
+    tap.eq(g.stop(), 0, "restarted: a push that has its advertisement does not hold up the stop")
+    g.start()
+    between.release()
+    code, out = end(p)
+    tap.eq((code, git("rev-parse", "refs/heads/" + ref, cwd=repo, check=False).stdout), (0, git("rev-parse", "HEAD", cwd=path("work")).stdout),
+           "restarted: %s push goes on with the new gate" % ref, out)
+    if how:
+        tap.eq(read(path("certificate")), "GIT_PUSH_CERT_NONCE_STATUS=OK\n", "restarted: the nonce of the old gate still holds")
+        subprocess.run(["gpgconf", "--kill", "all"], env={**ENV, "GNUPGHOME": path("gpg")}, capture_output=True, timeout=PATIENCE)
+    tap.eq((g.reaped(), fsck(repo), leftovers(repo)), ([], "", []), "restarted: nobody was ended, the repository is sound")
+finish(tap, after_death, g)

@@ -40,6 +40,11 @@ elif what == "writes-first":
 elif what == "endless":
     write(out, head)
     while True: write(out, b"0004" * 4096)
+elif what == "lingers":
+    write(out, head + b"0008done")
+    out.close()
+    open(os.environ["GIT_PROJECT_ROOT"] + "/lingers", "w").close()
+    while not os.path.exists(os.environ["GIT_PROJECT_ROOT"] + "/leave"): time.sleep(0.02)
 elif what == "answers-early": write(out, head + b"0008done")
 elif what == "reads-nothing":
     open(os.environ["GIT_PROJECT_ROOT"] + "/here", "w").close()
@@ -85,7 +90,7 @@ def server(gate, peer):
 
 
 for name in ("silent", "fails", "fails-behind-head", "killed-behind-head", "killed-in-body", "fails-at-end", "no-head", "half-head", "large-head", "control",
-             "no-status", "second-head", "status-last", "short", "long", "writes-first", "endless", "answers-early", "reads-nothing", "env"):
+             "no-status", "second-head", "status-last", "short", "long", "writes-first", "endless", "answers-early", "reads-nothing", "lingers", "env"):
     g.repo(name + ".git")
 for name, status in (("silent", 502), ("fails", 500), ("fails-behind-head", 500), ("killed-behind-head", 500), ("no-head", 502), ("half-head", 502),
                      ("large-head", 502), ("control", 502), ("no-status", 502), ("second-head", 500)):
@@ -119,6 +124,11 @@ for i in range(40):     # a send that fails, and a wait that ends by the reset, 
     c.close()
     wait_for(lambda: not alive(pid), "the session of client %d, which went away, to end" % i)
 tap.ok(True, "40 clients go away: what writes for them ends")
+c = Http(g, rpc("receive-pack", b"0000", repo="lingers.git"))
+wait_for(lambda: os.path.exists(os.path.join(g.base, "lingers")), "a backend that has closed its output")
+tap.eq([s["peer"] for s in g.sessions()], [c.peer], "lingers: a backend that has closed its output is a session until it ends")
+open(os.path.join(g.base, "leave"), "w").close()
+tap.eq(c.reply().body, b"0008done", "lingers: only then is its reply complete")
 r, c = ask("env")
 env = dict(line.split("=", 1) for line in r.body[4:].decode().splitlines())
 known = {"PATH", "LC_ALL", "GIT_GATE_SESSION", "GIT_GATE_INSTANCE", "GIT_GATE_SCANNER", "REMOTE_ADDR", "REMOTE_PORT", "SERVER_ADDR", "SERVER_PORT", "SERVER_PROTOCOL",
