@@ -11,9 +11,7 @@
 enum {
 	GG_REPLY_HEAD_MAX = 16 * 1024, /* of a CGI reply */
 	GG_REPLY_HEADERS_MAX = 32,     /* passed on; more is an error */
-	GG_REPLY_OUT_MAX =
-		20 *
-		1024, /* enough for each head that is built here, and for our own answers with their body */
+	GG_REPLY_OUT_MAX = 20 * 1024,  /* each head built here, or answer of our own with its body */
 };
 
 enum gg_reply_event {
