@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/httplink.h"
@@ -78,6 +79,18 @@ static bool read_head(const struct gg_wrap *o, bool first, struct gg_http_error 
 	return false;
 }
 
+/* For Date: in the form that HTTP has; the locale is C. */
+static const char *date_now(void)
+{
+	static char text[40];
+	time_t now = time(NULL);
+	struct tm tm;
+
+	if (!gmtime_r(&now, &tm) || !strftime(text, sizeof(text), "%a, %d %b %Y %H:%M:%S GMT", &tm))
+		return NULL;
+	return text;
+}
+
 static void answer(const struct gg_http_error *e, const struct gg_asked *a)
 {
 	static char mem[GG_REPLY_OUT_MAX];
@@ -85,6 +98,7 @@ static void answer(const struct gg_http_error *e, const struct gg_asked *a)
 	struct gg_asked close_it = *a;
 
 	close_it.keep_alive = false;
+	close_it.date = date_now();
 	gg_reply_own(&b, e, &close_it, RETRY_S);
 	client.hung_up = false; /* it is the last that we do */
 	gg_httpclient_send_all(&client, b.s, b.len);
@@ -205,7 +219,8 @@ static bool handle(const struct gg_wrap *o)
 
 	q.asked = (struct gg_asked){ .minor = h->minor,
 				     .head = !strcmp(h->method, "HEAD"),
-				     .keep_alive = h->keep_alive };
+				     .keep_alive = h->keep_alive,
+				     .date = date_now() };
 	if (gg_route_parse(h->method, h->target, &q.route, &err) == 0 &&
 	    gg_route_check(&q.route, h, &err) == 0 && examine(o, &q, &err) == 0) {
 		begun = settle_path(&q);

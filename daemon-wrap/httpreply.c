@@ -198,6 +198,16 @@ const char *gg_reply_phrase(int status)
 	return "Unknown";
 }
 
+/* Whoever has a clock says what time it is; git http-backend does not. */
+static void add_date(struct gg_buf *b, const struct gg_reply *r, const struct gg_asked *a)
+{
+	for (size_t i = 0; r && i < r->nheader; i++)
+		if (!strcasecmp(r->header[i].name, "Date"))
+			return;
+	if (a->date)
+		gg_buf_add(b, "Date: %s\r\n", a->date);
+}
+
 /* An HTTP/1.0 client has to be told that the connection stays, one of 1.1 that it does not. */
 static void add_connection(struct gg_buf *b, const struct gg_asked *a, bool keep)
 {
@@ -218,6 +228,7 @@ enum gg_frame gg_reply_build(struct gg_buf *b, const struct gg_reply *r, const s
 
 	*ret_keep_alive = a->keep_alive && frame != GG_FRAME_CLOSE;
 	gg_buf_add(b, "HTTP/1.1 %d %s\r\n", r->status, gg_reply_phrase(r->status));
+	add_date(b, r, a);
 	for (size_t i = 0; i < r->nheader; i++)
 		gg_buf_add(b, "%s: %s\r\n", r->header[i].name, r->header[i].value);
 	if (!none && r->length >= 0)
@@ -255,6 +266,7 @@ void gg_reply_own(struct gg_buf *b, const struct gg_http_error *e, const struct 
 	}
 	gg_buf_add(b, "HTTP/1.1 %d %s\r\nContent-Type: %s\r\n", e->status, gg_reply_phrase(e->status),
 		   e->lfs ? "application/vnd.git-lfs+json" : "text/plain; charset=utf-8");
+	add_date(b, NULL, a);
 	gg_buf_add(b, "Cache-Control: no-cache\r\nContent-Length: %zu\r\n", body.len);
 	if (e->allow)
 		gg_buf_add(b, "Allow: %s\r\n", e->allow);

@@ -50,9 +50,10 @@ enum gg_frame {
 
 /* What is known of the request that is answered. */
 struct gg_asked {
-	int minor;	 /* 1 also when the head could not be parsed */
-	bool head;	 /* HEAD */
-	bool keep_alive; /* wanted by the client and by us */
+	int minor;	  /* 1 also when the head could not be parsed */
+	bool head;	  /* HEAD */
+	bool keep_alive;  /* wanted by the client and by us */
+	const char *date; /* "Sun, 06 Nov 1994 08:49:37 GMT", for Date; NULL: none */
 };
 
 /*

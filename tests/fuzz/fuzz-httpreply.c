@@ -50,7 +50,7 @@ static void look(const struct gg_reply *r, int minor, bool head, bool keep)
 {
 	static char out[GG_REPLY_OUT_MAX];
 	struct gg_buf b = GG_BUF(out);
-	struct gg_asked a = { minor, head, keep };
+	struct gg_asked a = { minor, head, keep, NULL };
 	bool kept;
 	enum gg_frame f = gg_reply_build(&b, r, &a, &kept);
 

@@ -4,6 +4,7 @@ import gzip
 import shutil
 import struct
 import zlib
+from email.utils import parsedate_to_datetime
 
 from gate import *
 from rawhttp import Cut, Http, Reply, chunk, chunks, request, rpc
@@ -385,6 +386,11 @@ c.close()
 g.settle()
 tap.eq(sorted(r for r in tips().split() if "kept" in r), ["refs/heads/kept%d" % i for i in range(3)], "the pushes are there")
 tap.ok(len(g.events("session.opened")) - before_all <= 2, "in the log a session a service, not a request", *g.events("session.opened")[before_all:])
+
+# --- Date ---------------------------------------------------------------------------------------------------------------------------------
+for what, data in ("a reply of git's", request("GET", INFO, ["Connection: close"])), ("one of ours", request("GET", "/none.git/HEAD")):
+    r = one(g, data)
+    tap.ok(r["Date"] and abs(parsedate_to_datetime(r["Date"]).timestamp() - time.time()) < 60, "Date: " + what, r)
 
 # --- 403, 413, 503 by settings ---------------------------------------------------------------------------------------------------------
 g.settle()
