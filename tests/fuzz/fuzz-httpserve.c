@@ -173,6 +173,7 @@ static void *play(void *arg)
 		if (f[0].revents & (POLLIN | POLLHUP | POLLERR))
 			open = client_reads(p);
 	}
+	shutdown(p->sock, SHUT_WR); /* who has read the end does not send the rest */
 	return NULL;
 }
 
