@@ -21,6 +21,7 @@
 
 #define THREADS_MAX 64 /* of one process that are looked at; unpackers use one a CPU */
 #define ARGV_MAX 1024  /* bytes of a command line that are read: enough for argv[0..3] */
+#define YOUNG_LOOKS 50 /* at an orphan, until what it is counts for good: some seconds */
 
 uint64_t gg_scan_reads(void)
 {
@@ -384,6 +385,11 @@ static int look_at_orphan(const struct gg_orphans *old, pid_t pid, struct gg_orp
 	if (known) {
 		*ret = *known;
 		ret->sid = st.sid;
+		/* it may have been seen before its setsid(), or before the exec that made it a gc */
+		if (!ret->gc && ret->looks < YOUNG_LOOKS) {
+			ret->looks++;
+			ret->gc = gg_scan_is_gc(pid, st.sid);
+		}
 		return 1;
 	}
 	*ret = (struct gg_orphan){ .who = { pid, st.start_tick }, .sid = st.sid };

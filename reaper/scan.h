@@ -36,6 +36,7 @@ struct gg_orphans {
 		pid_t sid;
 		char session[16]; /* GIT_GATE_SESSION of its environment; "" none or unreadable */
 		bool gc;	  /* detached gc: left alone */
+		unsigned looks;
 	} * v;
 	size_t n;
 	bool fresh; /* read in this pass */

@@ -110,11 +110,11 @@ g.stop()
 tap.ok(alive(elder), "and is left alone")
 os.kill(elder, signal.SIGKILL)
 
-# git gc that was detached: nobody has to wait for it, and nobody has to end it
+# git gc that was detached: nobody has to wait for it, and nobody has to end it, also when it was seen before it was one
 gc = path("gc")
 with open(gc, "w") as f:
     f.write("echo $$ >%s.pid\nsleep 1000\n" % gc)
-hooks = Hooks(post_receive="cat >/dev/null; cd %s; setsid bash -c 'exec -a git bash gc' </dev/null >/dev/null 2>&1 &" % TMP)
+hooks = Hooks(post_receive="cat >/dev/null; cd %s; setsid bash -c 'sleep 0.5; exec -a git bash gc' </dev/null >/dev/null 2>&1 &" % TMP)
 g = Gate(hooks=hooks.dir)
 g.repo()
 tap.eq(end(g.push(g.work("work-gc")))[0], 0, "a push that starts gc")
