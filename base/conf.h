@@ -1,8 +1,8 @@
 /*
  * conf - the settings of a gate, read from git-config syntax by git itself.
- * base/conf.def is the list, and base/service.def that of each [service "NAME"] section; this header gives
- * them structs and the functions that fill them. Called by cli/ (run, check-config). Tested by
- * tests/unit/conf.c and tests/process.
+ * base/conf.def is the list, base/service.def that of each [service "NAME"] section, and base/repo.def that
+ * of each [repo "NAME"] section; this header gives them structs and the functions that fill them. Called by
+ * cli/ (run, check-config). Tested by tests/unit/conf.c and tests/process.
  */
 #ifndef GG_BASE_CONF_H
 #define GG_BASE_CONF_H
@@ -18,8 +18,12 @@ enum { GG_PROFILE_SIDECAR, GG_PROFILE_HOST };
 enum { GG_LOG_AUTO, GG_LOG_JOURNAL, GG_LOG_TEXT, GG_LOG_JSON };
 enum { GG_LEVEL_INFO, GG_LEVEL_DEBUG, GG_LEVEL_NOTICE, GG_LEVEL_WARNING, GG_LEVEL_ERR };
 enum { GG_MODE_ENFORCE, GG_MODE_OBSERVE };
-enum { GG_SCANNER_UNSET, GG_SCANNER_NONE };
+enum { GG_SCANNER_UNSET, GG_SCANNER_NONE, GG_SCANNER_GITLEAKS, GG_SCANNER_BETTERLEAKS, GG_SCANNER_COMMAND };
 enum { GG_RESTART_ALWAYS, GG_RESTART_ON_FAILURE, GG_RESTART_NEVER };
+enum { GG_STALE_REFUSE, GG_STALE_SERVE };
+enum { GG_AS_ALL, GG_OWN_TRUE, GG_OWN_FALSE }; /* a repository's .allowDelete and .allowForce */
+
+#define GG_INHERIT (-1) /* a repository's number that is as the one for all repositories */
 
 #ifndef GG_HOOK_PATH
 #define GG_HOOK_PATH "/usr/local/libexec/git-gate/hooks"
@@ -34,7 +38,8 @@ struct gg_list {
 int gg_list_add(struct gg_list *l, const char *s);
 void gg_list_clear(struct gg_list *l);
 
-/* Field names and units: see conf.def and service.def. Texts and lists are owned by the structs. */
+/* Field names and units: see conf.def, service.def and repo.def. The name is the first member. Texts and
+ * lists are owned by the structs. */
 struct gg_service_conf {
 	char *name;
 #define NUM(field, ...) int64_t field;
@@ -43,6 +48,21 @@ struct gg_service_conf {
 #define PICK(field, ...) int field;
 #define LIST(field, ...) struct gg_list field;
 #include "base/service.def"
+#undef NUM
+#undef FLAG
+#undef TEXT
+#undef PICK
+#undef LIST
+};
+
+struct gg_repo_conf {
+	char *name;
+#define NUM(field, ...) int64_t field;
+#define FLAG(field, ...) bool field;
+#define TEXT(field, ...) char *field;
+#define PICK(field, ...) int field;
+#define LIST(field, ...) struct gg_list field;
+#include "base/repo.def"
 #undef NUM
 #undef FLAG
 #undef TEXT
@@ -63,7 +83,8 @@ struct gg_conf {
 #undef PICK
 #undef LIST
 	struct gg_service_conf *service; /* owned, in the order in which they are first named */
-	size_t nservice;
+	struct gg_repo_conf *repo;	 /* the same */
+	size_t nservice, nrepo;
 };
 
 /* One index for every setting, in the table's order: GG_KEY_idle_ms, … */
@@ -96,6 +117,22 @@ enum gg_service_key {
 #undef PICK
 #undef LIST
 	GG_NSERVICE_KEYS
+};
+
+/* And of a repository: GG_REPO_upstream, … */
+enum gg_repo_key {
+#define NUM(field, ...) GG_REPO_##field,
+#define FLAG(field, ...) GG_REPO_##field,
+#define TEXT(field, ...) GG_REPO_##field,
+#define PICK(field, ...) GG_REPO_##field,
+#define LIST(field, ...) GG_REPO_##field,
+#include "base/repo.def"
+#undef NUM
+#undef FLAG
+#undef TEXT
+#undef PICK
+#undef LIST
+	GG_NREPO_KEYS
 };
 
 /* The key as users write it ("deadline.idle"). */

@@ -63,7 +63,7 @@ static int make_absolute(struct gg_reader *r, enum gg_key k, const char *cwd)
 {
 	char **at = gg_conf_text(&r->conf, k), *path;
 
-	if (**at == '/')
+	if (**at == '/' || !**at)
 		return 0;
 	if (!cwd)
 		return wrong(r, k,

@@ -1,0 +1,51 @@
+/*
+ * pushconf - the settings that apply to the pushes of one session, as the gate tells them: what is set for
+ * all repositories with what the repository's own section has in its place. Pure but for allocation. Filled
+ * by hooks/gate.c, used by the rest of hooks/. Tested by tests/unit/pushconf.c.
+ *
+ * The gate's side, which has to name the same members, is supervisor/hooks.c.
+ */
+#ifndef GG_HOOKS_PUSHCONF_H
+#define GG_HOOKS_PUSHCONF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/conf.h"
+
+/* Owned texts, none of which is NULL: "" for none. Durations can be GG_NEVER, limits 0 for none. */
+struct gg_push_conf {
+	char *repo;	 /* the git directory, below gate.basePath */
+	char *peer;	 /* "127.0.0.1:53211" */
+	char *transport; /* "git", "http" */
+
+	int scanner;			/* GG_SCANNER_… of conf.h */
+	struct gg_list scanner_command; /* split into words; the first is an absolute path */
+	char *scanner_config;		/* hook.scannerConfig */
+	char *scratch;			/* hook.scratch */
+	char *dir;			/* hook.dir */
+	struct gg_list allow_finding;
+
+	struct gg_list allow_ref, deny_ref; /* the repository's own where it has any */
+	bool allow_delete, allow_force;
+	int64_t limit_refs, limit_object, limit_scan;
+
+	int64_t hook_ms, scan_ms, step_ms, forward_ms, connect_ms, refresh_ms;
+
+	char *upstream; /* "ssh://…"; "": the repository has none, and nothing is forwarded */
+	char *identity_file, *known_hosts_file;
+	int64_t fresh_ms;
+	int on_stale; /* GG_STALE_… of conf.h */
+};
+
+/*
+ * Read the data of the gate's answer, a JSON object with every member of the struct under its own name.
+ *   ret  untouched on failure; else for gg_push_conf_free
+ * 0; -EPROTO: it is no such object, or lacks a member (the gate is of another version than the hook);
+ * -ENOMEM.
+ */
+int gg_push_conf_parse(const char *json, size_t n, struct gg_push_conf *ret);
+void gg_push_conf_free(struct gg_push_conf *c);
+
+#endif
