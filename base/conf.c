@@ -9,16 +9,11 @@
 #include "base/confkey.h"
 
 const struct gg_conf_key gg_conf_keys[GG_NKEYS] = {
-#define NUM(f, k, K, d, h, lo, hi, doc) \
-	[GG_KEY_##f] = { k, doc, GG_KIND_##K, offsetof(struct gg_conf, f), d, h, lo, hi, NULL },
-#define FLAG(f, k, d, doc) \
-	[GG_KEY_##f] = { k, doc, GG_KIND_FLAG, offsetof(struct gg_conf, f), d, d, 0, 1, NULL },
-#define TEXT(f, k, K, d, doc) \
-	[GG_KEY_##f] = { k, doc, GG_KIND_##K, offsetof(struct gg_conf, f), 0, 0, 0, 0, d },
-#define PICK(f, k, c, doc) \
-	[GG_KEY_##f] = { k, doc, GG_KIND_PICK, offsetof(struct gg_conf, f), 0, 0, 0, 0, c },
-#define LIST(f, k, K, d, doc) \
-	[GG_KEY_##f] = { k, doc, GG_KIND_LIST_##K, offsetof(struct gg_conf, f), 0, 0, 0, 0, d },
+#define NUM(f, ...) GG_ROW_NUM(GG_KEY_##f, struct gg_conf, f, __VA_ARGS__),
+#define FLAG(f, ...) GG_ROW_FLAG(GG_KEY_##f, struct gg_conf, f, __VA_ARGS__),
+#define TEXT(f, ...) GG_ROW_TEXT(GG_KEY_##f, struct gg_conf, f, __VA_ARGS__),
+#define PICK(f, ...) GG_ROW_PICK(GG_KEY_##f, struct gg_conf, f, __VA_ARGS__),
+#define LIST(f, ...) GG_ROW_LIST(GG_KEY_##f, struct gg_conf, f, __VA_ARGS__),
 #include "base/conf.def"
 #undef NUM
 #undef FLAG
@@ -133,7 +128,7 @@ void gg_conf_free(struct gg_conf *c)
 		return;
 	for (enum gg_key k = 0; k < GG_NKEYS; k++)
 		gg_key_free(&gg_conf_keys[k], c);
-	gg_conf_services_free(c);
+	gg_conf_sections_free(c);
 }
 
 bool gg_key_may_be_never(const struct gg_conf_key *key)
@@ -184,7 +179,9 @@ static void add_text(struct gg_buf *b, const char *s)
 
 void gg_conf_add_num(struct gg_buf *b, enum gg_kind kind, int64_t v)
 {
-	if (kind == GG_KIND_MS)
+	if (v == GG_INHERIT)
+		gg_buf_add(b, "inherit");
+	else if (kind == GG_KIND_MS)
 		gg_duration_add(b, v);
 	else if (kind == GG_KIND_SIZE)
 		gg_size_add(b, v);
@@ -245,7 +242,7 @@ struct listing {
 
 static void list_line(struct listing *l, const char *name, const char *value, const char *from)
 {
-	const int widest = 40; /* one long path does not push every origin off the screen */
+	const int widest = 40; /* one long path, or name, does not push every origin off the screen */
 	int key = (int)strlen(name), n = (int)strlen(value);
 	char origin[4096];
 	struct gg_buf b = GG_BUF(origin);
@@ -255,22 +252,19 @@ static void list_line(struct listing *l, const char *name, const char *value, co
 		fprintf(l->to, "%-*s = %-*s    # %s\n", l->key, name, l->value, value, origin);
 		return;
 	}
-	if (key > l->key)
+	if (key > l->key && key <= widest)
 		l->key = key;
 	if (n > l->value && n <= widest)
 		l->value = n;
 }
 
 /* A list has a line for each item, an empty list one without a value. */
-static void list_key(struct listing *l, const struct gg_conf_key *key, const char *service, const void *base,
+static void list_key(struct listing *l, const struct gg_conf_key *key, const char *name, const void *base,
 		     const char *origin)
 {
 	size_t n = gg_key_is_list(key) ? GG_KEY_AT(const struct gg_list, key, base)->n : 1;
-	char text[8192], name[128];
-	struct gg_buf nb = GG_BUF(name);
+	char text[8192];
 
-	gg_buf_add(&nb, "%s%s%s%s", service ? "service." : "", service ? service : "", service ? "." : "",
-		   key->name);
 	for (size_t i = 0; i < (n ? n : 1); i++) {
 		struct gg_buf b = GG_BUF(text);
 
@@ -279,14 +273,27 @@ static void list_key(struct listing *l, const struct gg_conf_key *key, const cha
 	}
 }
 
+static void list_section(struct listing *l, const struct gg_reader *r, enum gg_section s, size_t i)
+{
+	const struct gg_section_kind *kind = gg_section_kind(s);
+	char name[4096];
+
+	for (size_t k = 0; k < kind->nkeys; k++) {
+		struct gg_buf b = GG_BUF(name);
+
+		gg_section_key(&b, &r->conf, s, i, k, SIZE_MAX);
+		list_key(l, &kind->keys[k], name, gg_section_at(&r->conf, s, i),
+			 *gg_section_origin(r, s, i, k));
+	}
+}
+
 static void list_all(struct listing *l, const struct gg_reader *r)
 {
 	for (enum gg_key k = 0; k < GG_NKEYS; k++)
-		list_key(l, &gg_conf_keys[k], NULL, &r->conf, r->origin[k]);
-	for (size_t i = 0; i < r->conf.nservice; i++)
-		for (enum gg_service_key k = 0; k < GG_NSERVICE_KEYS; k++)
-			list_key(l, &gg_service_keys[k], r->conf.service[i].name, &r->conf.service[i],
-				 r->service[i].v[k]);
+		list_key(l, &gg_conf_keys[k], gg_conf_keys[k].name, &r->conf, r->origin[k]);
+	for (enum gg_section s = 0; s < GG_NSECTIONS; s++)
+		for (size_t i = 0; i < gg_section_count(&r->conf, s); i++)
+			list_section(l, r, s, i);
 }
 
 void gg_conf_print(FILE *to, const struct gg_reader *r)
@@ -319,12 +326,13 @@ static void wrap(FILE *to, const char *text)
 	fputc('\n', to);
 }
 
-static void help_key(FILE *to, const char *before, const struct gg_conf_key *key)
+/* section: of a named one its word, else NULL */
+static void help_key(FILE *to, const char *section, const struct gg_conf_key *key)
 {
 	char text[256], name[64];
 	struct gg_buf b = GG_BUF(text), nb = GG_BUF(name);
 
-	gg_buf_add(&nb, "%s%s", before, key->name);
+	gg_buf_add(&nb, "%s%s%s", section ? section : "", section ? ".NAME." : "", key->name);
 	if (key->kind <= GG_KIND_COUNT) {
 		gg_conf_add_num(&b, key->kind, key->def);
 		if (key->host != key->def) {
@@ -343,7 +351,8 @@ static void help_key(FILE *to, const char *before, const struct gg_conf_key *key
 void gg_conf_help(FILE *to)
 {
 	for (enum gg_key k = 0; k < GG_NKEYS; k++)
-		help_key(to, "", &gg_conf_keys[k]);
-	for (enum gg_service_key k = 0; k < GG_NSERVICE_KEYS; k++)
-		help_key(to, "service.NAME.", &gg_service_keys[k]);
+		help_key(to, NULL, &gg_conf_keys[k]);
+	for (enum gg_section s = 0; s < GG_NSECTIONS; s++)
+		for (size_t k = 0; k < gg_section_kind(s)->nkeys; k++)
+			help_key(to, gg_section_kind(s)->word, &gg_section_kind(s)->keys[k]);
 }

@@ -87,6 +87,9 @@ struct gg_conf {
 	size_t nservice, nrepo;
 };
 
+/* The kinds of sections that have names. */
+enum gg_section { GG_SECTION_SERVICE, GG_SECTION_REPO, GG_NSECTIONS };
+
 /* One index for every setting, in the table's order: GG_KEY_idle_ms, … */
 enum gg_key {
 #define NUM(field, ...) GG_KEY_##field,
@@ -146,12 +149,10 @@ const char *gg_service_key_name(enum gg_service_key k);
  */
 struct gg_reader {
 	struct gg_conf conf;
-	char *origin[GG_NKEYS]; /* "default", "file /etc/git-gate/config", "command line"; owned */
-	struct gg_service_origin {
-		char *v[GG_NSERVICE_KEYS];
-	} * service;  /* of conf.service, one each; owned */
-	char **error; /* ready for the user: "FILE: unknown key 'deadline.idel'; did you mean
-			 'deadline.idle'?" */
+	char *origin[GG_NKEYS];	      /* "default", "file /etc/git-gate/config", "command line"; owned */
+	char **section[GG_NSECTIONS]; /* the same for the named sections, a row of keys for each; owned */
+	char **error;		      /* ready for the user: "FILE: unknown key 'deadline.idel'; did you mean
+					 'deadline.idle'?" */
 	size_t nerror;
 	bool watches; /* it is for `git-gate watch`, which needs nothing to listen on; set by the caller */
 	int git_ms;   /* how long git may take to read the file; gg_reader_init sets 10 s */
@@ -187,13 +188,28 @@ void gg_conf_free(struct gg_conf *c);
 int gg_conf_load(struct gg_reader *r, const char *file, char *const *set, size_t nset);
 
 /*
- * For a reload. Whether a setting has the same value in both; exchange its values. A service by its name
- * (NULL: there is none), and whether all settings of two are the same. Pure.
+ * For a reload. Whether a setting has the same value in both; exchange its values. Pure.
  */
 bool gg_conf_same(const struct gg_conf *a, const struct gg_conf *b, enum gg_key k);
 void gg_conf_swap(struct gg_conf *a, struct gg_conf *b, enum gg_key k);
-const struct gg_service_conf *gg_conf_service(const struct gg_conf *c, const char *name);
-bool gg_service_conf_same(const struct gg_service_conf *a, const struct gg_service_conf *b);
+
+/* The same for all sections of a kind: append "service.NAME" of each that is only in one, or not the same in
+ * both; exchange them, those of a pointing into b then. 0 or -ENOMEM. */
+int gg_conf_changed(const struct gg_conf *a, const struct gg_conf *b, enum gg_section s, struct gg_list *ret);
+void gg_conf_swap_sections(struct gg_conf *a, struct gg_conf *b, enum gg_section s);
+
+/*
+ * The rules for what may be pushed to a repository: its own where it has any. Pure.
+ *   name  its git directory below gate.basePath
+ *   ret   borrowed from c
+ */
+struct gg_repo_rules {
+	const struct gg_repo_conf *repo; /* its section; NULL: it has none */
+	const struct gg_list *allow_ref, *deny_ref;
+	bool allow_delete, allow_force;
+	int64_t push_refs, object_max;
+};
+void gg_conf_rules(const struct gg_conf *c, const char *name, struct gg_repo_rules *ret);
 
 /* One effective value as text, as it would be written in the file. */
 void gg_conf_value(struct gg_buf *b, const struct gg_conf *c, enum gg_key k);

@@ -6,34 +6,24 @@
 #include <sys/un.h>
 
 #include "base/addr.h"
+#include "base/cleanup.h"
 #include "base/conf.h"
 #include "base/confkey.h"
+#include "base/service.h"
 
 static bool is_set(const struct gg_reader *r, enum gg_key k)
 {
 	return strcmp(r->origin[k], "default") != 0;
 }
 
-/* "KEY (ORIGIN): ", or "KEY: " for a default. */
-static void name_key(struct gg_buf *b, const struct gg_reader *r, enum gg_key k)
+static int wrong_value(struct gg_reader *r, enum gg_key k, const char *value, const char *what)
 {
-	const char *origin = r->origin[k];
-
-	gg_buf_add(b, "%s", gg_conf_keys[k].name);
-	if (is_set(r, k)) {
-		gg_buf_add(b, " (");
-		gg_escape(b, origin, strlen(origin), 512);
-		gg_buf_add(b, ")");
-	}
+	return gg_reader_wrong(r, gg_conf_keys[k].name, r->origin[k], value, what);
 }
 
 static int wrong(struct gg_reader *r, enum gg_key k, const char *what)
 {
-	char name[2200];
-	struct gg_buf b = GG_BUF(name);
-
-	name_key(&b, r, k);
-	return gg_reader_error(r, "%s: %s", name, what);
+	return wrong_value(r, k, NULL, what);
 }
 
 static void apply_profile(struct gg_reader *r)
@@ -49,7 +39,7 @@ static int set_control(struct gg_reader *r, const struct gg_place *place)
 	bool own = !place->root && place->runtime_dir && *place->runtime_dir == '/';
 	char *path;
 
-	if (is_set(r, GG_KEY_control))
+	if (is_set(r, GG_KEY_control) && *r->conf.control)
 		return 0;
 	/* without a runtime directory of the user's (a container, a system user) the system's is the place */
 	if (asprintf(&path, "%s/git-gate/control", own ? place->runtime_dir : "/run") < 0)
@@ -59,20 +49,59 @@ static int set_control(struct gg_reader *r, const struct gg_place *place)
 	return 0;
 }
 
-static int make_absolute(struct gg_reader *r, enum gg_key k, const char *cwd)
+/* *at, when it is a relative path. 1: it is, and the current directory is not known. */
+static int make_absolute(char **at, const char *cwd)
 {
-	char **at = gg_conf_text(&r->conf, k), *path;
+	char *path;
 
 	if (**at == '/' || !**at)
 		return 0;
 	if (!cwd)
-		return wrong(r, k,
-			     "is relative, and the current directory cannot be told; give an absolute path");
+		return 1;
 	if (asprintf(&path, "%s/%s", strcmp(cwd, "/") == 0 ? "" : cwd, *at) < 0)
 		return -ENOMEM;
 	free(*at);
 	*at = path;
 	return 0;
+}
+
+static const char no_cwd[] = "is relative, and the current directory cannot be told; give an absolute path";
+
+static int make_paths_absolute(struct gg_reader *r, const char *cwd)
+{
+	int e = 0;
+
+	for (enum gg_key k = 0; k < GG_NKEYS && e >= 0; k++) {
+		if (gg_conf_keys[k].kind != GG_KIND_PATH)
+			continue;
+		e = make_absolute(gg_conf_text(&r->conf, k), cwd);
+		e = e > 0 ? wrong(r, k, no_cwd) : e;
+	}
+	return e;
+}
+
+static int make_section_absolute(struct gg_reader *r, enum gg_section s, size_t i, const char *cwd)
+{
+	const struct gg_section_kind *kind = gg_section_kind(s);
+	int e = 0;
+
+	for (size_t k = 0; k < kind->nkeys && e >= 0; k++) {
+		if (kind->keys[k].kind != GG_KIND_PATH)
+			continue;
+		e = make_absolute(GG_KEY_AT(char *, &kind->keys[k], gg_section_at(&r->conf, s, i)), cwd);
+		e = e > 0 ? gg_section_wrong(r, s, i, k, NULL, no_cwd) : e;
+	}
+	return e;
+}
+
+static int make_absolutes(struct gg_reader *r, const char *cwd)
+{
+	int e = make_paths_absolute(r, cwd);
+
+	for (enum gg_section s = 0; s < GG_NSECTIONS; s++)
+		for (size_t i = 0; i < gg_section_count(&r->conf, s) && e >= 0; i++)
+			e = make_section_absolute(r, s, i, cwd);
+	return e;
 }
 
 /* The addresses of one key: "off" stands alone, none stands twice. Counts those that can be listened on. */
@@ -141,32 +170,47 @@ static int check_seconds(struct gg_reader *r)
 	static const enum gg_key keys[] = { GG_KEY_keep_idle_ms, GG_KEY_keep_interval_ms };
 	int e = 0;
 
-	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]) && e == 0; i++)
+	for (size_t i = 0; i < GG_LEN(keys) && e == 0; i++)
 		if (*gg_conf_num(&r->conf, keys[i]) % 1000)
 			e = wrong(r, keys[i], "is not in whole seconds");
 	return e;
 }
 
-/* A deadline that was set beyond the end of every session would never come. Untouched defaults may. */
+/* A deadline that was set beyond the end of what it is part of would never come. Untouched defaults may. */
+static int check_within(struct gg_reader *r, const enum gg_key *keys, size_t n, enum gg_key whole)
+{
+	int64_t max = *gg_conf_num(&r->conf, whole);
+	char what[128];
+	int e = 0;
+
+	for (size_t i = 0; i < n && e == 0; i++) {
+		int64_t v = *gg_conf_num(&r->conf, keys[i]);
+		struct gg_buf b = GG_BUF(what);
+
+		if (!is_set(r, keys[i]) || v == GG_NEVER || v <= max)
+			continue;
+		gg_duration_add(&b, v);
+		gg_buf_add(&b, " is longer than %s, ", gg_conf_keys[whole].name);
+		gg_duration_add(&b, max);
+		e = wrong(r, keys[i], what);
+	}
+	return e;
+}
+
 static int check_session(struct gg_reader *r)
 {
 	static const enum gg_key keys[] = { GG_KEY_init_ms, GG_KEY_commands_ms, GG_KEY_pack_start_ms,
 					    GG_KEY_idle_ms, GG_KEY_hook_ms,	GG_KEY_work_ms };
-	char what[128];
-	int e = 0;
 
-	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]) && e == 0; i++) {
-		int64_t v = *gg_conf_num(&r->conf, keys[i]);
-		struct gg_buf b = GG_BUF(what);
+	return check_within(r, keys, GG_LEN(keys), GG_KEY_session_ms);
+}
 
-		if (!is_set(r, keys[i]) || v == GG_NEVER || v <= r->conf.session_ms)
-			continue;
-		gg_duration_add(&b, v);
-		gg_buf_add(&b, " is longer than %s, ", gg_conf_keys[GG_KEY_session_ms].name);
-		gg_duration_add(&b, r->conf.session_ms);
-		e = wrong(r, keys[i], what);
-	}
-	return e;
+/* The same for the parts of a hook and the whole of it. */
+static int check_hook_deadlines(struct gg_reader *r)
+{
+	static const enum gg_key keys[] = { GG_KEY_scan_ms, GG_KEY_step_ms, GG_KEY_forward_ms };
+
+	return check_within(r, keys, GG_LEN(keys), GG_KEY_hook_ms);
 }
 
 static int check_control(struct gg_reader *r)
@@ -181,19 +225,60 @@ static int check_control(struct gg_reader *r)
 	return wrong(r, GG_KEY_control, what);
 }
 
+static int check_scanner(struct gg_reader *r)
+{
+	const char *command = r->conf.scanner_command, *why = NULL;
+	struct gg_list words = { 0 };
+	int e = gg_split_words(command, &words, &why);
+
+	if (e == -EINVAL)
+		e = wrong_value(r, GG_KEY_scanner_command, command, why);
+	else if (e == 0 && r->conf.scanner == GG_SCANNER_COMMAND && !words.n)
+		e = wrong(r, GG_KEY_scanner_command,
+			  "is missing, and hook.scanner is command; write the program to be run");
+	else if (e == 0 && words.n && words.v[0][0] != '/')
+		e = wrong_value(r, GG_KEY_scanner_command, words.v[0],
+				"is no absolute path; write the whole path of the program");
+	gg_list_clear(&words);
+	return e;
+}
+
+static int check_patterns(struct gg_reader *r)
+{
+	static const enum gg_key keys[] = { GG_KEY_allow_ref, GG_KEY_deny_ref };
+	int e = 0;
+
+	for (size_t k = 0; k < GG_LEN(keys) && e == 0; k++) {
+		const char *which, *why = gg_ref_patterns_wrong(gg_conf_list(&r->conf, keys[k]), &which);
+
+		e = why ? wrong_value(r, keys[k], which, why) : 0;
+	}
+	return e;
+}
+
+static int check_hook_texts(struct gg_reader *r)
+{
+	int e = 0;
+
+	for (enum gg_key k = 0; k < GG_NKEYS && e == 0; k++)
+		if (strncmp(gg_conf_keys[k].name, "hook.", strlen("hook.")) == 0 &&
+		    !gg_key_is_utf8(&gg_conf_keys[k], &r->conf))
+			e = wrong(r, k, GG_NOT_UTF8);
+	return e;
+}
+
 int gg_reader_settle(struct gg_reader *r, const struct gg_place *place)
 {
 	static int (*const checks[])(struct gg_reader *) = {
-		check_control, check_listen, check_served, check_seconds, check_session, gg_services_check
+		check_control,	      check_listen,  check_served,   check_seconds,    check_session,
+		check_hook_deadlines, check_scanner, check_patterns, check_hook_texts, gg_sections_check
 	};
 	int e;
 
 	apply_profile(r);
 	e = set_control(r, place);
-	for (enum gg_key k = 0; k < GG_NKEYS && e == 0; k++)
-		if (gg_conf_keys[k].kind == GG_KIND_PATH)
-			e = make_absolute(r, k, place->cwd);
-	for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]) && e == 0; i++)
+	e = e ? e : make_absolutes(r, place->cwd);
+	for (size_t i = 0; i < GG_LEN(checks) && e == 0; i++)
 		e = checks[i](r);
 	return e;
 }

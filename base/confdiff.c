@@ -62,29 +62,61 @@ bool gg_conf_same(const struct gg_conf *a, const struct gg_conf *b, enum gg_key 
 	return same_value(&gg_conf_keys[k], a, b);
 }
 
+static bool same_section(const struct gg_section_kind *kind, const void *a, const void *b)
+{
+	for (size_t k = 0; k < kind->nkeys; k++)
+		if (!same_value(&kind->keys[k], a, b))
+			return false;
+	return true;
+}
+
+static int add_name(struct gg_list *l, const struct gg_conf *c, enum gg_section s, size_t i)
+{
+	char name[4096];
+	struct gg_buf b = GG_BUF(name);
+
+	gg_section_key(&b, c, s, i, SIZE_MAX, SIZE_MAX);
+	return gg_list_add(l, name);
+}
+
+int gg_conf_changed(const struct gg_conf *a, const struct gg_conf *b, enum gg_section s, struct gg_list *ret)
+{
+	size_t na = gg_section_count(a, s), nb = gg_section_count(b, s);
+	int e = 0;
+
+	for (size_t i = 0; i < na && e == 0; i++) {
+		size_t k = gg_section_find(b, s, gg_section_name(a, s, i));
+
+		if (k == nb ||
+		    !same_section(gg_section_kind(s), gg_section_at(a, s, i), gg_section_at(b, s, k)))
+			e = add_name(ret, a, s, i);
+	}
+	for (size_t i = 0; i < nb && e == 0; i++)
+		if (gg_section_find(a, s, gg_section_name(b, s, i)) == na)
+			e = add_name(ret, b, s, i);
+	return e;
+}
+
+static void swap(void *a, void *b, size_t n)
+{
+	char mem[sizeof(struct gg_list)];
+
+	memcpy(mem, a, n);
+	memcpy(a, b, n);
+	memcpy(b, mem, n);
+}
+
 void gg_conf_swap(struct gg_conf *a, struct gg_conf *b, enum gg_key k)
 {
 	const struct gg_conf_key *key = &gg_conf_keys[k];
-	size_t n = value_size(key);
-	char mem[sizeof(struct gg_list)];
 
-	memcpy(mem, GG_KEY_AT(char, key, a), n);
-	memcpy(GG_KEY_AT(char, key, a), GG_KEY_AT(char, key, b), n);
-	memcpy(GG_KEY_AT(char, key, b), mem, n);
+	swap(GG_KEY_AT(char, key, a), GG_KEY_AT(char, key, b), value_size(key));
 }
 
-const struct gg_service_conf *gg_conf_service(const struct gg_conf *c, const char *name)
+void gg_conf_swap_sections(struct gg_conf *a, struct gg_conf *b, enum gg_section s)
 {
-	for (size_t i = 0; i < c->nservice; i++)
-		if (strcmp(c->service[i].name, name) == 0)
-			return &c->service[i];
-	return NULL;
-}
+	const struct gg_section_kind *kind = gg_section_kind(s);
 
-bool gg_service_conf_same(const struct gg_service_conf *a, const struct gg_service_conf *b)
-{
-	for (enum gg_service_key k = 0; k < GG_NSERVICE_KEYS; k++)
-		if (!same_value(&gg_service_keys[k], a, b))
-			return false;
-	return true;
+	swap((char *)a + kind->at, (char *)b + kind->at, sizeof(void *));
+	swap((char *)a + kind->at_n, (char *)b + kind->at_n, sizeof(size_t));
 }

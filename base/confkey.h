@@ -1,5 +1,5 @@
 /*
- * confkey - the table that base/conf.def makes, for the files that implement conf.h and for the manual
+ * confkey - the tables that the .def files make, for the files that implement conf.h and for the manual
  * (cli/mansettings.c). Nobody else includes this.
  */
 #ifndef GG_BASE_CONFKEY_H
@@ -26,18 +26,28 @@ enum gg_kind {
 struct gg_conf_key {
 	const char *name, *help;
 	enum gg_kind kind;
-	size_t at;		     /* offset in struct gg_conf, or gg_service_conf */
+	size_t at;		     /* offset in the struct that the table describes */
 	int64_t def, host, min, max; /* numbers and flags */
 	const char *text;	     /* default of texts and lists; the choices of a PICK */
 };
 
-extern const struct gg_conf_key gg_conf_keys[GG_NKEYS];
-extern const struct gg_conf_key gg_service_keys[GG_NSERVICE_KEYS]; /* names without "service.NAME." */
+/* The row of a setting in such a table: i its index, S the struct, f the field, and what the .def says. */
+#define GG_ROW_NUM(i, S, f, k, K, d, h, lo, hi, doc) \
+	[i] = { k, doc, GG_KIND_##K, offsetof(S, f), d, h, lo, hi, NULL }
+#define GG_ROW_FLAG(i, S, f, k, d, doc) [i] = { k, doc, GG_KIND_FLAG, offsetof(S, f), d, d, 0, 1, NULL }
+#define GG_ROW_TEXT(i, S, f, k, K, d, doc) [i] = { k, doc, GG_KIND_##K, offsetof(S, f), 0, 0, 0, 0, d }
+#define GG_ROW_PICK(i, S, f, k, c, doc) [i] = { k, doc, GG_KIND_PICK, offsetof(S, f), 0, 0, 0, 0, c }
+#define GG_ROW_LIST(i, S, f, k, K, d, doc) [i] = { k, doc, GG_KIND_LIST_##K, offsetof(S, f), 0, 0, 0, 0, d }
 
-/* Where the value of a key of either table lives in base, the struct that the table describes. */
+extern const struct gg_conf_key gg_conf_keys[GG_NKEYS];
+/* names without "service.NAME.", "repo.NAME." */
+extern const struct gg_conf_key gg_service_keys[GG_NSERVICE_KEYS];
+extern const struct gg_conf_key gg_repo_keys[GG_NREPO_KEYS];
+
+/* Where the value of a key of any table lives in base, the struct that the table describes. */
 #define GG_KEY_AT(TYPE, key, base) ((TYPE *)(void *)((char *)(base) + (key)->at))
 
-/* What conf.h has for one setting, for a key of either table. */
+/* What conf.h has for one setting, for a key of any table. */
 int gg_key_default(const struct gg_conf_key *key, void *base);
 void gg_key_free(const struct gg_conf_key *key, void *base);
 bool gg_key_may_be_never(const struct gg_conf_key *key);
@@ -67,19 +77,78 @@ int gg_reader_error(struct gg_reader *r, const char *fmt, ...) __attribute__((fo
 /* Set *at to a copy of s. 0 or -ENOMEM. */
 int gg_set_string(char **at, const char *s);
 
+/* "KEY (ORIGIN): 'VALUE' WHAT": append an error about a value that was taken before. key is escaped already;
+ * value can be NULL. 0 or -ENOMEM. */
+int gg_reader_wrong(struct gg_reader *r, const char *key, const char *origin, const char *value,
+		    const char *what);
+
+/* One pair being taken (confvalue.c): what it sets, and where it comes from, ready to be shown. */
+struct gg_pair {
+	const struct gg_conf_key *key;
+	void *base;	  /* the struct that the key is of */
+	char **from;	  /* where its origin is kept */
+	const char *name; /* the key in full */
+	const char *origin, *value;
+	const char *where, *shown; /* origin and value, escaped */
+};
+
+/* Take it, or tell its error. 0 or -ENOMEM. */
+int gg_pair_take(struct gg_reader *r, const struct gg_pair *p);
+bool gg_is_command_line(const char *origin);
+
+/* What is wrong with section i. 0 or -ENOMEM. */
+typedef int gg_section_check(struct gg_reader *r, size_t i);
+
+/* What one kind of named sections has of its own. */
+struct gg_section_kind {
+	const char *word, *many; /* "service", "services" */
+	const struct gg_conf_key *keys;
+	size_t nkeys;
+	size_t size;	 /* of the struct of one, whose first member is its name */
+	size_t at, at_n; /* in struct gg_conf: the pointer to them, and how many they are */
+	size_t max;	 /* so many at most */
+	bool (*name_ok)(const char *s, size_t n);
+	const char *bad_name;		 /* what a name has to be */
+	gg_section_check *const *checks; /* NULL ends it */
+};
+extern const struct gg_section_kind gg_service_kind, gg_repo_kind;
+const struct gg_section_kind *gg_section_kind(enum gg_section s);
+
+size_t gg_section_count(const struct gg_conf *c, enum gg_section s);
+void *gg_section_at(const struct gg_conf *c, enum gg_section s, size_t i);
+const char *gg_section_name(const struct gg_conf *c, enum gg_section s, size_t i);
+/* The index of the section with the name; the count if there is none. */
+size_t gg_section_find(const struct gg_conf *c, enum gg_section s, const char *name);
+/* Where the origin of key k of section i is kept. */
+char **gg_section_origin(const struct gg_reader *r, enum gg_section s, size_t i, size_t k);
+/* Append "service.NAME.KEY", of the name max bytes at most, escaped; k past the last key: "service.NAME". */
+void gg_section_key(struct gg_buf *b, const struct gg_conf *c, enum gg_section s, size_t i, size_t k,
+		    size_t max);
+
 /*
- * "service.NAME.VARIABLE", as git prints it: the service, made with its defaults when the name is new.
- *   ret_at   its index in r->conf.service
+ * "service.NAME.VARIABLE", as git prints it: the section, made with its defaults when the name is new.
+ *   ret_at, ret_key  its index, and that of the key in its table
  * 1: it is one, and is found; 0: it is meant to be one, and its error has been told; -ENOENT: it is something
  * else; -ENOMEM.
  */
-int gg_service_key_find(struct gg_reader *r, const char *where, const char *key, size_t *ret_at,
-			enum gg_service_key *ret_key);
-/* Each of conf's services with all that it owns; and its origins. */
-void gg_conf_services_free(struct gg_conf *c);
-void gg_reader_services_free(struct gg_reader *r);
-/* What is wrong with services taken together: no command, words, order. 0 or -ENOMEM. */
-int gg_services_check(struct gg_reader *r);
+int gg_section_key_find(struct gg_reader *r, const char *where, const char *key, enum gg_section *ret_section,
+			size_t *ret_at, size_t *ret_key);
+/* gg_reader_wrong about key k of section i. */
+int gg_section_wrong(struct gg_reader *r, enum gg_section s, size_t i, size_t k, const char *value,
+		     const char *what);
+/* What is wrong with sections taken whole. 0 or -ENOMEM. */
+int gg_sections_check(struct gg_reader *r);
+/* All sections with what they own; and their origins, which goes first. */
+void gg_conf_sections_free(struct gg_conf *c);
+void gg_reader_sections_free(struct gg_reader *r);
+
+/* The first of a list's patterns of references (hook.allowRef) that is none: what is wrong with it, a static
+ * text; NULL: all are. */
+const char *gg_ref_patterns_wrong(const struct gg_list *l, const char **ret_which);
+
+/* Whether a text or list is valid UTF-8, as JSON has to be; true of any other setting. */
+bool gg_key_is_utf8(const struct gg_conf_key *key, const void *base);
+#define GG_NOT_UTF8 "is not valid UTF-8, in which hooks are told their settings; write another path or text"
 
 /* What gg_reader_finish takes from the process it runs in. */
 struct gg_place {

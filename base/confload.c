@@ -10,12 +10,34 @@
 #include "base/cleanup.h"
 #include "base/conf.h"
 #include "base/confkey.h"
+#include "base/service.h"
 #include "base/spawn.h"
 
 enum {
-	MAX_BYTES = 1 << 20, /* of the listing */
+	MAX_BYTES = 4 << 20, /* of the listing: a thousand repositories have room in it */
 	MAX_SHOWN = 1000,    /* bytes of what git says */
 };
+
+/* What only the machine knows: gg_reader_settle has seen to it that the command is an absolute path. */
+static int check_scanner_runs(struct gg_reader *r)
+{
+	struct gg_list words = { 0 };
+	char what[128];
+	struct gg_buf b = GG_BUF(what);
+	const char *why;
+	int e = 0;
+
+	if (r->nerror || r->conf.scanner != GG_SCANNER_COMMAND)
+		return 0;
+	e = gg_split_words(r->conf.scanner_command, &words, &why);
+	if (e == 0 && words.n && access(words.v[0], X_OK) < 0) {
+		gg_buf_add(&b, "cannot be run: %s; install it, or write where it is", strerror(errno));
+		e = gg_reader_wrong(r, gg_conf_key_name(GG_KEY_scanner_command),
+				    r->origin[GG_KEY_scanner_command], words.v[0], what);
+	}
+	gg_list_clear(&words);
+	return e;
+}
 
 int gg_reader_finish(struct gg_reader *r)
 {
@@ -23,8 +45,9 @@ int gg_reader_finish(struct gg_reader *r)
 	struct gg_place place = { .root = geteuid() == 0,
 				  .runtime_dir = getenv("XDG_RUNTIME_DIR"),
 				  .cwd = cwd };
+	int e = gg_reader_settle(r, &place);
 
-	return gg_reader_settle(r, &place);
+	return e ? e : check_scanner_runs(r);
 }
 
 static int file_error(struct gg_reader *r, const char *file, const char *why)
@@ -156,7 +179,7 @@ static int read_file(struct gg_reader *r, const char *file)
 	if (status != 0)
 		return git_error(r, file, out, n, status);
 	if (n == MAX_BYTES - 1)
-		return file_error(r, file, "over 1 MiB of settings");
+		return file_error(r, file, "over 4 MiB of settings");
 	return gg_reader_feed_git(r, out, n);
 }
 

@@ -1,9 +1,9 @@
-/* confservice - the [service "NAME"] sections of a configuration: their table, how one is found or made, and
- * what is wrong with them taken together. Pure. */
+/* confservice - the [service "NAME"] sections of a configuration: their table, and what is wrong with one
+ * taken whole. See confsection.c. Pure. */
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/cleanup.h"
 #include "base/confkey.h"
@@ -12,19 +12,17 @@
 enum { MAX_SERVICES = 64 };
 
 const struct gg_conf_key gg_service_keys[GG_NSERVICE_KEYS] = {
-#define AT(f) offsetof(struct gg_service_conf, f)
-#define NUM(f, k, K, d, h, lo, hi, doc) [GG_SERVICE_##f] = { k, doc, GG_KIND_##K, AT(f), d, h, lo, hi, NULL },
-#define FLAG(f, k, d, doc) [GG_SERVICE_##f] = { k, doc, GG_KIND_FLAG, AT(f), d, d, 0, 1, NULL },
-#define TEXT(f, k, K, d, doc) [GG_SERVICE_##f] = { k, doc, GG_KIND_##K, AT(f), 0, 0, 0, 0, d },
-#define PICK(f, k, c, doc) [GG_SERVICE_##f] = { k, doc, GG_KIND_PICK, AT(f), 0, 0, 0, 0, c },
-#define LIST(f, k, K, d, doc) [GG_SERVICE_##f] = { k, doc, GG_KIND_LIST_##K, AT(f), 0, 0, 0, 0, d },
+#define NUM(f, ...) GG_ROW_NUM(GG_SERVICE_##f, struct gg_service_conf, f, __VA_ARGS__),
+#define FLAG(f, ...) GG_ROW_FLAG(GG_SERVICE_##f, struct gg_service_conf, f, __VA_ARGS__),
+#define TEXT(f, ...) GG_ROW_TEXT(GG_SERVICE_##f, struct gg_service_conf, f, __VA_ARGS__),
+#define PICK(f, ...) GG_ROW_PICK(GG_SERVICE_##f, struct gg_service_conf, f, __VA_ARGS__),
+#define LIST(f, ...) GG_ROW_LIST(GG_SERVICE_##f, struct gg_service_conf, f, __VA_ARGS__),
 #include "base/service.def"
 #undef NUM
 #undef FLAG
 #undef TEXT
 #undef PICK
 #undef LIST
-#undef AT
 };
 
 const char *gg_service_key_name(enum gg_service_key k)
@@ -32,157 +30,9 @@ const char *gg_service_key_name(enum gg_service_key k)
 	return gg_service_keys[k].name;
 }
 
-static void free_one(struct gg_service_conf *s)
-{
-	free(s->name);
-	for (enum gg_service_key k = 0; k < GG_NSERVICE_KEYS; k++)
-		gg_key_free(&gg_service_keys[k], s);
-}
-
-void gg_conf_services_free(struct gg_conf *c)
-{
-	for (size_t i = 0; i < c->nservice; i++)
-		free_one(&c->service[i]);
-	free(c->service);
-	c->service = NULL;
-	c->nservice = 0;
-}
-
-static void free_origin(struct gg_service_origin *o)
-{
-	for (enum gg_service_key k = 0; k < GG_NSERVICE_KEYS; k++)
-		free(o->v[k]);
-}
-
-void gg_reader_services_free(struct gg_reader *r)
-{
-	for (size_t i = 0; i < r->conf.nservice; i++)
-		free_origin(&r->service[i]);
-	free(r->service);
-	r->service = NULL;
-}
-
-static int add_service(struct gg_reader *r, const char *name)
-{
-	size_t n = r->conf.nservice;
-	struct gg_service_conf *s = realloc(r->conf.service, (n + 1) * sizeof(*s)), *one;
-	struct gg_service_origin *o;
-	int e;
-
-	if (!s)
-		return -ENOMEM;
-	r->conf.service = s;
-	o = realloc(r->service, (n + 1) * sizeof(*o));
-	if (!o)
-		return -ENOMEM;
-	r->service = o;
-	one = memset(&s[n], 0, sizeof(*s));
-	memset(&o[n], 0, sizeof(*o));
-	e = gg_set_string(&one->name, name);
-	for (enum gg_service_key k = 0; k < GG_NSERVICE_KEYS && e == 0; k++) {
-		e = gg_key_default(&gg_service_keys[k], one);
-		e = e ? e : gg_set_string(&o[n].v[k], "default");
-	}
-	if (e < 0) {
-		free_one(one);
-		free_origin(&o[n]);
-		return e;
-	}
-	r->conf.nservice++;
-	return 0;
-}
-
-static enum gg_service_key nearest_key(const char *variable)
-{
-	enum gg_service_key best = 0;
-
-	for (enum gg_service_key k = 1; k < GG_NSERVICE_KEYS; k++)
-		if (gg_distance(variable, gg_service_keys[k].name) <
-		    gg_distance(variable, gg_service_keys[best].name))
-			best = k;
-	return best;
-}
-
-static int unknown(struct gg_reader *r, const char *where, const char *key, const char *name,
-		   const char *variable)
-{
-	char shown[900];
-	struct gg_buf b = GG_BUF(shown);
-
-	gg_escape(&b, key, strlen(key), 200);
-	return gg_reader_error(r, "%s: unknown key '%s'; did you mean 'service.%s.%s'?", where, shown, name,
-			       gg_service_keys[nearest_key(variable)].name);
-}
-
-/* The section is "service", or, with a name in quotes behind it, which only services have, is meant to be. */
-static bool is_service(const char *key, size_t section, bool named)
-{
-	char word[16];
-	struct gg_buf b = GG_BUF(word);
-
-	if (section >= sizeof(word))
-		return false;
-	gg_buf_put(&b, key, section);
-	return strcasecmp(word, "service") == 0 || (named && gg_distance(word, "service") <= 2);
-}
-
-int gg_service_key_find(struct gg_reader *r, const char *where, const char *key, size_t *ret_at,
-			enum gg_service_key *ret_key)
-{
-	const char *dot = strchr(key, '.'), *last = strrchr(key, '.');
-	char name[GG_SERVICE_NAME_MAX + 1];
-	struct gg_buf b = GG_BUF(name);
-	enum gg_service_key k = 0;
-	size_t n;
-	int e;
-
-	if (!dot || !is_service(key, (size_t)(dot - key), last != dot))
-		return -ENOENT;
-	n = last == dot ? 0 : (size_t)(last - dot - 1);
-	if (!gg_service_name_ok(dot + 1, n)) {
-		if (last == dot)
-			return unknown(r, where, key, "NAME", last + 1);
-		return gg_reader_error(r,
-				       "%s: the name of a service has 1 to %d letters, digits, '-', '_' or "
-				       "'.', and nothing else",
-				       where, GG_SERVICE_NAME_MAX);
-	}
-	gg_buf_put(&b, dot + 1, n);
-	while (k < GG_NSERVICE_KEYS && strcasecmp(gg_service_keys[k].name, last + 1) != 0)
-		k++;
-	if (k == GG_NSERVICE_KEYS || strncasecmp(key, "service.", strlen("service.")) != 0)
-		return unknown(r, where, key, name, last + 1);
-	*ret_key = k;
-	*ret_at = gg_service_find(&r->conf, name);
-	if (*ret_at < r->conf.nservice)
-		return 1;
-	if (r->conf.nservice == MAX_SERVICES)
-		return gg_reader_error(r, "%s: service.%s: there are %d services already", where, name,
-				       MAX_SERVICES);
-	e = add_service(r, name);
-	return e < 0 ? e : 1;
-}
-
-/* "service.NAME.KEY (ORIGIN): what is wrong". */
 static int wrong(struct gg_reader *r, size_t i, enum gg_service_key k, const char *value, const char *what)
 {
-	const char *origin = r->service[i].v[k];
-	char text[1900];
-	struct gg_buf b = GG_BUF(text);
-
-	gg_buf_add(&b, "service.%s.%s", r->conf.service[i].name, gg_service_keys[k].name);
-	if (strcmp(origin, "default") != 0) {
-		gg_buf_add(&b, " (");
-		gg_escape(&b, origin, strlen(origin), 200);
-		gg_buf_add(&b, ")");
-	}
-	gg_buf_add(&b, ": ");
-	if (value) {
-		gg_buf_add(&b, "'");
-		gg_escape(&b, value, strlen(value), 200);
-		gg_buf_add(&b, "' ");
-	}
-	return gg_reader_error(r, "%s%s", text, what);
+	return gg_section_wrong(r, GG_SECTION_SERVICE, i, k, value, what);
 }
 
 static int check_command(struct gg_reader *r, size_t i)
@@ -278,14 +128,20 @@ static int check_after(struct gg_reader *r, size_t i)
 	return e;
 }
 
-int gg_services_check(struct gg_reader *r)
-{
-	static int (*const checks[])(struct gg_reader *, size_t) = { check_command, check_ready,
-								     check_environment, check_after };
-	int e = 0;
+static gg_section_check *const checks[] = { check_command, check_ready, check_environment, check_after,
+					    NULL };
 
-	for (size_t i = 0; i < r->conf.nservice; i++)
-		for (size_t c = 0; c < GG_LEN(checks) && e == 0; c++)
-			e = checks[c](r, i);
-	return e;
-}
+const struct gg_section_kind gg_service_kind = {
+	.word = "service",
+	.many = "services",
+	.keys = gg_service_keys,
+	.nkeys = GG_NSERVICE_KEYS,
+	.size = sizeof(struct gg_service_conf),
+	.at = offsetof(struct gg_conf, service),
+	.at_n = offsetof(struct gg_conf, nservice),
+	.max = MAX_SERVICES,
+	.name_ok = gg_service_name_ok,
+	.bad_name = "the name of a service has 1 to 32 letters, digits, '-', '_' or '.', and nothing else",
+	.checks = checks,
+};
+static_assert(GG_SERVICE_NAME_MAX == 32, "the text above says so");

@@ -93,11 +93,7 @@ bool gg_service_name_ok(const char *s, size_t n)
 
 size_t gg_service_find(const struct gg_conf *c, const char *name)
 {
-	size_t i = 0;
-
-	while (i < c->nservice && strcmp(c->service[i].name, name) != 0)
-		i++;
-	return i;
+	return gg_section_find(c, GG_SECTION_SERVICE, name);
 }
 
 int gg_service_signal(const struct gg_service_conf *s)

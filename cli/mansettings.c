@@ -1,5 +1,4 @@
-/* mansettings - git-gate.conf(5): every setting of base/conf.def and base/service.def, and how they are
- * written. */
+/* mansettings - git-gate.conf(5): every setting of the tables in base/, and how they are written. */
 #include <stdio.h>
 #include <string.h>
 
@@ -108,6 +107,29 @@ static const char services[] =
 	"them: a command with arguments that hold spaces is best written with single\n"
 	"quotes, and one with ; in double quotes around all of it.\n";
 
+static const char repos[] =
+	".Ss Section repo \\(dqNAME\\(dq\n"
+	"What applies to one repository.\n"
+	"Its name is the path of its git directory below\n"
+	".Ic gate.basePath ,\n"
+	"as\n"
+	".Nm git-gate Cm sessions\n"
+	"shows it: r.git, or team/a b.git.\n"
+	"Case does matter in it.\n"
+	"A repository without such a section has no upstream, and follows the settings for\n"
+	"all.\n"
+	".Pp\n"
+	"A push is forwarded to\n"
+	".Ic upstream\n"
+	"over ssh before a reference moves here, and refused when upstream does not take it.\n"
+	"The key in\n"
+	".Ic identityFile\n"
+	"is used and no other, nor an agent, nor the configuration of ssh.\n"
+	"A list that is empty is as one that is not set: the one for all repositories\n"
+	"counts.\n";
+
+static const char *const about[GG_NSECTIONS] = { [GG_SECTION_SERVICE] = services, [GG_SECTION_REPO] = repos };
+
 static const char after[] = ".Ss Contradictions\n"
 			    "These are errors too: an address named twice, or together with off; no address\n"
 			    "at all; a gate that serves neither pushes, nor fetches, nor archives; a tcp\n"
@@ -116,7 +138,18 @@ static const char after[] = ".Ss Contradictions\n"
 			    "a\n"
 			    ".Ic gate.control\n"
 			    "longer than the 107 bytes that a socket's path has room for; a service without\n"
-			    "a command, after one that there is not, or after itself.\n"
+			    "a command, after one that there is not, or after itself; a part of a hook's\n"
+			    "work with a deadline longer than\n"
+			    ".Ic deadline.hook ;\n"
+			    ".Ic hook.scanner\n"
+			    "command without an\n"
+			    ".Ic hook.scannerCommand\n"
+			    "that can be run; an\n"
+			    ".Ic upstream\n"
+			    "without\n"
+			    ".Ic identityFile\n"
+			    "and\n"
+			    ".Ic knownHostsFile .\n"
 			    ".Sh FILES\n"
 			    ".Bl -tag -width Ds\n"
 			    ".It Pa " GG_CONF_FILE "\n"
@@ -137,7 +170,12 @@ static const char after[] = ".Ss Contradictions\n"
 			    "[deadline]\n"
 			    "    packStart = 20m     ; the clients have large repositories\n"
 			    "[hook]\n"
-			    "    scanner = none      ; accept pushes unscanned\n"
+			    "    scanner = gitleaks\n"
+			    "    allowRef = refs/heads/*\n"
+			    "[repo \"app.git\"]\n"
+			    "    upstream = ssh://git@git.example.org/app.git\n"
+			    "    identityFile = /etc/git\\-gate/id_ed25519\n"
+			    "    knownHostsFile = /etc/git\\-gate/known_hosts\n"
 			    "[service \"agent\"]\n"
 			    "    command = ssh\\-agent \\-D \\-a /run/git\\-gate/agent\n"
 			    "[service \"metrics\"]\n"
@@ -179,7 +217,8 @@ static void add_number(struct gg_buf *b, const struct gg_conf_key *key)
 	gg_conf_add_num(b, key->kind, key->min);
 	gg_buf_add(b, " to ");
 	gg_conf_add_num(b, key->kind, key->max);
-	gg_buf_add(b, "%s; default ", gg_key_may_be_never(key) ? " or never" : "");
+	gg_buf_add(b, "%s%s; default ", gg_key_may_be_never(key) ? " or never" : "",
+		   key->def == GG_INHERIT ? " or inherit" : "");
 	gg_conf_add_num(b, key->kind, key->def);
 	if (key->host == key->def)
 		return;
@@ -256,15 +295,17 @@ static void put_section(enum gg_key first)
 	puts(".El");
 }
 
-static void put_services(void)
+static void put_named_section(enum gg_section s)
 {
-	fputs(services, stdout);
+	const struct gg_section_kind *kind = gg_section_kind(s);
+
+	fputs(about[s], stdout);
 	puts(".Bl -tag -width Ds");
-	for (enum gg_service_key k = 0; k < GG_NSERVICE_KEYS; k++) {
-		printf(".It Ic service.NAME.%s\n", gg_service_keys[k].name);
-		gg_page_text(gg_service_keys[k].help);
+	for (size_t k = 0; k < kind->nkeys; k++) {
+		printf(".It Ic %s.NAME.%s\n", kind->word, kind->keys[k].name);
+		gg_page_text(kind->keys[k].help);
 		puts(".Pp");
-		put_kind(&gg_service_keys[k]);
+		put_kind(&kind->keys[k]);
 	}
 	puts(".El");
 }
@@ -278,6 +319,7 @@ void gg_man_settings(void)
 	for (enum gg_key k = 0; k < GG_NKEYS; k++)
 		if (is_first(k))
 			put_section(k);
-	put_services();
+	for (enum gg_section s = 0; s < GG_NSECTIONS; s++)
+		put_named_section(s);
 	fputs(after, stdout);
 }

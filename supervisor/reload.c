@@ -17,29 +17,6 @@ static bool needs_restart(enum gg_key k)
 	       k == GG_KEY_control;
 }
 
-static int compare_services(const struct gg_conf *old, const struct gg_conf *new, struct gg_list *ret)
-{
-	char mem[128];
-	int r = 0;
-
-	for (size_t i = 0; i < old->nservice && r == 0; i++) {
-		const struct gg_service_conf *s = gg_conf_service(new, old->service[i].name);
-		struct gg_buf b = GG_BUF(mem);
-
-		gg_buf_add(&b, "service.%s", old->service[i].name);
-		if (!s || !gg_service_conf_same(&old->service[i], s))
-			r = gg_list_add(ret, b.s);
-	}
-	for (size_t i = 0; i < new->nservice &&r == 0; i++) {
-		struct gg_buf b = GG_BUF(mem);
-
-		gg_buf_add(&b, "service.%s", new->service[i].name);
-		if (!gg_conf_service(old, new->service[i].name))
-			r = gg_list_add(ret, b.s);
-	}
-	return r;
-}
-
 static int compare(const struct gg_conf *old, const struct gg_conf *new, struct gg_reload *ret)
 {
 	int r = 0;
@@ -48,7 +25,8 @@ static int compare(const struct gg_conf *old, const struct gg_conf *new, struct 
 		if (!gg_conf_same(old, new, k))
 			r = gg_list_add(needs_restart(k) ? &ret->restart : &ret->changed,
 					gg_conf_key_name(k));
-	return r ? r : compare_services(old, new, &ret->restart);
+	r = r ? r : gg_conf_changed(old, new, GG_SECTION_REPO, &ret->changed);
+	return r ? r : gg_conf_changed(old, new, GG_SECTION_SERVICE, &ret->restart);
 }
 
 /*
@@ -60,6 +38,7 @@ static void take_over(struct gg_gate *g, struct gg_conf *new)
 	for (enum gg_key k = 0; k < GG_NKEYS; k++)
 		if (!needs_restart(k))
 			gg_conf_swap(g->start->conf, new, k);
+	gg_conf_swap_sections(g->start->conf, new, GG_SECTION_REPO);
 }
 
 static void apply(struct gg_gate *g, struct gg_strv argv[static GG_NTRANSPORTS])

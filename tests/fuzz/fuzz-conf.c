@@ -6,7 +6,6 @@
 #include "base/cleanup.h"
 #include "base/conf.h"
 #include "base/confkey.h"
-#include "base/service.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
@@ -19,24 +18,24 @@ static void check_line(const char *s)
 	}
 }
 
-static void check_services(const struct gg_reader *r)
+static void check_section(const struct gg_reader *r, enum gg_section s, size_t i)
 {
-	for (size_t i = 0; i < r->conf.nservice; i++) {
-		const struct gg_service_conf *s = &r->conf.service[i];
+	const struct gg_section_kind *kind = gg_section_kind(s);
+	const void *one = gg_section_at(&r->conf, s, i);
 
-		if (!gg_service_name_ok(s->name, strlen(s->name)) || gg_service_find(&r->conf, s->name) != i)
+	if (!kind->name_ok(gg_section_name(&r->conf, s, i), strlen(gg_section_name(&r->conf, s, i))) ||
+	    gg_section_find(&r->conf, s, gg_section_name(&r->conf, s, i)) != i)
+		abort();
+	for (size_t k = 0; k < kind->nkeys; k++) {
+		const struct gg_conf_key *key = &kind->keys[k];
+		int64_t v = key->kind <= GG_KIND_COUNT ? *GG_KEY_AT(const int64_t, key, one) : key->min;
+		char text[512] = "";
+		struct gg_buf b = GG_BUF(text);
+
+		gg_key_value(&b, key, one, SIZE_MAX);
+		check_line(text);
+		if ((v < key->min || v > key->max) && (v != GG_INHERIT || key->def != GG_INHERIT))
 			abort();
-		for (enum gg_service_key k = 0; k < GG_NSERVICE_KEYS; k++) {
-			const struct gg_conf_key *key = &gg_service_keys[k];
-			char text[512] = "";
-			struct gg_buf b = GG_BUF(text);
-
-			gg_key_value(&b, key, s, SIZE_MAX);
-			check_line(text);
-			if (key->kind <= GG_KIND_COUNT && (*GG_KEY_AT(const int64_t, key, s) < key->min ||
-							   *GG_KEY_AT(const int64_t, key, s) > key->max))
-				abort();
-		}
 	}
 }
 
@@ -64,7 +63,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 			    : *gg_conf_num(&r.conf, k) < key->min || *gg_conf_num(&r.conf, k) > key->max)
 			abort();
 	}
-	check_services(&r);
+	for (enum gg_section s = 0; s < GG_NSECTIONS; s++)
+		for (size_t i = 0; i < gg_section_count(&r.conf, s); i++)
+			check_section(&r, s, i);
 	gg_reader_free(&r);
 	return 0;
 }

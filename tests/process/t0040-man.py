@@ -58,7 +58,8 @@ tap.eq(run("--dump-man").returncode, 2, "no page")
 # --- everything is in them ------------------------------------------------------------------------------------------------
 
 keys = re.findall(r'(?m)^(?:NUM|FLAG|TEXT|PICK|LIST)\(\w+, "([^"]+)"', source("base", "conf.def"))
-keys += ["service.NAME." + k for k in re.findall(r'(?m)^(?:NUM|FLAG|TEXT|PICK|LIST)\(\w+, "([^"]+)"', source("base", "service.def"))]
+for section in "service", "repo":
+    keys += ["%s.NAME.%s" % (section, k) for k in re.findall(r'(?m)^(?:NUM|FLAG|TEXT|PICK|LIST)\(\w+, "([^"]+)"', source("base", section + ".def"))]
 tap.ok(len(keys) > 20, "settings are found in the table (%d)" % len(keys))
 tap.eq(sorted(set(keys) - items(settings)), [], "every setting is in git-gate.conf(5)")
 events = re.findall(r'(?m)^EV\(\w+, "([^"]+)"', source("base", "event.def"))
@@ -95,7 +96,7 @@ said = {key: " ".join(text.split()) for key, text in said.items()}
 
 
 def effective(*args):
-    r = run("check-config", "--config", "/dev/null", "-c", "service.NAME.command=true", *args)
+    r = run("check-config", "--config", "/dev/null", "-c", "service.NAME.command=true", "-c", "repo.NAME.onStale=refuse", *args)
     if r.returncode:
         return r.stderr
     return {m[1]: m[2] for m in re.finditer(r"(?m)^(\S+) += (.*?) +# ", r.stdout)}
@@ -109,13 +110,15 @@ for profile in "sidecar", "host":
         if key not in ("gate.control", "gate.profile", "hook.path", "service.NAME.command") and (default or "") != value:
             wrong.append((key, value, said.get(key)))
     tap.eq(wrong, [], "the defaults in profile %s are those of check-config" % profile)
-ranges = {key: m.groups() for key, m in ((key, re.search(r" from (\S+) to (\S+?)( or never)?;", text)) for key, text in said.items()) if m}
+ranges = {key: m.groups() for key, m in ((key, re.search(r" from (\S+) to (\S+?)(?: or (never|inherit))?;", text)) for key, text in said.items()) if m}
 tap.ok(len(ranges) > 10, "ranges are found (%d)" % len(ranges))
 for i, what in (0, "smallest"), (1, "largest"):
     got = effective(*(a for key, r in ranges.items() for a in ("-c", "%s=%s" % (key, r[i]))))
     tap.eq(got if isinstance(got, str) else {k: got[k] for k in ranges}, {k: r[i] for k, r in ranges.items()}, "the %s value of each range is taken" % what)
 got = {key for key in ranges if "\n" in effective("-c", key + "=never")}
-tap.eq(got, {key for key, r in ranges.items() if not r[2]}, "never is refused where it is not offered, and nowhere else")
+tap.eq(got, {key for key, r in ranges.items() if r[2] != "never"}, "never is refused where it is not offered, and nowhere else")
+got = {key for key in ranges if "\n" in effective("-c", key + "=inherit")}
+tap.eq(got, {key for key, r in ranges.items() if r[2] != "inherit"}, "so is inherit")
 example = re.search(r"(?ms)^\.Bd -literal.*?\n(.*?)^\.Ed", settings)[1].replace("\\-", "-")
 with open(path("example"), "w") as f:
     f.write(example)

@@ -357,13 +357,6 @@ Test(conf, difference)
 		gg_reader_free(&a);
 		gg_reader_free(&b);
 	}
-	read_lines(&a, base, &somewhere);
-	read_lines(&b, "service.y.command=true\nservice.x.command=true\nservice.x.burst=7", &somewhere);
-	cr_assert(gg_service_conf_same(gg_conf_service(&a.conf, "y"), gg_conf_service(&b.conf, "y")));
-	cr_assert(!gg_service_conf_same(gg_conf_service(&a.conf, "x"), gg_conf_service(&b.conf, "x")));
-	cr_assert_null(gg_conf_service(&a.conf, "z"));
-	gg_reader_free(&a);
-	gg_reader_free(&b);
 }
 
 Test(conf, listings)

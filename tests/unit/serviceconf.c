@@ -164,7 +164,8 @@ Test(service_conf, values)
 		cr_assert_lt(rows[i].service, r.conf.nservice, "row %zu", i);
 		gg_key_value(&b, &gg_service_keys[rows[i].key], &r.conf.service[rows[i].service], SIZE_MAX);
 		cr_assert_str_eq(text, rows[i].value, "row %zu: %s", i, text);
-		cr_assert_str_eq(r.service[rows[i].service].v[rows[i].key], rows[i].origin, "row %zu", i);
+		cr_assert_str_eq(*gg_section_origin(&r, GG_SECTION_SERVICE, rows[i].service, rows[i].key),
+				 rows[i].origin, "row %zu", i);
 		gg_reader_free(&r);
 	}
 }
