@@ -13,26 +13,22 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/ask.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/event.h"
-#include "supervisor/admit.h"
-#include "supervisor/reload.h"
-#include "supervisor/report.h"
+#include "supervisor/commands.h"
 
 #define CLIENTS_MAX 16
-#define REQUEST_MAX 4096
 #define PAUSE_S 1.0
 #define REQUEST_S 1.0 /* from accept to the whole request: a silent client takes a place from others */
 #define CLIENT_S 5.0  /* from accept to the last byte of the answer */
-
-static const char stopping[] = "the gate is stopping";
 
 struct client {
 	ev_io io;
 	ev_timer timer;
 	struct gg_gate *gate;
-	char request[REQUEST_MAX];
+	char request[GG_ASK_REQUEST_MAX];
 	size_t len;
 	char *answer; /* being written; owned */
 	size_t size, sent;
@@ -62,168 +58,6 @@ static void drop(struct client *c)
 	ev_io_start(loop, &ctl->io);
 }
 
-static json_t *error_answer(const char *text)
-{
-	return json_pack("{s:b, s:s}", "ok", 0, "error", text);
-}
-
-static json_t *data_answer(json_t *data)
-{
-	return data ? json_pack("{s:b, s:o}", "ok", 1, "data", data) : error_answer("out of memory");
-}
-
-static json_t *do_health(struct gg_gate *g, const json_t *req)
-{
-	(void)g;
-	(void)req;
-	return data_answer(json_object());
-}
-
-static json_t *do_status(struct gg_gate *g, const json_t *req)
-{
-	(void)req;
-	return data_answer(gg_report_status(g));
-}
-
-static json_t *do_sessions(struct gg_gate *g, const json_t *req)
-{
-	(void)req;
-	return data_answer(gg_report_sessions(g));
-}
-
-static json_t *do_reaped(struct gg_gate *g, const json_t *req)
-{
-	return data_answer(gg_report_history(g, json_is_true(json_object_get(req, "all"))));
-}
-
-static json_t *no_session(const char *id)
-{
-	char mem[120];
-	struct gg_buf b = GG_BUF(mem);
-
-	gg_buf_add(&b, "no session ");
-	gg_quote(&b, id, strlen(id), 32);
-	gg_buf_add(&b, " is known: see git-gate sessions, and git-gate reaped --all");
-	return error_answer(b.s);
-}
-
-static json_t *do_show(struct gg_gate *g, const json_t *req)
-{
-	const char *id = json_string_value(json_object_get(req, "id"));
-	struct gg_session *s = id ? gg_registry_find(&g->reg, id) : NULL;
-	struct gg_history at = { 0 };
-	const struct gg_ended *e;
-
-	if (!id)
-		return error_answer("show needs an id");
-	if (s)
-		return data_answer(gg_report_show(g, s));
-	while ((e = gg_registry_history(&g->reg, &at)))
-		if (!strcmp(e->id, id))
-			return data_answer(gg_report_ended(e));
-	return no_session(id);
-}
-
-static json_t *do_kill(struct gg_gate *g, const json_t *req)
-{
-	const char *id = json_string_value(json_object_get(req, "id"));
-	const char *why = json_string_value(json_object_get(req, "reason"));
-	struct gg_session *s = id ? gg_registry_find(&g->reg, id) : NULL;
-	struct gg_fields f;
-
-	if (!id)
-		return error_answer("kill needs an id");
-	if (!s)
-		return no_session(id);
-	gg_reaper_end(s, GG_REASON_OPERATOR, -1, gg_now_ms());
-	gg_session_fields(s, gg_now_ms(), &f);
-	gg_event(GG_EV_SESSION_KILLED, &f, "%s", why ? why : "no reason given");
-	gg_gate_wake(g);
-	return data_answer(json_object());
-}
-
-/* Outside text in them is escaped, so it is UTF-8. */
-static json_t *texts(const struct gg_list *l)
-{
-	json_t *a = json_array();
-
-	for (size_t i = 0; i < l->n; i++)
-		json_array_append_new(a, json_string(l->v[i]));
-	return a;
-}
-
-static json_t *do_reload(struct gg_gate *g, const json_t *req)
-{
-	struct gg_reload done;
-	json_t *j;
-
-	(void)req;
-	if (g->stage >= GG_DRAINING)
-		return error_answer(stopping);
-	if (gg_reload(g, &done) == 0)
-		j = data_answer(json_pack("{s:o, s:o}", "changed", texts(&done.changed), "restart",
-					  texts(&done.restart)));
-	else
-		j = json_pack("{s:b, s:s, s:o}", "ok", 0, "error", "nothing was reloaded", "errors",
-			      texts(&done.errors));
-	gg_reload_free(&done);
-	return j;
-}
-
-static json_t *do_drain(struct gg_gate *g, const json_t *req)
-{
-	size_t n;
-
-	(void)req;
-	if (g->stage >= GG_DRAINING)
-		return error_answer(stopping);
-	if (!g->drained) {
-		gg_admit_drain(g);
-		gg_gate_keep_or_close(g);
-		gg_event(GG_EV_GATE_DRAINED, NULL, "%zu sessions may finish", gg_registry_serving(&g->reg));
-	}
-	n = gg_registry_serving(&g->reg);
-	return data_answer(json_pack("{s:I}", "sessions", (json_int_t)n));
-}
-
-static json_t *do_resume(struct gg_gate *g, const json_t *req)
-{
-	(void)req;
-	if (g->stage >= GG_DRAINING)
-		return error_answer(stopping);
-	if (g->drained) {
-		gg_event(GG_EV_GATE_RESUMED, NULL, "new clients are served again");
-		gg_admit_resume(g);
-		gg_gate_keep_or_close(g);
-	}
-	return data_answer(json_object());
-}
-
-static const struct {
-	const char *name;
-	json_t *(*run)(struct gg_gate *g, const json_t *req);
-} commands[] = {
-	{ "health", do_health }, { "status", do_status }, { "sessions", do_sessions },
-	{ "reaped", do_reaped }, { "show", do_show },	  { "kill", do_kill },
-	{ "reload", do_reload }, { "drain", do_drain },	  { "resume", do_resume },
-};
-
-static json_t *answer(struct gg_gate *g, const char *line, size_t n)
-{
-	json_t *req = json_loadb(line, n, JSON_REJECT_DUPLICATES, NULL), *ret = NULL;
-	const char *cmd = json_string_value(json_object_get(req, "cmd"));
-
-	for (size_t i = 0; cmd && i < GG_LEN(commands); i++)
-		if (!strcmp(cmd, commands[i].name))
-			ret = commands[i].run(g, req);
-	if (!ret)
-		ret = error_answer(
-			cmd ? "unknown command: the git-gate that asks is newer or older than the gate"
-			    : "the request is not a JSON object with a cmd");
-	json_decref(req);
-	return ret;
-}
-
 static void on_writable(struct client *c)
 {
 	while (c->sent < c->size) {
@@ -241,7 +75,7 @@ static void on_writable(struct client *c)
 
 static void on_request(struct client *c, size_t line)
 {
-	json_t *j = answer(c->gate, c->request, line);
+	json_t *j = gg_command_answer(c->gate, c->request, line);
 
 	c->answer = j ? json_dumps(j, JSON_COMPACT | JSON_PRESERVE_ORDER) : NULL;
 	json_decref(j);

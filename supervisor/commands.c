@@ -1,0 +1,175 @@
+/* commands - what the control socket is asked, and the answers. See commands.h. */
+#include "supervisor/commands.h"
+
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/event.h"
+#include "supervisor/admit.h"
+#include "supervisor/reload.h"
+#include "supervisor/report.h"
+
+static const char stopping[] = "the gate is stopping";
+
+json_t *gg_command_error(const char *text)
+{
+	return json_pack("{s:b, s:s}", "ok", 0, "error", text);
+}
+
+json_t *gg_command_data(json_t *data)
+{
+	return data ? json_pack("{s:b, s:o}", "ok", 1, "data", data) : gg_command_error("out of memory");
+}
+
+static json_t *do_health(struct gg_gate *g, const json_t *req)
+{
+	(void)g;
+	(void)req;
+	return gg_command_data(json_object());
+}
+
+static json_t *do_status(struct gg_gate *g, const json_t *req)
+{
+	(void)req;
+	return gg_command_data(gg_report_status(g));
+}
+
+static json_t *do_sessions(struct gg_gate *g, const json_t *req)
+{
+	(void)req;
+	return gg_command_data(gg_report_sessions(g));
+}
+
+static json_t *do_reaped(struct gg_gate *g, const json_t *req)
+{
+	return gg_command_data(gg_report_history(g, json_is_true(json_object_get(req, "all"))));
+}
+
+json_t *gg_command_no_session(const char *id)
+{
+	char mem[120];
+	struct gg_buf b = GG_BUF(mem);
+
+	gg_buf_add(&b, "no session ");
+	gg_quote(&b, id, strlen(id), 32);
+	gg_buf_add(&b, " is known: see git-gate sessions, and git-gate reaped --all");
+	return gg_command_error(b.s);
+}
+
+static json_t *do_show(struct gg_gate *g, const json_t *req)
+{
+	const char *id = json_string_value(json_object_get(req, "id"));
+	struct gg_session *s = id ? gg_registry_find(&g->reg, id) : NULL;
+	struct gg_history at = { 0 };
+	const struct gg_ended *e;
+
+	if (!id)
+		return gg_command_error("show needs an id");
+	if (s)
+		return gg_command_data(gg_report_show(g, s));
+	while ((e = gg_registry_history(&g->reg, &at)))
+		if (!strcmp(e->id, id))
+			return gg_command_data(gg_report_ended(e));
+	return gg_command_no_session(id);
+}
+
+static json_t *do_kill(struct gg_gate *g, const json_t *req)
+{
+	const char *id = json_string_value(json_object_get(req, "id"));
+	const char *why = json_string_value(json_object_get(req, "reason"));
+	struct gg_session *s = id ? gg_registry_find(&g->reg, id) : NULL;
+	struct gg_fields f;
+
+	if (!id)
+		return gg_command_error("kill needs an id");
+	if (!s)
+		return gg_command_no_session(id);
+	gg_reaper_end(s, GG_REASON_OPERATOR, -1, gg_now_ms());
+	gg_session_fields(s, gg_now_ms(), &f);
+	gg_event(GG_EV_SESSION_KILLED, &f, "%s", why ? why : "no reason given");
+	gg_gate_wake(g);
+	return gg_command_data(json_object());
+}
+
+/* Outside text in them is escaped, so it is UTF-8. */
+static json_t *texts(const struct gg_list *l)
+{
+	json_t *a = json_array();
+
+	for (size_t i = 0; i < l->n; i++)
+		json_array_append_new(a, json_string(l->v[i]));
+	return a;
+}
+
+static json_t *do_reload(struct gg_gate *g, const json_t *req)
+{
+	struct gg_reload done;
+	json_t *j;
+
+	(void)req;
+	if (g->stage >= GG_DRAINING)
+		return gg_command_error(stopping);
+	if (gg_reload(g, &done) == 0)
+		j = gg_command_data(json_pack("{s:o, s:o}", "changed", texts(&done.changed), "restart",
+					      texts(&done.restart)));
+	else
+		j = json_pack("{s:b, s:s, s:o}", "ok", 0, "error", "nothing was reloaded", "errors",
+			      texts(&done.errors));
+	gg_reload_free(&done);
+	return j;
+}
+
+static json_t *do_drain(struct gg_gate *g, const json_t *req)
+{
+	size_t n;
+
+	(void)req;
+	if (g->stage >= GG_DRAINING)
+		return gg_command_error(stopping);
+	if (!g->drained) {
+		gg_admit_drain(g);
+		gg_gate_keep_or_close(g);
+		gg_event(GG_EV_GATE_DRAINED, NULL, "%zu sessions may finish", gg_registry_serving(&g->reg));
+	}
+	n = gg_registry_serving(&g->reg);
+	return gg_command_data(json_pack("{s:I}", "sessions", (json_int_t)n));
+}
+
+static json_t *do_resume(struct gg_gate *g, const json_t *req)
+{
+	(void)req;
+	if (g->stage >= GG_DRAINING)
+		return gg_command_error(stopping);
+	if (g->drained) {
+		gg_event(GG_EV_GATE_RESUMED, NULL, "new clients are served again");
+		gg_admit_resume(g);
+		gg_gate_keep_or_close(g);
+	}
+	return gg_command_data(json_object());
+}
+
+static const struct {
+	const char *name;
+	json_t *(*run)(struct gg_gate *g, const json_t *req);
+} commands[] = {
+	{ "health", do_health }, { "status", do_status }, { "sessions", do_sessions },
+	{ "reaped", do_reaped }, { "show", do_show },	  { "kill", do_kill },
+	{ "reload", do_reload }, { "drain", do_drain },	  { "resume", do_resume },
+};
+
+json_t *gg_command_answer(struct gg_gate *g, const char *line, size_t n)
+{
+	json_t *req = json_loadb(line, n, JSON_REJECT_DUPLICATES, NULL), *ret = NULL;
+	const char *cmd = json_string_value(json_object_get(req, "cmd"));
+
+	for (size_t i = 0; cmd && i < GG_LEN(commands); i++)
+		if (!strcmp(cmd, commands[i].name))
+			ret = commands[i].run(g, req);
+	if (!ret)
+		ret = gg_command_error(
+			cmd ? "unknown command: the git-gate that asks is newer or older than the gate"
+			    : "the request is not a JSON object with a cmd");
+	json_decref(req);
+	return ret;
+}
