@@ -28,7 +28,7 @@ BENCH_DEPS := tini dumb-init catatonit s6 runit supervisor python3 lighttpd ngin
 
 objects  = $(patsubst %.c,$(O)/%.o,$(wildcard $(1)))
 BASE    := $(call objects,base/*.c)
-GATE    := $(call objects,cli/*.c supervisor/*.c reaper/*.c) $(O)/daemon-wrap/argv.o $(O)/daemon-wrap/status.o
+GATE    := $(call objects,cli/*.c supervisor/*.c reaper/*.c) $(O)/daemon-wrap/argv.o $(O)/daemon-wrap/status.o $(O)/hooks/pushconf.o
 WRAP    := $(addprefix $(O)/daemon-wrap/,wrap.o repo.o request.o status.o)
 SESSION := $(O)/daemon-wrap/git-session.o $(WRAP)
 HTTP    := $(filter-out $(O)/daemon-wrap/git-session.o,$(call objects,daemon-wrap/*.c))
@@ -41,7 +41,8 @@ PURE    := $(addprefix $(O)/,reaper/classify.o reaper/policy.o reaper/escalate.o
 	   daemon-wrap/request.o daemon-wrap/status.o base/text.o base/addr.o cli/format.o supervisor/servicestate.o \
 	   daemon-wrap/httpparse.o daemon-wrap/httproute.o daemon-wrap/httpenv.o daemon-wrap/httpreply.o)
 UNIT    := $(call objects,tests/unit/*.c) $(sort $(BASE) $(PURE) $(O)/daemon-wrap/argv.o $(O)/supervisor/setup.o \
-	   $(O)/supervisor/loglines.o $(O)/supervisor/waitroom.o $(HTTPP))
+	   $(O)/supervisor/loglines.o $(O)/supervisor/waitroom.o $(O)/supervisor/hooksettings.o \
+	   $(filter-out $(O)/hooks/hook.o,$(HOOK)) $(HTTPP))
 MAN     := git-gate.1 git-gate.8 git-gate.conf.5
 PROGS   := $(O)/git-gate $(O)/git-gate-session $(O)/git-gate-http $(O)/git-gate-hook $(O)/git-gate-torture
 FUZZERS := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz-*.c))
@@ -62,12 +63,12 @@ $(O)/git-gate-session: $(SESSION) $(BASE)
 	$(CC) $(ALL_LD) -o $@ $^
 $(O)/git-gate-http: $(HTTP) $(BASE)
 	$(CC) $(ALL_LD) -o $@ $^ $(LIBHTTP)
-$(O)/git-gate-hook: $(HOOK)
-	$(CC) $(ALL_LD) -o $@ $^
+$(O)/git-gate-hook: $(HOOK) $(BASE)
+	$(CC) $(ALL_LD) -o $@ $^ $(shell pkg-config --libs jansson)
 $(O)/git-gate-torture: $(TORTURE) $(BASE)
 	$(CC) $(ALL_LD) -o $@ $^ $(shell pkg-config --libs jansson)
 $(O)/unit: $(UNIT)
-	$(CC) $(ALL_LD) -o $@ $^ $(LIBHTTP) -lcriterion
+	$(CC) $(ALL_LD) -o $@ $^ $(LIBHTTP) $(shell pkg-config --libs jansson) -lcriterion
 # the directory that core.hooksPath points at when git-gate runs from the build tree
 $(O)/hooks/pre-receive: $(O)/git-gate-hook
 	@mkdir -p $(@D)

@@ -1,6 +1,6 @@
 /*
- * confkey - the tables that the .def files make, for the files that implement conf.h and for the manual
- * (cli/mansettings.c). Nobody else includes this.
+ * confkey - the tables that the .def files make, for the files that implement conf.h, for the manual
+ * (cli/mansettings.c) and for what tells settings to hooks (hooks/pushconf.c). Nobody else includes this.
  */
 #ifndef GG_BASE_CONFKEY_H
 #define GG_BASE_CONFKEY_H

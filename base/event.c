@@ -36,6 +36,14 @@ const char *gg_event_name(enum gg_event_id id)
 	return events[id].name;
 }
 
+int gg_event_find(const char *name)
+{
+	for (int i = 0; i < GG_NEVENTS; i++)
+		if (strcmp(events[i].name, name) == 0)
+			return i;
+	return -ENOENT;
+}
+
 int gg_event_priority(enum gg_event_id id)
 {
 	return events[id].priority;

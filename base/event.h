@@ -32,6 +32,8 @@ struct gg_fields {
 #define GG_NO_FIELDS .limit_ms = -1, .quiet_ms = -1, .age_ms = -1, .bytes_in = -1, .bytes_out = -1
 
 const char *gg_event_name(enum gg_event_id id);
+/* The gg_event_id with this name; -ENOENT. */
+int gg_event_find(const char *name);
 
 /*
  * Choose the sink. Called before the first event, and when settings change; without it text goes to stderr.

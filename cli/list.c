@@ -28,8 +28,10 @@ static int print(const struct gg_column *col, size_t ncol, const json_t *rows)
 	struct gg_table t = { .col = col, .ncol = ncol };
 	int e = 0;
 
-	for (size_t i = 0; i < json_array_size(rows) && e == 0; i++)
+	for (size_t i = 0; i < json_array_size(rows) && e == 0; i++) {
+		gg_table_step(json_array_get(rows, i));
 		e = gg_table_add(&t, json_array_get(rows, i), 0);
+	}
 	if (e == 0)
 		e = gg_table_print(&t);
 	gg_table_free(&t);

@@ -98,6 +98,9 @@ static const struct gg_page_item live[] = {
 	{ "repo", "The git directory below gate.basePath, or what the client asked for when there is none." },
 	{ "peer", "Address and port of the client." },
 	{ "phase", "See PHASES in git-gate(8)." },
+	{ "step",
+	  "What its hook does at the moment, as scan or forward; empty when there is none. Without --json it "
+	  "stands behind phase, as hook: scan." },
 	{ "age_ms", "Since it was accepted." },
 	{ "quiet_ms", "Since the client was last seen to send or to take something." },
 	{ "bytes_in", "What arrived from the client." },

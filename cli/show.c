@@ -72,6 +72,7 @@ static int print(json_t *session)
 {
 	const json_t *procs = json_object_get(session, "processes");
 
+	gg_table_step(session);
 	gg_table_members(session, "processes");
 	if (json_is_array(procs) && print_tree(procs) < 0) {
 		gg_say("out of memory");

@@ -167,3 +167,13 @@ void gg_table_json(const json_t *data)
 	json_dumpf(data, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER | JSON_ENSURE_ASCII | JSON_ENCODE_ANY);
 	putchar('\n');
 }
+
+void gg_table_step(json_t *session)
+{
+	const char *phase = json_string_value(json_object_get(session, "phase"));
+	const char *step = json_string_value(json_object_get(session, "step"));
+
+	if (phase && step && *step)
+		json_object_set_new(session, "phase", json_sprintf("%s: %s", phase, step));
+	json_object_del(session, "step");
+}

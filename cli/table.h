@@ -29,6 +29,9 @@ void gg_table_free(struct gg_table *t);
 /* "label: value" for each member of an object, in its order, but the one named skip (NULL: none). */
 void gg_table_members(json_t *object, const char *skip);
 
+/* A live session as people read it: its step stands behind its phase, "hook: scan", and not by itself. */
+void gg_table_step(json_t *session);
+
 /* The one JSON form of --json. Only ASCII, so that a terminal meets no control character. */
 void gg_table_json(const json_t *data);
 

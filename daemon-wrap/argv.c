@@ -133,8 +133,7 @@ static int add_env(struct gg_strv *ret, const struct gg_conf *c, const struct gg
 	r = r ? r : gg_strv_add(ret, "LC_ALL=C.UTF-8");
 	r = r ? r : gg_strv_add(ret, "GIT_GATE_SESSION=%s", e->id);
 	r = r ? r : gg_strv_add(ret, "GIT_GATE_INSTANCE=%s", e->instance);
-	if (r == 0 && c->scanner == GG_SCANNER_NONE)
-		r = gg_strv_add(ret, "GIT_GATE_SCANNER=none");
+	r = r ? r : gg_strv_add(ret, "GIT_GATE_CONTROL=%s", c->control);
 	r = r ? r : gg_strv_add(ret, "REMOTE_ADDR=%s", e->host);
 	r = r ? r : gg_strv_add(ret, "REMOTE_PORT=%u", (unsigned)e->port);
 	r = r ? r : add_config(ret, n, "core.hooksPath", c->hook_path);

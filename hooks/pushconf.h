@@ -3,11 +3,12 @@
  * all repositories with what the repository's own section has in its place. Pure but for allocation. Filled
  * by hooks/gate.c, used by the rest of hooks/. Tested by tests/unit/pushconf.c.
  *
- * The gate's side, which has to name the same members, is supervisor/hooks.c.
+ * The gate fills one too (supervisor/hooksettings.c), and dumps it: both sides are made from one table.
  */
 #ifndef GG_HOOKS_PUSHCONF_H
 #define GG_HOOKS_PUSHCONF_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -46,6 +47,12 @@ struct gg_push_conf {
  * -ENOMEM.
  */
 int gg_push_conf_parse(const char *json, size_t n, struct gg_push_conf *ret);
+/* The same of what is parsed already; borrowed, NULL is no object. */
+int gg_push_conf_load(const json_t *j, struct gg_push_conf *ret);
+/* c can be zeroed, or freed before. */
 void gg_push_conf_free(struct gg_push_conf *c);
+
+/* The object of c, the caller's. NULL without memory, or when a text is not valid UTF-8. */
+json_t *gg_push_conf_dump(const struct gg_push_conf *c);
 
 #endif

@@ -71,7 +71,10 @@ struct gg_session {
 	struct gg_ident
 		*known; /* processes seen in it, so that strays without our environment are known; owned */
 	size_t nknown;
-	uint64_t log_dropped; /* stderr lines over the rate */
+	uint64_t log_dropped;  /* stderr lines over the rate */
+	char step[32];	       /* what its hook says it does: "scan"; "": nothing */
+	unsigned told;	       /* events that its hooks had recorded, of the present request */
+	uint64_t told_dropped; /* and those that were too many, of all */
 };
 
 /* What is kept of an ended session. reason NONE: it ended by itself. */

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/event.h"
 #include "supervisor/admit.h"
+#include "supervisor/hookcommands.h"
 #include "supervisor/reload.h"
 #include "supervisor/report.h"
 
@@ -153,9 +154,10 @@ static const struct {
 	const char *name;
 	json_t *(*run)(struct gg_gate *g, const json_t *req);
 } commands[] = {
-	{ "health", do_health }, { "status", do_status }, { "sessions", do_sessions },
-	{ "reaped", do_reaped }, { "show", do_show },	  { "kill", do_kill },
-	{ "reload", do_reload }, { "drain", do_drain },	  { "resume", do_resume },
+	{ "health", do_health },  { "status", do_status },  { "sessions", do_sessions },
+	{ "reaped", do_reaped },  { "show", do_show },	    { "kill", do_kill },
+	{ "reload", do_reload },  { "drain", do_drain },    { "resume", do_resume },
+	{ "push", gg_hook_push }, { "step", gg_hook_step }, { "event", gg_hook_event },
 };
 
 json_t *gg_command_answer(struct gg_gate *g, const char *line, size_t n)

@@ -19,9 +19,12 @@
 #include "base/event.h"
 #include "supervisor/commands.h"
 
-#define CLIENTS_MAX 16
+#define CLIENTS_MAX 128 /* every session's hooks ask, besides people */
+#define WRITING_MAX 16	/* of them may be slow to take an answer, which can be large */
+#define QUEUE 128
 #define PAUSE_S 1.0
-#define REQUEST_S 1.0 /* from accept to the whole request: a silent client takes a place from others */
+#define SILENT_S 0.1  /* when all places are taken, one that has not asked since then makes room */
+#define REQUEST_S 1.0 /* from accept to the whole request */
 #define CLIENT_S 5.0  /* from accept to the last byte of the answer */
 
 struct client {
@@ -30,7 +33,8 @@ struct client {
 	struct gg_gate *gate;
 	char request[GG_ASK_REQUEST_MAX];
 	size_t len;
-	char *answer; /* being written; owned */
+	int64_t began_ms; /* of the waiting for the request, or of the answer */
+	char *answer;	  /* being written; owned */
 	size_t size, sent;
 };
 
@@ -58,6 +62,25 @@ static void drop(struct client *c)
 	ev_io_start(loop, &ctl->io);
 }
 
+/* The place of whoever waits longest, for the request or for its answer to be taken; CLIENTS_MAX: nobody
+ * does. */
+static size_t oldest(const struct gg_control *ctl, bool writing, size_t *ret_n)
+{
+	size_t found = CLIENTS_MAX;
+
+	*ret_n = 0;
+	for (size_t i = 0; i < CLIENTS_MAX; i++) {
+		const struct client *c = ctl->client[i];
+
+		if (!c || !c->answer == writing)
+			continue;
+		++*ret_n;
+		if (found == CLIENTS_MAX || c->began_ms < ctl->client[found]->began_ms)
+			found = i;
+	}
+	return found;
+}
+
 static void on_writable(struct client *c)
 {
 	while (c->sent < c->size) {
@@ -76,6 +99,8 @@ static void on_writable(struct client *c)
 static void on_request(struct client *c, size_t line)
 {
 	json_t *j = gg_command_answer(c->gate, c->request, line);
+	struct gg_control *ctl = c->gate->control;
+	size_t slowest, writing;
 
 	c->answer = j ? json_dumps(j, JSON_COMPACT | JSON_PRESERVE_ORDER) : NULL;
 	json_decref(j);
@@ -89,7 +114,11 @@ static void on_request(struct client *c, size_t line)
 	ev_io_stop(c->gate->loop, &c->io);
 	ev_io_set(&c->io, c->io.fd, EV_WRITE);
 	ev_io_start(c->gate->loop, &c->io);
+	c->began_ms = gg_now_ms();
 	on_writable(c);
+	slowest = oldest(ctl, true, &writing);
+	if (writing > WRITING_MAX)
+		drop(ctl->client[slowest]);
 }
 
 static void on_client(EV_P_ ev_io *w, int revents)
@@ -172,14 +201,35 @@ static void on_pause_over(EV_P_ ev_timer *w, int revents)
 	ev_io_start(EV_A_ & ctl->io);
 }
 
-/* Out of descriptors or memory: the client stays in the queue, and to ask for it again at once would spin. */
-static void pause_accepting(EV_P_ struct gg_control *ctl, int err)
+static bool is_passing(int err)
 {
-	if (err == EAGAIN || err == EINTR || err == ECONNABORTED)
-		return;
+	return err == EAGAIN || err == EINTR || err == ECONNABORTED;
+}
+
+/* Out of descriptors, memory or places: the client stays in the queue, and to ask for it again at once would
+ * spin. */
+static void pause_accepting(EV_P_ struct gg_control *ctl, double seconds)
+{
 	ev_io_stop(EV_A_ & ctl->io);
-	ev_timer_set(&ctl->pause, PAUSE_S, 0.);
+	ev_timer_stop(EV_A_ & ctl->pause);
+	ev_timer_set(&ctl->pause, seconds, 0.);
 	ev_timer_start(EV_A_ & ctl->pause);
+}
+
+/* A free place, that of a silent client if need be. CLIENTS_MAX: there is none yet. */
+static size_t make_place(struct gg_control *ctl)
+{
+	size_t slot = 0, n;
+
+	while (slot < CLIENTS_MAX && ctl->client[slot])
+		slot++;
+	if (slot < CLIENTS_MAX)
+		return slot;
+	slot = oldest(ctl, false, &n);
+	if (slot == CLIENTS_MAX || gg_now_ms() - ctl->client[slot]->began_ms < (int64_t)(1000 * SILENT_S))
+		return CLIENTS_MAX;
+	drop(ctl->client[slot]);
+	return slot;
 }
 
 static void on_connect(EV_P_ ev_io *w, int revents)
@@ -187,17 +237,15 @@ static void on_connect(EV_P_ ev_io *w, int revents)
 	struct gg_gate *g = w->data;
 	struct gg_control *ctl = g->control;
 	struct client *c;
-	size_t slot = 0;
+	size_t slot = make_place(ctl);
 	int fd;
 
 	(void)revents;
-	while (slot < CLIENTS_MAX && ctl->client[slot])
-		slot++;
-	if (slot == CLIENTS_MAX)
-		return ev_io_stop(EV_A_ w); /* further ones wait in the queue; drop() starts it again */
+	if (slot == CLIENTS_MAX) /* further ones wait in the queue; drop() ends the pause too */
+		return pause_accepting(EV_A_ ctl, SILENT_S);
 	fd = accept4(w->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	if (fd < 0)
-		return pause_accepting(EV_A_ ctl, errno);
+		return is_passing(errno) ? (void)0 : pause_accepting(EV_A_ ctl, PAUSE_S);
 	if (!may_ask(fd, g->conf->control))
 		return deny(ctl, fd);
 	c = calloc(1, sizeof(*c));
@@ -207,6 +255,7 @@ static void on_connect(EV_P_ ev_io *w, int revents)
 	}
 	ctl->client[slot] = c;
 	c->gate = g;
+	c->began_ms = gg_now_ms();
 	ev_io_init(&c->io, on_client, fd, EV_READ);
 	ev_timer_init(&c->timer, on_timeout, REQUEST_S, 0.);
 	c->io.data = c->timer.data = c;
@@ -290,7 +339,7 @@ static int make_socket(const char *path, int *ret_fd, struct gg_buf *err)
 	}
 	unlink(path); /* a dead predecessor's: we hold the lock */
 	mask = umask(0117);
-	r = fd < 0 || bind(fd, (struct sockaddr *)&a, sizeof(a)) < 0 || listen(fd, 64) < 0 ? -errno : 0;
+	r = fd < 0 || bind(fd, (struct sockaddr *)&a, sizeof(a)) < 0 || listen(fd, QUEUE) < 0 ? -errno : 0;
 	umask(mask);
 	if (r < 0) {
 		gg_buf_add(err, "gate.control: %s: %s", path, strerror(-r));

@@ -32,11 +32,20 @@ static json_t *number(int64_t n)
 	return n < 0 || n == GG_NEVER ? json_null() : json_integer(n);
 }
 
+/* What its hook says it does, while there is one; a refresh goes before git. */
+static const char *step(const struct gg_session *s)
+{
+	bool hook = s->view.phase == GG_PHASE_HOOK || s->view.phase == GG_PHASE_WORK;
+
+	return hook && !s->root_gone ? s->step : "";
+}
+
 json_t *gg_report_session(const struct gg_session *s, int64_t now_ms)
 {
-	return json_pack("{s:s, s:s, s:s, s:o, s:s, s:s, s:I, s:I, s:I, s:I, s:i, s:o, s:o}", "id", s->id,
-			 "transport", s->transport, "service", s->service, "repo", text(s->repo), "peer",
-			 s->peer, "phase", gg_phase_name(s->root_gone ? GG_PHASE_CLOSING : s->view.phase),
+	return json_pack("{s:s, s:s, s:s, s:o, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:i, s:o, s:o}", "id",
+			 s->id, "transport", s->transport, "service", s->service, "repo", text(s->repo),
+			 "peer", s->peer, "phase",
+			 gg_phase_name(s->root_gone ? GG_PHASE_CLOSING : s->view.phase), "step", step(s),
 			 "age_ms", (json_int_t)(now_ms - s->accepted_ms), "quiet_ms",
 			 (json_int_t)(now_ms - s->track.moved_ms), "bytes_in", (json_int_t)s->tcp.received,
 			 "bytes_out", (json_int_t)s->tcp.acked, "pid", (int)s->root, "ending",

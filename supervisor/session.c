@@ -110,6 +110,8 @@ static void go_on(struct gg_session *s)
 static void restart(struct gg_session *s, enum gg_phase phase)
 {
 	gg_track_init(&s->track, gg_now_ms());
+	s->step[0] = 0;
+	s->told = 0;
 	s->track.request_unknown = s->http;
 	s->view.phase = s->track.phase = phase;
 }
@@ -205,6 +207,15 @@ static void on_status(EV_P_ ev_io *w, int revents)
 	else if (!io->asks || gg_admit_repo(io->gate, s))
 		go_on(s);
 	gg_gate_wake(io->gate);
+}
+
+void gg_session_catch_up(struct gg_session *s)
+{
+	struct gg_io *io = s->io;
+	char c;
+
+	while (io && ev_is_active(&io->status) && recv(io->status.fd, &c, 1, MSG_PEEK | MSG_DONTWAIT) >= 0)
+		on_status(io->gate->loop, &io->status, 0);
 }
 
 static void on_stderr(EV_P_ ev_io *w, int revents)
@@ -528,6 +539,9 @@ static void log_end(struct gg_session *s, int64_t now)
 	if (s->log_dropped)
 		gg_buf_add(&b, "; %llu lines of its log were over the rate",
 			   (unsigned long long)s->log_dropped);
+	if (s->told_dropped)
+		gg_buf_add(&b, "; %llu events of its hooks were too many",
+			   (unsigned long long)s->told_dropped);
 	/* a stranger that asked for nothing (a health check, a port scan) is not worth a line */
 	if (s->service[0] || s->verdict.reason != GG_REASON_NONE)
 		gg_event(GG_EV_SESSION_CLOSED, &f, "%s", b.s);

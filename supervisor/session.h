@@ -25,6 +25,10 @@ void gg_session_release(struct gg_session *s);
 /* A held session is not begun; its client is told why. */
 void gg_session_give_up(struct gg_session *s, const char *why);
 
+/* Take what the session's first process has said and the loop has not come to yet: which repository it is
+ * about. */
+void gg_session_catch_up(struct gg_session *s);
+
 /* For the reaper: the process that talks to the client. Its exit ends the connection; pid 0: it has exited.
  */
 void gg_session_served(struct gg_session *s, pid_t pid, uint64_t start_tick, void *gate);

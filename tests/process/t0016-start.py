@@ -47,7 +47,7 @@ tap.eq(code, 0, "a push beside others", out)
 tap.eq({n: to.split(":")[0] for n, to in hook_fds().items()}, {"0": "pipe", "1": "pipe", "2": "pipe"},
        "a hook has descriptors 0 to 2, which are git's pipes, and no other")
 
-OURS = {"PATH", "LC_ALL", "GIT_GATE_SESSION", "GIT_GATE_INSTANCE", "GIT_GATE_SCANNER", "REMOTE_ADDR", "REMOTE_PORT", "GIT_CONFIG_COUNT",
+OURS = {"PATH", "LC_ALL", "GIT_GATE_SESSION", "GIT_GATE_INSTANCE", "GIT_GATE_CONTROL", "REMOTE_ADDR", "REMOTE_PORT", "GIT_CONFIG_COUNT",
         *("GIT_CONFIG_%s_%d" % (k, n) for k in ("KEY", "VALUE") for n in (0, 1))}
 GITS = {"GIT_DIR", "GIT_QUARANTINE_PATH", "GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_EXEC_PATH",
         "GIT_PUSH_OPTION_COUNT"}

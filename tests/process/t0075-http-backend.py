@@ -131,7 +131,7 @@ open(os.path.join(g.base, "leave"), "w").close()
 tap.eq(c.reply().body, b"0008done", "lingers: only then is its reply complete")
 r, c = ask("env")
 env = dict(line.split("=", 1) for line in r.body[4:].decode().splitlines())
-known = {"PATH", "LC_ALL", "GIT_GATE_SESSION", "GIT_GATE_INSTANCE", "GIT_GATE_SCANNER", "REMOTE_ADDR", "REMOTE_PORT", "SERVER_ADDR", "SERVER_PORT", "SERVER_PROTOCOL",
+known = {"PATH", "LC_ALL", "GIT_GATE_SESSION", "GIT_GATE_INSTANCE", "GIT_GATE_CONTROL", "REMOTE_ADDR", "REMOTE_PORT", "SERVER_ADDR", "SERVER_PORT", "SERVER_PROTOCOL",
          "GIT_PROJECT_ROOT", "GIT_HTTP_EXPORT_ALL", "REQUEST_METHOD", "PATH_INFO", "QUERY_STRING", "CONTENT_TYPE", "GIT_CONFIG_COUNT"}
 tap.eq(sorted(k for k in env if k not in known and not k.startswith("GIT_CONFIG_")), [], "the environment is what is listed", env)
 tap.eq((env["REQUEST_METHOD"], env["PATH_INFO"], env["QUERY_STRING"]), ("POST", "/env.git/git-receive-pack", ""), "and says what is asked for")

@@ -175,7 +175,7 @@ Test(httpenv, connection)
 		{ "gate.safeDirectory", "*", "GIT_CONFIG_KEY_3=safe.directory", true },
 		{ "gate.safeDirectory", "*", "GIT_CONFIG_KEY_4=http.receivepack", true },
 		{ "gate.safeDirectory", "*", "GIT_CONFIG_COUNT=5", true },
-		{ "hook.scanner", "none", "GIT_GATE_SCANNER=none", true },
+		{ "gate.control", "/r/c", "GIT_GATE_CONTROL=/r/c", true },
 	};
 
 	for (size_t i = 0; i < GG_LEN(rows); i++) {

@@ -177,8 +177,8 @@ Test(argv, environment_from_nothing)
 		{ "gate.safeDirectory", "*", "GIT_CONFIG_VALUE_2=*", true },
 		{ "gate.safeDirectory", "*", "GIT_CONFIG_VALUE_3=.", true },
 		{ "gate.safeDirectory", "*", "GIT_CONFIG_COUNT=4", true },
-		{ NULL, NULL, "GIT_GATE_SCANNER=none", false },
-		{ "hook.scanner", "none", "GIT_GATE_SCANNER=none", true },
+		{ "gate.control", "/r/c", "GIT_GATE_CONTROL=/r/c", true },
+		{ "hook.scanner", "none", "GIT_GATE_SCANNER=none", false },
 		{ NULL, NULL, "SECRET=of the gate", false },
 	};
 

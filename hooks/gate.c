@@ -1,0 +1,193 @@
+/* gate - see gate.h. */
+#include "hooks/gate.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/ask.h"
+#include "base/cleanup.h"
+
+enum {
+	TELL_MS = 1000,
+	MAX_ANSWER = 4 << 20,
+	MAX_MESSAGE = 1500,
+};
+
+struct gg_gate_link gg_gate_link(void)
+{
+	return (struct gg_gate_link){ .control = getenv("GIT_GATE_CONTROL"),
+				      .session = getenv("GIT_GATE_SESSION") };
+}
+
+static bool is_linked(const struct gg_gate_link *l)
+{
+	return l->control && *l->control && l->session && *l->session;
+}
+
+/*
+ * Send a request (stolen; NULL: there was no memory for it, or a text that is no UTF-8), receive the answer.
+ * ret: the caller's. 0, -EPROTO when the answer is none, -errno.
+ */
+static int ask(const struct gg_gate_link *l, json_t *request, int64_t limit_ms, json_t **ret)
+{
+	AUTO_FREE char *text = request ? json_dumps(request, JSON_COMPACT) : NULL, *line = NULL,
+		       *answer = NULL;
+	size_t n = 0;
+	int e;
+
+	json_decref(request);
+	if (!text)
+		return -ENOMEM;
+	if (asprintf(&line, "%s\n", text) < 0) {
+		line = NULL;
+		return -ENOMEM;
+	}
+	if (strlen(line) > GG_ASK_REQUEST_MAX)
+		return -EMSGSIZE;
+	e = gg_ask(l->control, line, strlen(line), limit_ms, MAX_ANSWER, &answer, &n);
+	if (e < 0)
+		return e;
+	*ret = json_loadb(answer, n, JSON_REJECT_DUPLICATES, NULL);
+	return *ret ? 0 : -EPROTO;
+}
+
+/* What a gate that was asked says it cannot do. */
+static int refused(const json_t *answer, struct gg_buf *err)
+{
+	const char *error = json_string_value(json_object_get(answer, "error"));
+
+	gg_buf_add(err, "the gate gave no settings for this push");
+	if (error) {
+		gg_buf_add(err, ": ");
+		gg_escape(err, error, strlen(error), 200);
+	}
+	return -EPROTO;
+}
+
+static int cannot_ask(int e, struct gg_buf *err)
+{
+	if (e == -ENOENT || e == -ECONNREFUSED)
+		gg_buf_add(err, "the gate that began this session does not run any more");
+	else if (e == -ETIMEDOUT || e == -EAGAIN)
+		gg_buf_add(err, "the gate did not answer within %d s", GG_ASK_MS / 1000);
+	else
+		gg_buf_add(err, "the gate cannot be asked for its settings: %s", strerror(-e));
+	return e;
+}
+
+static int other_version(struct gg_buf *err)
+{
+	gg_buf_add(err,
+		   "the gate and its hook are of different versions: the operator has to restart the gate");
+	return -EPROTO;
+}
+
+/* 0 when the answer has settings. */
+static int take(const json_t *answer, struct gg_push_conf *ret, struct gg_buf *err)
+{
+	int e;
+
+	if (!json_is_true(json_object_get(answer, "ok")))
+		return refused(answer, err);
+	e = gg_push_conf_load(json_object_get(answer, "data"), ret);
+	return e == -EPROTO ? other_version(err) : e < 0 ? cannot_ask(e, err) : 0;
+}
+
+int gg_gate_settings(const struct gg_gate_link *l, struct gg_push_conf *ret, struct gg_buf *ret_err)
+{
+	json_t *answer = NULL;
+	int e = -ENODATA;
+
+	if (!is_linked(l)) {
+		gg_buf_add(ret_err, "the hook was not started by a gate: %s is not set",
+			   l->control && *l->control ? "GIT_GATE_SESSION" : "GIT_GATE_CONTROL");
+		return -ENOTCONN;
+	}
+	for (int i = 0; i < 2 && e == -ENODATA; i++) /* it closes without an answer when too many ask */
+		e = ask(l, json_pack("{s:s, s:s}", "cmd", "push", "id", l->session), GG_ASK_MS, &answer);
+	if (e == 0)
+		e = take(answer, ret, ret_err);
+	else
+		e = e == -EPROTO ? other_version(ret_err) : cannot_ask(e, ret_err);
+	json_decref(answer);
+	return e;
+}
+
+static void tell(const struct gg_gate_link *l, json_t *request)
+{
+	json_t *answer = NULL;
+
+	ask(l, request, TELL_MS, &answer);
+	json_decref(answer);
+}
+
+void gg_gate_step(const struct gg_gate_link *l, const char *step)
+{
+	if (is_linked(l))
+		tell(l, json_pack("{s:s, s:s, s:s}", "cmd", "step", "id", l->session, "step", step));
+}
+
+static bool has_control(const char *s)
+{
+	while (*s && (unsigned char)*s >= 0x20)
+		s++;
+	return *s;
+}
+
+/* As it is; escaped when JSON would not take it, or make six bytes of one. */
+static json_t *message_text(const char *s)
+{
+	char mem[MAX_MESSAGE + 1];
+	struct gg_buf b = GG_BUF(mem);
+	json_t *j = has_control(s) ? NULL : json_string(s);
+
+	if (j)
+		return j;
+	gg_escape(&b, s, strlen(s), MAX_MESSAGE);
+	return json_string(b.s);
+}
+
+static void add_text(json_t *request, const char *name, const char *s)
+{
+	if (s)
+		json_object_set_new(request, name, json_string(s));
+}
+
+static void tell_event(const struct gg_gate_link *l, const char *event, const char *reason, const char *key,
+		       const char *fmt, va_list ap)
+{
+	char mem[MAX_MESSAGE + 1];
+	struct gg_buf b = GG_BUF(mem);
+	json_t *request;
+
+	if (!is_linked(l))
+		return;
+	gg_buf_vadd(&b, fmt, ap);
+	request = json_pack("{s:s, s:s, s:s, s:o}", "cmd", "event", "id", l->session, "event", event,
+			    "message", message_text(b.s));
+	add_text(request, "reason", reason);
+	add_text(request, "key", key);
+	tell(l, request);
+}
+
+void gg_gate_event(const struct gg_gate_link *l, const char *event, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	tell_event(l, event, NULL, NULL, fmt, ap);
+	va_end(ap);
+}
+
+void gg_gate_event_about(const struct gg_gate_link *l, const char *event, const char *reason, const char *key,
+			 const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	tell_event(l, event, reason, key, fmt, ap);
+	va_end(ap);
+}

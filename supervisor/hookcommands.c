@@ -1,0 +1,102 @@
+/* hookcommands - see hookcommands.h. */
+#include "supervisor/hookcommands.h"
+
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/event.h"
+#include "supervisor/commands.h"
+#include "supervisor/hooksettings.h"
+#include "supervisor/session.h"
+
+#define EVENTS_MAX 50 /* of one request of a client's */
+#define FIELD_MAX 64  /* bytes of a reason or a key */
+
+/* The session that a hook means, with all that was said of it so far. NULL: ret has the error. */
+static struct gg_session *find(struct gg_gate *g, const json_t *req, json_t **ret)
+{
+	const char *id = json_string_value(json_object_get(req, "id"));
+	struct gg_session *s = id ? gg_registry_find(&g->reg, id) : NULL;
+
+	if (!id)
+		*ret = gg_command_error("a hook's request needs an id");
+	else if (!s)
+		*ret = gg_command_no_session(id);
+	else if (s->lent || s->adopted)
+		*ret = gg_command_error("the session is not one that this gate began");
+	else
+		gg_session_catch_up(s);
+	return *ret ? NULL : s;
+}
+
+json_t *gg_hook_push(struct gg_gate *g, const json_t *req)
+{
+	json_t *ret = NULL;
+	const struct gg_session *s = find(g, req, &ret);
+
+	if (!s)
+		return ret;
+	if (!s->found || !s->repo[0])
+		return gg_command_error("the session's repository is not known");
+	return gg_command_data(gg_hook_settings(g->conf, s->repo, s->peer, s->transport));
+}
+
+json_t *gg_hook_step(struct gg_gate *g, const json_t *req)
+{
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-";
+	const char *step = json_string_value(json_object_get(req, "step"));
+	json_t *ret = NULL;
+	struct gg_session *s = find(g, req, &ret);
+
+	if (!s)
+		return ret;
+	if (!step || strlen(step) >= sizeof(s->step) || strspn(step, letters) != strlen(step))
+		return gg_command_error("a step is a word of at most 31 letters, digits and '-'");
+	snprintf(s->step, sizeof(s->step), "%s", step);
+	return gg_command_data(json_object());
+}
+
+/* Events that a hook may have recorded; a negative number: it may not, or there is none. */
+static int find_event(const char *name)
+{
+	bool theirs = name && (!strncmp(name, "push.", strlen("push.")) ||
+			       !strncmp(name, "refresh.", strlen("refresh.")));
+
+	return theirs ? gg_event_find(name) : -1;
+}
+
+/* Long enough for every reason and key of ours; outside text is escaped where it is written. */
+static const char *field(const json_t *req, const char *name)
+{
+	const char *s = json_string_value(json_object_get(req, name));
+
+	return s && strlen(s) <= FIELD_MAX ? s : NULL;
+}
+
+json_t *gg_hook_event(struct gg_gate *g, const json_t *req)
+{
+	const char *message = json_string_value(json_object_get(req, "message"));
+	int id = find_event(json_string_value(json_object_get(req, "event")));
+	json_t *ret = NULL;
+	struct gg_session *s = find(g, req, &ret);
+	struct gg_fields f;
+
+	if (!s)
+		return ret;
+	if (id < 0 || !message)
+		return gg_command_error(
+			"an event of a hook has a message, and a name from push.* or refresh.*");
+	if (s->told == EVENTS_MAX) {
+		s->told_dropped++;
+		return gg_command_data(json_object());
+	}
+	s->told++;
+	gg_session_fields(s, gg_now_ms(), &f);
+	f.phase = NULL;
+	f.reason = field(req, "reason");
+	f.key = field(req, "key");
+	f.limit_ms = f.quiet_ms = f.age_ms = f.bytes_in = f.bytes_out = -1;
+	gg_event((enum gg_event_id)id, &f, "%s", message);
+	return gg_command_data(json_object());
+}
