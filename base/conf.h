@@ -149,10 +149,11 @@ const char *gg_service_key_name(enum gg_service_key k);
  */
 struct gg_reader {
 	struct gg_conf conf;
-	char *origin[GG_NKEYS];	      /* "default", "file /etc/git-gate/config", "command line"; owned */
-	char **section[GG_NSECTIONS]; /* the same for the named sections, a row of keys for each; owned */
-	char **error;		      /* ready for the user: "FILE: unknown key 'deadline.idel'; did you mean
-					 'deadline.idle'?" */
+	char *origin[GG_NKEYS];	       /* "default", "file /etc/git-gate/config", "command line"; owned */
+	char **section[GG_NSECTIONS];  /* the same for the named sections, a row of keys for each; owned */
+	size_t nsection[GG_NSECTIONS]; /* rows; after a reload conf may have more sections, or fewer */
+	char **error;		       /* ready for the user: "FILE: unknown key 'deadline.idel'; did you mean
+					  'deadline.idle'?" */
 	size_t nerror;
 	bool watches; /* it is for `git-gate watch`, which needs nothing to listen on; set by the caller */
 	int git_ms;   /* how long git may take to read the file; gg_reader_init sets 10 s */

@@ -112,11 +112,10 @@ static void free_origins(char **origin, size_t n)
 void gg_reader_sections_free(struct gg_reader *r)
 {
 	for (enum gg_section s = 0; s < GG_NSECTIONS; s++) {
-		if (r->section[s])
-			free_origins(r->section[s],
-				     gg_section_count(&r->conf, s) * gg_section_kind(s)->nkeys);
+		free_origins(r->section[s], r->nsection[s] * gg_section_kind(s)->nkeys);
 		free(r->section[s]);
 		r->section[s] = NULL;
+		r->nsection[s] = 0;
 	}
 }
 
@@ -161,6 +160,7 @@ static int add(struct gg_reader *r, enum gg_section s, const char *name)
 		return e;
 	}
 	++*count(&r->conf, kind);
+	++r->nsection[s];
 	return 0;
 }
 
