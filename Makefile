@@ -35,14 +35,15 @@ HTTP    := $(filter-out $(O)/daemon-wrap/git-session.o,$(call objects,daemon-wra
 # its pure parts, for unit tests and fuzzers
 HTTPP   := $(addprefix $(O)/daemon-wrap/,httpparse.o httproute.o httpenv.o httpreply.o)
 HOOK    := $(call objects,hooks/*.c)
+# what unit tests link: all but main()
+HOOKP   := $(filter-out $(O)/hooks/hook.o,$(HOOK))
 TORTURE := $(call objects,tests/torture/*.c)
 # what decides and does nothing: `make check-pure` looks at what these import
 PURE    := $(addprefix $(O)/,reaper/classify.o reaper/policy.o reaper/escalate.o reaper/leftover.o reaper/tell.o \
 	   daemon-wrap/request.o daemon-wrap/status.o base/text.o base/addr.o cli/format.o supervisor/servicestate.o \
-	   daemon-wrap/httpparse.o daemon-wrap/httproute.o daemon-wrap/httpenv.o daemon-wrap/httpreply.o)
+	   daemon-wrap/httpparse.o daemon-wrap/httproute.o daemon-wrap/httpenv.o daemon-wrap/httpreply.o hooks/sayfilter.o)
 UNIT    := $(call objects,tests/unit/*.c) $(sort $(BASE) $(PURE) $(O)/daemon-wrap/argv.o $(O)/supervisor/setup.o \
-	   $(O)/supervisor/loglines.o $(O)/supervisor/waitroom.o $(O)/supervisor/hooksettings.o \
-	   $(filter-out $(O)/hooks/hook.o,$(HOOK)) $(HTTPP))
+	   $(O)/supervisor/loglines.o $(O)/supervisor/waitroom.o $(O)/supervisor/hooksettings.o $(HTTPP) $(HOOKP))
 MAN     := git-gate.1 git-gate.8 git-gate.conf.5
 PROGS   := $(O)/git-gate $(O)/git-gate-session $(O)/git-gate-http $(O)/git-gate-hook $(O)/git-gate-torture
 FUZZERS := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz-*.c))
@@ -99,7 +100,7 @@ check-asan:
 check-valgrind: $(O)/unit
 	valgrind -q --error-exitcode=9 --trace-children=yes --leak-check=full --errors-for-leak-kinds=definite,indirect \
 		--show-leak-kinds=definite,indirect $(O)/unit -j1 --timeout 300 --pattern \
-		'@(text|addr|classify|policy|escalate|leftover|request|status|tell|argv|pstat|table|http*)/*'
+		'@(text|addr|classify|policy|escalate|leftover|request|status|tell|argv|pstat|table|http*|hooksay)/*'
 
 # decisions import nothing that could look at the world
 check-pure: $(PURE)

@@ -48,7 +48,7 @@ static int lift_sources(struct plan *p)
 }
 
 /* A dup2 of a descriptor onto itself clears CLOEXEC in a file action, so it is never left out. */
-static int fill_actions(struct plan *p)
+static int fill_actions(struct plan *p, const char *cwd)
 {
 	int r = 0, last = p->from[3] >= 0 ? 3 : 2;
 
@@ -59,6 +59,8 @@ static int fill_actions(struct plan *p)
 			r = posix_spawn_file_actions_addopen(&p->fa, i, "/dev/null", i ? O_WRONLY : O_RDONLY,
 							     0);
 	}
+	if (r == 0 && cwd)
+		r = posix_spawn_file_actions_addchdir_np(&p->fa, cwd);
 #ifdef __GLIBC__
 	/* ours are all CLOEXEC; this is for what was inherited by us from a careless parent */
 	if (r == 0)
@@ -91,7 +93,7 @@ static int start(struct plan *p, const struct gg_spawn *sp, pid_t *ret_pid)
 	int r = lift_sources(p);
 
 	if (r == 0)
-		r = fill_actions(p);
+		r = fill_actions(p, sp->cwd);
 	if (r == 0)
 		r = fill_attr(p, sp->new_session);
 	if (r == 0)

@@ -17,6 +17,7 @@ struct gg_spawn {
 	int in, out, err; /* become 0, 1, 2; -1: /dev/null */
 	int extra;	  /* becomes 3; -1: none */
 	bool new_session; /* setsid() */
+	const char *cwd;  /* NULL: as ours; its failure looks like one of the exec */
 };
 
 /*

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/children.h"
 #include "base/cleanup.h"
 
 static uint64_t reads;
@@ -140,77 +141,7 @@ int gg_procfs_getenv(pid_t pid, const char *name, char *buf, size_t size)
 	return -ENODATA;
 }
 
-/* A thread's list of children may be long: PID 1 of a busy gate has thousands. *ret is owned by the caller.
- */
-static int read_children(pid_t pid, const char *tid, char **ret)
-{
-	char path[64];
-	size_t len;
-
-	snprintf(path, sizeof(path), "/proc/%d/task/%.16s/children", (int)pid, tid);
-	for (size_t cap = 4096; cap <= 16 << 20; cap *= 4) {
-		AUTO_FREE char *text = malloc(cap);
-		int r;
-
-		if (!text)
-			return -ENOMEM;
-		r = read_file(path, text, cap, &len);
-		if (r < 0)
-			return r;
-		if (len < cap - 1) {
-			*ret = gg_take_ptr(&text);
-			return 0;
-		}
-	}
-	return -E2BIG;
-}
-
-static int add_children(pid_t pid, const char *tid, pid_t **v, size_t *n, size_t *size)
-{
-	AUTO_FREE char *text = NULL;
-	char *p, *end;
-	int r = read_children(pid, tid, &text);
-
-	if (r < 0)
-		return r;
-	for (p = text;; p = end) {
-		long child = strtol(p, &end, 10);
-
-		if (end == p)
-			return 0;
-		if (*n == *size) {
-			size_t want = *size ? *size * 2 : 32;
-			pid_t *grown = realloc(*v, want * sizeof(*grown));
-
-			if (!grown)
-				return -ENOMEM;
-			*v = grown;
-			*size = want;
-		}
-		(*v)[(*n)++] = (pid_t)child;
-	}
-}
-
 int gg_procfs_children(pid_t pid, pid_t **v, size_t *n, size_t *size)
 {
-	char path[64];
-	AUTO_DIR DIR *dir = NULL;
-	struct dirent *e;
-	int r = 0;
-
-	snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
-	reads++;
-	dir = opendir(path);
-	if (!dir)
-		return -errno;
-	while (r == 0 && (e = readdir(dir))) {
-		if (e->d_name[0] == '.')
-			continue;
-		r = add_children(pid, e->d_name, v, n, size);
-		if (r == -ENOENT && atoi(e->d_name) == pid && access(path, F_OK) == 0)
-			r = -EOPNOTSUPP; /* the process is there, the file is not */
-		else if (r == -ENOENT || r == -ESRCH)
-			r = 0; /* the thread has ended */
-	}
-	return r;
+	return gg_children_read(pid, v, n, size, &reads);
 }
