@@ -251,8 +251,6 @@ static int run_list(const struct gg_steps *s, const char *sub, const struct list
 	size_t nin = 0;
 	int first = check_list(s, sub, l), r;
 
-	if (first && !s->post)
-		return first;
 	r = make_input(s->push, &in, &nin);
 	r = r ? r : gg_step_env(s->env, s->repo, &env);
 	if (r < 0)

@@ -219,12 +219,16 @@ Test(hookrun, stdin_that_is_not_read)
 		     (struct gg_run){ .in = in, .nin = MANY, .limit_ms = LONG_MS }, &s);
 	cr_assert(WIFEXITED(e.status) && WEXITSTATUS(e.status) == 4);
 	/* one that never closes it */
-	e = run_with("sleep 1000", (struct gg_run){ .in = in, .nin = MANY, .limit_ms = 200 }, &s);
+	e = run_with("sleep 90", (struct gg_run){ .in = in, .nin = MANY, .limit_ms = 200 }, &s);
 	cr_assert(e.timed_out && e.took_ms < SOON_MS);
 	/* one whose child goes on reading when it has ended itself */
 	e = run_with("exec 3<&0; sleep 0.2; cat <&3 >/dev/null 2>&1 & exit 0",
 		     (struct gg_run){ .in = in, .nin = MANY, .limit_ms = LONG_MS }, &s);
 	cr_assert(gg_run_ok(&e) && !e.stray && e.took_ms < SOON_MS);
+	/* then it gets no more than lay in the pipe */
+	e = run_with("exec 3<&0; (sleep 0.3; wc -c <&3) & exit 0",
+		     (struct gg_run){ .in = in, .nin = MANY, .limit_ms = LONG_MS }, &s);
+	cr_assert(gg_run_ok(&e) && s.nout > 1 && atoi(s.out) < 1 << 20, "it read %s", s.out);
 }
 
 Test(hookrun, much_in_all_directions_at_once)
@@ -255,12 +259,55 @@ Test(hookrun, output_without_end_stops_at_the_limit)
 	nobody_left();
 }
 
+static void on_out_slowly(void *arg, const char *bytes, size_t n)
+{
+	struct seen *s = arg;
+
+	(void)bytes;
+	s->nout += n;
+	nanosleep(&(struct timespec){ .tv_nsec = 10000000 }, NULL);
+}
+
+/* A pipe that is always full when it has been read: the clock is looked at all the same. */
+Test(hookrun, a_program_faster_than_its_reader_stops_at_the_limit)
+{
+	char *argv[] = { (char *)"/bin/sh", (char *)"-c", (char *)"yes & yes & exec yes", NULL };
+	struct seen s = { .nout = 0 };
+	struct gg_run r = {
+		.argv = argv,
+		.envp = (char *const *)env,
+		.in_fd = -1,
+		.out = on_out_slowly,
+		.arg = &s,
+		.limit_ms = 300,
+	};
+	struct gg_run_end e;
+
+	cr_assert_eq(gg_run(&r, &e), 0);
+	cr_assert(e.timed_out && e.took_ms < SOON_MS, "took %lld ms", (long long)e.took_ms);
+	nobody_left();
+}
+
+/* Its process is another one every moment, so that a list of processes is old before it can be used. It ends
+ * by itself after 20 s. */
+Test(hookrun, a_process_that_changes_its_number_is_ended)
+{
+	struct seen s;
+	struct gg_run_end e =
+		run("exec perl -e '$end = time + 20; while (time < $end) { $p = fork; exit if $p }'", LONG_MS,
+		    &s);
+
+	cr_assert(gg_run_ok(&e) && e.stray && e.left == 0);
+	cr_assert_lt(e.took_ms, GG_RUN_GRACE_MS + SOON_MS);
+	nobody_left();
+}
+
 Test(hookrun, who_ignores_signals_is_ended_at_the_limit)
 {
 	char mem[128];
 	struct gg_buf why = GG_BUF(mem);
 	struct seen s;
-	struct gg_run_end e = run("trap '' TERM HUP INT; echo begun; while :; do sleep 1000; done", 300, &s);
+	struct gg_run_end e = run("trap '' TERM HUP INT; echo begun; while :; do sleep 90; done", 300, &s);
 
 	cr_assert(e.timed_out && !e.not_started && !gg_run_ok(&e));
 	cr_assert(e.took_ms >= 300 && e.took_ms < SOON_MS, "%lld ms", (long long)e.took_ms);
@@ -276,8 +323,8 @@ Test(hookrun, who_ignores_signals_is_ended_at_the_limit)
 Test(hookrun, the_limit_ends_the_whole_subtree)
 {
 	struct seen s;
-	struct gg_run_end e = run("sleep 1000 & setsid sleep 1000 >/dev/null 2>&1 & "
-				  "(setsid env -i sh -c 'sleep 1000 & exec sleep 1000' &); "
+	struct gg_run_end e = run("sleep 90 & setsid sleep 90 >/dev/null 2>&1 & "
+				  "(setsid env -i sh -c 'sleep 90 & exec sleep 90' &); "
 				  "(trap '' TERM; sh -c 'kill -STOP $$' & :); wait",
 				  500, &s);
 
@@ -298,7 +345,7 @@ Test(hookrun, a_daemon_that_holds_stderr_is_ended_and_named)
 {
 	struct seen s;
 	struct gg_run_end e =
-		run("(setsid env -i sh -c '(sleep 1000 >/dev/null </dev/null &)' &); echo done", LONG_MS, &s);
+		run("(setsid env -i sh -c '(sleep 90 >/dev/null </dev/null &)' &); echo done", LONG_MS, &s);
 
 	cr_assert(gg_run_ok(&e) && e.stray && !e.timed_out, "status %d", e.status);
 	cr_assert(e.took_ms >= GG_RUN_GRACE_MS && e.took_ms < GG_RUN_GRACE_MS + SOON_MS);
@@ -311,7 +358,7 @@ Test(hookrun, a_daemon_that_holds_stderr_is_ended_and_named)
 	cr_assert_str_eq(s.out, "late\n");
 	while (waitpid(-1, NULL, 0) > 0)
 		; /* it closes its files a moment before it has ended */
-	e = run("sleep 1000 & exit 0", 300, &s);
+	e = run("sleep 90 & exit 0", 300, &s);
 	cr_assert(gg_run_ok(&e) && e.stray && !e.timed_out && e.took_ms < GG_RUN_GRACE_MS);
 	nobody_left();
 }
@@ -319,13 +366,13 @@ Test(hookrun, a_daemon_that_holds_stderr_is_ended_and_named)
 Test(hookrun, a_daemon_that_holds_nothing_is_left_alone)
 {
 	struct seen s;
-	struct gg_run_end e = run("setsid sleep 1000 >/dev/null 2>&1 </dev/null & echo $!", LONG_MS, &s);
+	struct gg_run_end e = run("setsid sleep 90 >/dev/null 2>&1 </dev/null & echo $!", LONG_MS, &s);
 	pid_t pid = atoi(s.out);
 
 	cr_assert(gg_run_ok(&e) && !e.stray && e.took_ms < SOON_MS);
 	cr_assert(pid > 1 && alive(pid));
 	/* a later program's end is not its end either */
-	e = run("sleep 1000", 200, &s);
+	e = run("sleep 90", 200, &s);
 	cr_assert(e.timed_out && alive(pid));
 	kill(pid, SIGKILL);
 	cr_assert_eq(waitpid(pid, NULL, 0), pid, "it has become our child");
@@ -334,7 +381,7 @@ Test(hookrun, a_daemon_that_holds_nothing_is_left_alone)
 
 Test(hookrun, what_the_caller_started_before_lives_on)
 {
-	const char *argv[] = { "sh", "-c", "sleep 1000 & echo $!; exec sleep 1000", NULL },
+	const char *argv[] = { "sh", "-c", "sleep 90 & echo $!; exec sleep 90", NULL },
 		   *argv2[] = { "sh", "-c", "exit 7", NULL };
 	struct gg_spawn sp = {
 		.path = "/bin/sh",
@@ -359,10 +406,9 @@ Test(hookrun, what_the_caller_started_before_lives_on)
 	sp.argv = (char *const *)argv2;
 	cr_assert_eq(gg_spawn(&sp, &gone, NULL), 0);
 	cr_assert_eq(waitid(P_PID, (id_t)gone, &info, WEXITED | WNOWAIT), 0);
-	e = run("setsid sleep 1000 & sleep 1000", 300, &s);
+	e = run("setsid sleep 90 & sleep 90", 300, &s);
 	cr_assert(e.timed_out);
-	e = run_with("setsid sleep 1000 & exit 0", (struct gg_run){ .limit_ms = LONG_MS, .spare = holder },
-		     &s);
+	e = run_with("setsid sleep 90 & exit 0", (struct gg_run){ .limit_ms = LONG_MS, .spare = holder }, &s);
 	cr_assert(e.stray && strncmp(e.stray_text, "\"sleep\"", 7) == 0 && !strstr(e.stray_text, ","));
 	cr_assert(alive(holder) && alive(below));
 	cr_assert_eq(waitpid(gone, &status, 0), gone, "its status is still there for us");
@@ -379,9 +425,9 @@ Test(hookrun, a_fork_bomb_is_bounded)
 {
 	struct seen s;
 	struct gg_run_end e =
-		run("b() { i=0; while [ $i -lt 300 ]; do setsid sleep 1000 & i=$((i+1)); done; wait; }\n"
+		run("b() { i=0; while [ $i -lt 300 ]; do setsid sleep 90 & i=$((i+1)); done; wait; }\n"
 		    "b & b & (b &) & (setsid sh -c 'b() { i=0; while [ $i -lt 300 ]; do "
-		    "(sleep 1000 &) ; i=$((i+1)); done; sleep 1000; }; b & b & b' &)\nwait",
+		    "(sleep 90 &) ; i=$((i+1)); done; sleep 90; }; b & b & b' &)\nwait",
 		    700, &s);
 
 	cr_assert(e.timed_out && e.left == 0, "%zu left", e.left);
@@ -468,7 +514,7 @@ Test(hookrun, nothing_is_kept_open)
 	struct gg_run_end e;
 
 	for (int i = 0; i < 20; i++)
-		run(i % 2 ? "exit 1" : "exec sleep 1000", i % 2 ? LONG_MS : 30, &s);
+		run(i % 2 ? "exit 1" : "exec sleep 90", i % 2 ? LONG_MS : 30, &s);
 	cr_assert_eq(open_fds(), fds);
 	getrlimit(RLIMIT_NOFILE, &old);
 	for (size_t room = 0; room < 7; room++) { /* each of the steps before the start fails once */

@@ -195,7 +195,7 @@ Test(hooksteps, first_failure_refuses)
 		{ SH "ulimit -c 0; kill -ABRT $$\n", 0700, -EPERM,
 		  "git-gate: push refused: step pre-receive.d/20-x: was killed by signal 6 (Aborted)\n",
 		  "was killed by signal 6 (Aborted)" },
-		{ SH "trap '' TERM; sleep 1000\n", 0700, -EPERM,
+		{ SH "trap '' TERM; sleep 90\n", 0700, -EPERM,
 		  "git-gate: push refused: step pre-receive.d/20-x: did not end within 2s (deadline.step)\n",
 		  "did not end within 2s" },
 		{ "echo no first line\n", 0700, -ENOEXEC,
@@ -327,7 +327,7 @@ Test(hooksteps, after_the_push_all_run)
 	make_place(&p);
 	put(&p, "post-receive.d/1", 0700, SH "echo one; exit 1\n");
 	put(&p, "post-receive.d/2", 0600, SH "exit 0\n");
-	put(&p, "post-receive.d/3", 0700, SH "exec sleep 1000\n");
+	put(&p, "post-receive.d/3", 0700, SH "exec sleep 90\n");
 	put(&p, "post-receive.d/4", 0700, SH "wc -l\n");
 	put(&p, "pre-receive.d/x", 0700, SH "echo not now\n");
 	cr_assert_neq(steps(&p, true, 1500), 0);
@@ -353,7 +353,7 @@ Test(hooksteps, chatty_steps_and_daemons)
 	make_place(&p);
 	put(&p, "pre-receive.d/1", 0700, SH "head -c 60000000 /dev/zero | tr '\\0' '\\033' >&2\n");
 	put(&p, "pre-receive.d/2", 0700,
-	    SH "setsid sleep 1000 >/dev/null </dev/null & echo git-gate: forwarded main\n");
+	    SH "setsid sleep 90 >/dev/null </dev/null & echo git-gate: forwarded main\n");
 	cr_assert_eq(steps(&p, false, 60000), 0);
 	cr_assert(strncmp(p.said, "  \\x1b\\x1b", 10) == 0, "%s", p.said);
 	cr_assert(strstr(p.said,
