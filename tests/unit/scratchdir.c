@@ -1,0 +1,125 @@
+/* base/scratchdir.h: names, and removing all of it. */
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/scratchdir.h"
+
+#define I32 "0123456789abcdef0123456789abcdef"
+#define X64 I32 I32
+
+Test(scratchdir, owner)
+{
+	static const struct {
+		const char *name, *instance, *session; /* NULL: none of ours */
+	} rows[] = {
+		{ "git-gate-" I32 "-ab12cd34-aB3xY9", I32, "ab12cd34" },
+		{ "git-gate-a-b-123456", "a", "b" },
+		{ "git-gate-" X64 "-" X64 "-123456", X64, X64 },
+		{ "git-gate-" X64 "a-b-123456", NULL, NULL },
+		{ "git-gate-a-b-12345", NULL, NULL },
+		{ "git-gate-a-b-1234567", NULL, NULL },
+		{ "git-gate-a-b-12345/", NULL, NULL },
+		{ "git-gate-a-123456", NULL, NULL },
+		{ "git-gate--b-123456", NULL, NULL },
+		{ "git-gate-a-b-c-123456", NULL, NULL },
+		{ "git-gate-a-../x-123456", NULL, NULL },
+		{ "git-gate-", NULL, NULL },
+		{ "git-gate", NULL, NULL },
+		{ "xgit-gate-a-b-123456", NULL, NULL },
+	};
+
+	for (size_t i = 0; i < GG_LEN(rows); i++) {
+		char instance[GG_SCRATCHDIR_ID_MAX + 1] = "", session[GG_SCRATCHDIR_ID_MAX + 1] = "";
+
+		cr_expect_eq(gg_scratchdir_owner(rows[i].name, instance, session), rows[i].instance != NULL,
+			     "%s", rows[i].name);
+		if (rows[i].instance) {
+			cr_expect_str_eq(instance, rows[i].instance);
+			cr_expect_str_eq(session, rows[i].session);
+		}
+	}
+}
+
+static char *base_dir(char *base)
+{
+	strcpy(base, "/tmp/git-gate-test.XXXXXX");
+	cr_assert(mkdtemp(base));
+	return base;
+}
+
+static int missing(const char *path)
+{
+	struct stat st;
+
+	return lstat(path, &st) < 0 && errno == ENOENT;
+}
+
+Test(scratchdir, make_and_remove)
+{
+	char base[64], dir[PATH_MAX], path[PATH_MAX + 100], kept[PATH_MAX];
+	struct stat st;
+
+	base_dir(base);
+	cr_expect_eq(gg_scratchdir_make(base, "../x", "s", dir, sizeof(dir)), -EINVAL);
+	cr_expect_eq(gg_scratchdir_make(base, "", "s", dir, sizeof(dir)), -EINVAL);
+	cr_expect_eq(gg_scratchdir_make("relative", "i", "s", dir, sizeof(dir)), -EINVAL);
+	cr_expect_eq(gg_scratchdir_make("/nonexistent", "i", "s", dir, sizeof(dir)), -ENOENT);
+	cr_assert_eq(gg_scratchdir_make(base, "i", "s", dir, sizeof(dir)), 0);
+	cr_assert_eq(stat(dir, &st), 0);
+	cr_expect_eq(st.st_mode & 07777, 0700);
+
+	/* what a scanner may leave: depth, links to elsewhere, a directory that nobody can read, many files
+	 */
+	snprintf(kept, sizeof(kept), "%s/kept", base);
+	cr_assert_eq(mkdir(kept, 0700), 0);
+	snprintf(path, sizeof(path), "%s/link", dir);
+	cr_assert_eq(symlink(kept, path), 0);
+	snprintf(path, sizeof(path), "%s/a", dir);
+	cr_assert_eq(mkdir(path, 0700), 0);
+	for (int i = 0; i < 3000; i++) {
+		snprintf(path, sizeof(path), "%s/a/%d", dir, i);
+		close(open(path, O_WRONLY | O_CREAT, 0400));
+	}
+	snprintf(path, sizeof(path), "%s/a/b", dir);
+	cr_assert_eq(mkdir(path, 0700), 0);
+	snprintf(path, sizeof(path), "%s/a/b/c", dir);
+	cr_assert_eq(mkdir(path, 0), 0);
+	cr_expect_eq(gg_scratchdir_remove(dir), 0);
+	cr_expect(missing(dir));
+	cr_expect(!missing(kept));
+	cr_expect_eq(gg_scratchdir_remove(dir), 0);
+	cr_expect_eq(gg_scratchdir_remove(base), 0);
+}
+
+static bool is_dead(void *arg, const char *instance, const char *session)
+{
+	(void)arg;
+	return !strcmp(instance, "old") || !strcmp(session, "dead");
+}
+
+Test(scratchdir, sweep)
+{
+	char base[64], dir[3][PATH_MAX], link[PATH_MAX], other[PATH_MAX];
+
+	base_dir(base);
+	cr_assert_eq(gg_scratchdir_make(base, "old", "x", dir[0], PATH_MAX), 0);
+	cr_assert_eq(gg_scratchdir_make(base, "new", "dead", dir[1], PATH_MAX), 0);
+	cr_assert_eq(gg_scratchdir_make(base, "new", "alive", dir[2], PATH_MAX), 0);
+	snprintf(link, sizeof(link), "%s/git-gate-old-y-123456", base);
+	cr_assert_eq(symlink("/", link), 0);
+	snprintf(other, sizeof(other), "%s/something-old-y-123456", base);
+	cr_assert_eq(mkdir(other, 0700), 0);
+	cr_expect_eq(gg_scratchdir_sweep(base, is_dead, NULL), 2);
+	cr_expect(missing(dir[0]) && missing(dir[1]) && !missing(dir[2]) && !missing(link) &&
+		  !missing(other));
+	cr_expect_eq(gg_scratchdir_sweep("/nonexistent", is_dead, NULL), -ENOENT);
+	cr_expect_eq(gg_scratchdir_remove(base), 0);
+}
