@@ -1,0 +1,69 @@
+/*
+ * gitcmd - git commands that look at what a push brings, run inside pre-receive. Effect: starts processes
+ * (hooks/run). Used by hooks/newobj, hooks/rewind and hooks/lay.
+ *
+ * Nothing that was pushed, and nobody's configuration, decides what they see: replace refs and grafts are
+ * off, there is no user's or system's configuration and none from the environment, and of git's own variables
+ * they get the repository and its object directories only.
+ */
+#ifndef GG_HOOKS_GITCMD_H
+#define GG_HOOKS_GITCMD_H
+
+#include <limits.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/text.h"
+
+enum gg_git_store {
+	GG_STORE_PUSH,	     /* what git gave to the hook: the quarantine, and behind it the repository */
+	GG_STORE_QUARANTINE, /* what the push brought, and nothing behind it */
+	GG_STORE_MAIN,	     /* the repository without what the push brought */
+};
+
+enum { GG_GIT_TICK_MS = 5000 };
+
+struct gg_gitcmd {
+	char git[PATH_MAX]; /* absolute */
+	int64_t end_ms;	    /* monotonic: no command runs longer; GG_NEVER: no limit */
+	void (*tick)(void *arg, int64_t elapsed_ms); /* while one runs, every GG_GIT_TICK_MS; NULL: nothing */
+	void *tick_arg;
+};
+
+/* Find git in $PATH. 0 or -ENOENT. */
+int gg_gitcmd_init(struct gg_gitcmd *g, int64_t limit_ms);
+
+/* Is there a quarantine? A push of deletions alone has none. */
+bool gg_gitcmd_has_quarantine(void);
+
+struct gg_gitcmd_io {
+	const void *in; /* fed to stdin */
+	size_t nin;
+	void (*out)(void *arg, const char *bytes, size_t n); /* stdout, as it comes */
+	void *arg;
+};
+
+/*
+ * args: "rev-list", …, NULL. Returns its exit status (>= 0), or -ETIMEDOUT, -EIO (killed by a signal), -errno
+ * of the start. ret_err: what it was and what it said last, one line, when the status is not 0.
+ */
+int gg_gitcmd_run(const struct gg_gitcmd *g, enum gg_git_store store, const char *const *args,
+		  const struct gg_gitcmd_io *io, struct gg_buf *ret_err);
+
+/*
+ * Lines of a program's output, of which no more than GG_LINE_MAX bytes are kept each. To be fed by an out
+ * callback; line gets a line without its LF and returns 0, or -errno, after which it is not called any more.
+ */
+enum { GG_LINE_MAX = 4096 };
+struct gg_lines {
+	int (*line)(void *arg, const char *s, size_t n); /* s[n] is NUL */
+	void *arg;
+	int r; /* of line */
+	size_t n;
+	char buf[GG_LINE_MAX + 1];
+};
+void gg_lines_feed(struct gg_lines *l, const char *bytes, size_t n);
+/* After the last byte: 0, -errno of line, or -EPROTO: the last line has no LF. */
+int gg_lines_end(struct gg_lines *l);
+
+#endif
