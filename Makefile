@@ -41,11 +41,14 @@ TORTURE := $(call objects,tests/torture/*.c)
 # what decides and does nothing: `make check-pure` looks at what these import
 PURE    := $(addprefix $(O)/,reaper/classify.o reaper/policy.o reaper/escalate.o reaper/leftover.o reaper/tell.o \
 	   daemon-wrap/request.o daemon-wrap/status.o base/text.o base/addr.o cli/format.o supervisor/servicestate.o \
-	   daemon-wrap/httpparse.o daemon-wrap/httproute.o daemon-wrap/httpenv.o daemon-wrap/httpreply.o hooks/sayfilter.o)
+	   daemon-wrap/httpparse.o daemon-wrap/httproute.o daemon-wrap/httpenv.o daemon-wrap/httpreply.o hooks/sayfilter.o \
+	   hooks/refrule.o hooks/scanner.o)
 UNIT    := $(call objects,tests/unit/*.c) $(sort $(BASE) $(PURE) $(O)/daemon-wrap/argv.o $(O)/supervisor/setup.o \
 	   $(O)/supervisor/loglines.o $(O)/supervisor/waitroom.o $(O)/supervisor/hooksettings.o $(HTTPP) $(HOOKP))
 MAN     := git-gate.1 git-gate.8 git-gate.conf.5
 PROGS   := $(O)/git-gate $(O)/git-gate-session $(O)/git-gate-http $(O)/git-gate-hook $(O)/git-gate-torture
+# for tests only
+TESTERS := $(O)/hook-scan
 FUZZERS := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz-*.c))
 
 .PHONY: all man test check-asan check-static check-pure check-valgrind fuzz bench run deps test-deps bench-deps install uninstall clean
@@ -68,6 +71,8 @@ $(O)/git-gate-hook: $(HOOK) $(BASE)
 	$(CC) $(ALL_LD) -o $@ $^ $(shell pkg-config --libs jansson)
 $(O)/git-gate-torture: $(TORTURE) $(BASE)
 	$(CC) $(ALL_LD) -o $@ $^ $(shell pkg-config --libs jansson)
+$(O)/hook-scan: $(O)/tests/scan/hook-scan.o $(HOOKP) $(BASE)
+	$(CC) $(ALL_LD) -o $@ $^ $(shell pkg-config --libs jansson)
 $(O)/unit: $(UNIT)
 	$(CC) $(ALL_LD) -o $@ $^ $(LIBHTTP) $(shell pkg-config --libs jansson) -lcriterion
 # the directory that core.hooksPath points at when git-gate runs from the build tree
@@ -89,7 +94,7 @@ JOBS    ?= 2
 LOGS    := $(O)/logs
 
 test: test-deps
-	@$(MAKE) --no-print-directory all $(O)/unit
+	@$(MAKE) --no-print-directory all $(O)/unit $(TESTERS)
 	@mkdir -p $(LOGS)
 	@tests/run $(LOGS) $(O) $(JOBS)
 
