@@ -41,7 +41,7 @@ TORTURE := $(call objects,tests/torture/*.c)
 # what decides and does nothing: `make check-pure` looks at what these import
 PURE    := $(addprefix $(O)/,reaper/classify.o reaper/policy.o reaper/escalate.o reaper/leftover.o reaper/tell.o \
 	   daemon-wrap/request.o daemon-wrap/status.o base/text.o base/addr.o cli/format.o supervisor/servicestate.o \
-	   daemon-wrap/httpparse.o daemon-wrap/httproute.o daemon-wrap/httpenv.o daemon-wrap/httpreply.o hooks/sayfilter.o \
+	   daemon-wrap/httpparse.o daemon-wrap/httproute.o daemon-wrap/httpenv.o daemon-wrap/httpreply.o hooks/sayfilter.o hooks/ssh.o hooks/pushreport.o \
 	   hooks/refrule.o hooks/scanner.o)
 UNIT    := $(call objects,tests/unit/*.c) $(sort $(BASE) $(PURE) $(O)/daemon-wrap/argv.o $(O)/supervisor/setup.o \
 	   $(O)/supervisor/loglines.o $(O)/supervisor/waitroom.o $(O)/supervisor/hooksettings.o $(HTTPP) $(HOOKP))
@@ -54,7 +54,7 @@ FUZZERS := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz-*.c))
 .PHONY: all man test check-asan check-static check-pure check-valgrind fuzz bench run deps test-deps bench-deps install uninstall clean
 .DELETE_ON_ERROR:
 
-all: $(PROGS) $(O)/hooks/pre-receive
+all: $(PROGS) $(O)/hooks/pre-receive $(O)/hook-forward
 
 # docs/man is committed: after a change of what it is made from (tables, cli/man*.c), or of VERSION
 man: $(O)/git-gate
@@ -68,6 +68,9 @@ $(O)/git-gate-session: $(SESSION) $(BASE)
 $(O)/git-gate-http: $(HTTP) $(BASE)
 	$(CC) $(ALL_LD) -o $@ $^ $(LIBHTTP)
 $(O)/git-gate-hook: $(HOOK) $(BASE)
+	$(CC) $(ALL_LD) -o $@ $^ $(shell pkg-config --libs jansson)
+# the forward without the gate, for tests/process
+$(O)/hook-forward: $(O)/tests/hooks/hook-forward.o $(HOOKP) $(BASE)
 	$(CC) $(ALL_LD) -o $@ $^ $(shell pkg-config --libs jansson)
 $(O)/git-gate-torture: $(TORTURE) $(BASE)
 	$(CC) $(ALL_LD) -o $@ $^ $(shell pkg-config --libs jansson)
