@@ -1,0 +1,331 @@
+/* forward - see forward.h. */
+#include "hooks/forward.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "hooks/fwddir.h"
+#include "hooks/fwdsay.h"
+#include "hooks/prepush.h"
+#include "hooks/remote.h"
+#include "hooks/say.h"
+
+enum {
+	TICK_MS = 5000,	    /* "still forwarding" */
+	ASK_MORE_MS = 5000, /* to ask for the outcome, beyond deadline.connect */
+	ASKS = 3, /* when no answer came, and upstream does not have it yet: it may still be at work */
+	ASK_PAUSE_MS = 1000,
+	ATTEMPTS = 2, /* the whole, then what is missing */
+	OPTIONS_MAX = 10000,
+};
+
+struct forward {
+	const struct gg_push_conf *c;
+	const struct gg_gate_link *l;
+	const struct gg_push *all;
+	struct gg_remote up;
+	char hook[PATH_MAX];
+	char **options; /* owned, but not the texts */
+	int64_t begun_ms, until_ms;
+	struct gg_push_report said; /* of the last push */
+	char why[512], ref[256];    /* of the last failure: for people; the reference, "" for all of it */
+};
+
+/* What became of one git push. */
+enum attempt {
+	DONE,
+	NOTHING_SENT, /* it failed before upstream could change anything */
+	NOT_KNOWN,
+};
+
+static int64_t left_ms(const struct forward *f)
+{
+	int64_t left = f->until_ms - gg_now_ms();
+
+	return f->until_ms == INT64_MAX ? GG_NEVER : left > 0 ? left : 0;
+}
+
+static void fail(struct forward *f, const char *ref, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+static void fail(struct forward *f, const char *ref, const char *fmt, ...)
+{
+	struct gg_buf why = GG_BUF(f->why), name = GG_BUF(f->ref);
+	va_list ap;
+
+	va_start(ap, fmt);
+	gg_buf_vadd(&why, fmt, ap);
+	va_end(ap);
+	gg_escape(&name, ref, strlen(ref), sizeof(f->ref));
+}
+
+static void on_out(void *arg, const char *bytes, size_t n)
+{
+	gg_push_report_out(&((struct forward *)arg)->said, bytes, n);
+}
+
+static void on_err(void *arg, const char *bytes, size_t n)
+{
+	gg_push_report_err(&((struct forward *)arg)->said, bytes, n);
+}
+
+static void on_tick(void *arg, int64_t elapsed_ms)
+{
+	(void)elapsed_ms;
+	gg_fwdsay_still(gg_now_ms() - ((struct forward *)arg)->begun_ms);
+}
+
+static void on_remote(void *arg, const char *line)
+{
+	(void)arg;
+	gg_fwdsay_upstream(line);
+}
+
+/* Push options are the pusher's: texts of the environment. */
+static int find_options(struct forward *f)
+{
+	const char *count = getenv("GIT_PUSH_OPTION_COUNT");
+	int64_t n = 0;
+	size_t k = 0;
+
+	if (count && gg_int_parse(count, 0, OPTIONS_MAX, &n) < 0) {
+		fail(f, "", "more than %d push options", OPTIONS_MAX);
+		return -E2BIG;
+	}
+	f->options = calloc((size_t)n + 1, sizeof(*f->options));
+	if (!f->options)
+		return -ENOMEM;
+	for (int64_t i = 0; i < n; i++) {
+		char name[48];
+
+		snprintf(name, sizeof(name), "GIT_PUSH_OPTION_%lld", (long long)i);
+		f->options[k] = getenv(name);
+		if (f->options[k] && strpbrk(f->options[k], "\r\n")) {
+			fail(f, "", "a push option has a line end in it");
+			return -EINVAL;
+		}
+		k += f->options[k] != NULL;
+	}
+	return 0;
+}
+
+static int open_forward(struct forward *f)
+{
+	const char *dir = getenv("GIT_DIR");
+	struct gg_buf why = GG_BUF(f->why);
+	ssize_t n = readlink("/proc/self/exe", f->hook, sizeof(f->hook) - 1);
+
+	if (n < 0 || !dir) {
+		fail(f, "",
+		     n < 0 ? "/proc/self/exe cannot be read" : "git did not say where the repository is");
+		return -EINVAL;
+	}
+	f->hook[n] = '\0';
+	f->begun_ms = gg_now_ms();
+	if (f->c->forward_ms == GG_NEVER ||
+	    __builtin_add_overflow(f->begun_ms, f->c->forward_ms, &f->until_ms))
+		f->until_ms = INT64_MAX;
+	return gg_remote_open(&f->up, f->c, dir, &why);
+}
+
+/* What git said, or how it ended. */
+static void explain(struct forward *f, const struct gg_fwddir *d, const struct gg_run_end *end)
+{
+	char stale[512], mem[512] = "";
+	struct gg_buf b = GG_BUF(mem);
+	char *lf;
+
+	if (gg_fwddir_left(d, GG_PREPUSH_STALE, stale, sizeof(stale)) && (lf = strchr(stale, '\n'))) {
+		*lf = '\0';
+		fail(f, stale, "%s; fetch first", lf + 1);
+	} else if (f->said.refused && f->said.ref[0]) {
+		gg_escape(&b, f->said.reason, strlen(f->said.reason), sizeof(f->said.reason));
+		fail(f, f->said.ref, "%s", mem);
+	} else {
+		gg_remote_why(&f->up, &b, "git push", &f->said, end, f->c->forward_ms);
+		fail(f, "", "%s%s", mem, end->timed_out ? " (deadline.forward)" : "");
+	}
+}
+
+static enum attempt run_push(struct forward *f, const struct gg_push *p, const struct gg_fwddir *d)
+{
+	const char *args[8] = { "push", "--porcelain" };
+	struct gg_git_call call = {
+		.args = args,
+		.git_dir = d->path,
+		.config = d->global,
+		.hooks = d->hooks,
+		.quarantine = true,
+		.out = on_out,
+		.err = on_err,
+		.tick = on_tick,
+		.arg = f,
+		.tick_ms = TICK_MS,
+		.limit_ms = left_ms(f),
+	};
+	struct gg_run_end end;
+	size_t n = 2;
+
+	if (p->n > 1) /* for one it says nothing, and there are upstreams that do not know it */
+		args[n++] = "--atomic";
+	if (d->prune)
+		args[n++] = "--prune";
+	args[n] = GG_FWDDIR_REMOTE;
+	f->said = (struct gg_push_report){ .remote = on_remote, .arg = f };
+	gg_git_run(&f->up.git, &call, &end);
+	if (gg_run_ok(&end))
+		return DONE;
+	explain(f, d, &end);
+	return gg_fwddir_left(d, GG_PREPUSH_SENT, NULL, 0) ? NOT_KNOWN : NOTHING_SENT;
+}
+
+static enum attempt try_push(struct forward *f, const struct gg_push *p)
+{
+	struct gg_fwd w = { .gitdir = f->up.git.gitdir,
+			    .url = f->c->upstream,
+			    .hook = f->hook,
+			    .push = p,
+			    .options = f->options };
+	struct gg_heads heads = { .text = NULL };
+	struct gg_fwddir d;
+	struct gg_buf why = GG_BUF(f->why);
+	enum attempt a = NOTHING_SENT;
+	int r = 0;
+
+	f->ref[0] = '\0';
+	if (gg_fwd_deletions(p) > GG_FWDDIR_DELETIONS) {
+		r = gg_remote_list(&f->up, left_ms(f), false, &heads, &why);
+		w.upstream = &heads.l;
+	}
+	r = r ? r : gg_fwddir_make(&w, &d, &why);
+	if (r == 0) {
+		a = run_push(f, p, &d);
+		gg_fwddir_remove(f->up.git.gitdir);
+	}
+	gg_heads_free(&heads);
+	return a;
+}
+
+/* What does upstream have now? */
+static int ask(struct forward *f, const struct gg_push *p, unsigned char *seen, struct gg_tally *t,
+	       enum gg_outcome *ret, struct gg_buf *why)
+{
+	int64_t limit_ms = f->c->connect_ms == GG_NEVER ? 30000 : f->c->connect_ms + ASK_MORE_MS;
+	struct gg_heads heads;
+	int r = gg_remote_list(&f->up, limit_ms > left_ms(f) ? limit_ms : left_ms(f), false, &heads, why);
+
+	if (r < 0)
+		return r;
+	*ret = gg_outcome(p, &heads.l, seen, t);
+	gg_heads_free(&heads);
+	return 0;
+}
+
+/* When no answer came, upstream may still be at work: it is given some seconds. */
+static int settle(struct forward *f, const struct gg_push *p, unsigned char *seen, struct gg_tally *t,
+		  enum gg_outcome *ret, struct gg_buf *why)
+{
+	const struct timespec pause = { .tv_sec = ASK_PAUSE_MS / 1000 };
+	int r = ask(f, p, seen, t, ret, why);
+
+	for (int i = 1; r == 0 && *ret == GG_OUTCOME_OLD && !f->said.refused && i < ASKS; i++) {
+		nanosleep(&pause, NULL);
+		r = ask(f, p, seen, t, ret, why);
+	}
+	return r;
+}
+
+/* What is missing of p, in place of it. The names stay where they are. */
+static void keep_missing(struct gg_push *p, const unsigned char *seen)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < p->n; i++)
+		if (seen[i] == GG_SEEN_OLD)
+			p->v[n++] = p->v[i];
+	p->n = n;
+}
+
+/* After a push of which it is not known how it ended. True: what p has become is to be pushed again. */
+static bool look_after(struct forward *f, struct gg_push *p, unsigned char *seen, int attempt, int *ret)
+{
+	char mem[512];
+	struct gg_buf why = GG_BUF(mem);
+	enum gg_outcome o;
+	struct gg_tally t;
+
+	*ret = settle(f, p, seen, &t, &o, &why);
+	if (*ret < 0) {
+		gg_fwdsay_unknown(f->c, f->l, f->all, f->ref, f->why, mem);
+		return false;
+	}
+	if (o == GG_OUTCOME_NEW) {
+		gg_say_client("upstream has taken it, though its answer did not arrive");
+		return false;
+	}
+	if (o == GG_OUTCOME_PART && attempt + 1 < ATTEMPTS) {
+		gg_say_client("upstream has %zu of %zu references; the rest is pushed again",
+			      t.n[GG_SEEN_NEW], p->n);
+		keep_missing(p, seen);
+		return true;
+	}
+	*ret = -EIO;
+	if (o == GG_OUTCOME_OTHER && !f->ref[0])
+		gg_fwdsay_failed(f->c, f->l, f->all, p->v[t.at[GG_SEEN_OTHER]].ref, f->why, &t);
+	else
+		gg_fwdsay_failed(f->c, f->l, f->all, f->ref, f->why, &t);
+	return false;
+}
+
+static int push_all(struct forward *f)
+{
+	AUTO_FREE unsigned char *seen = malloc(f->all->n + 1);
+	AUTO_FREE struct gg_update *v = malloc((f->all->n + 1) * sizeof(*v));
+	struct gg_push p = { .v = v, .n = f->all->n, .hash = f->all->hash };
+	int r = -ENOMEM;
+
+	if (!seen || !v) {
+		gg_fwdsay_failed(f->c, f->l, f->all, "", "not enough memory", NULL);
+		return r;
+	}
+	memcpy(v, f->all->v, p.n * sizeof(*v));
+	for (int i = 0; i < ATTEMPTS; i++) {
+		enum attempt a = try_push(f, &p);
+
+		if (a == DONE)
+			return 0;
+		if (a == NOTHING_SENT && i == 0) {
+			gg_fwdsay_failed(f->c, f->l, f->all, f->ref, f->why, NULL);
+			return -EIO;
+		}
+		if (!look_after(f, &p, seen, i, &r))
+			return r;
+	}
+	return r;
+}
+
+int gg_forward(const struct gg_push_conf *c, const struct gg_gate_link *l, const struct gg_push *p)
+{
+	struct forward f = { .c = c, .l = l, .all = p };
+	int r;
+
+	if (!*c->upstream || !p->n)
+		return 0;
+	gg_gate_step(l, "forward");
+	r = open_forward(&f);
+	r = r ? r : find_options(&f);
+	if (r < 0) {
+		gg_fwdsay_failed(c, l, p, "", f.why, NULL);
+	} else {
+		gg_say_client("forwarding to upstream…");
+		r = push_all(&f);
+	}
+	if (r == 0)
+		gg_fwdsay_done(c, l, p, gg_now_ms() - f.begun_ms);
+	free(f.options);
+	return r;
+}

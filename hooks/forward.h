@@ -1,0 +1,26 @@
+/*
+ * forward - take a push to upstream: one `git push --atomic` of all of it over ssh, from inside the
+ * quarantine, before anything changes here. Effect. Called by hooks/hook.c from pre-receive, with the
+ * repository's lock held (hooks/lock.h). Tested by tests/process/t0085-forward.py.
+ *
+ * What upstream has to have is what the pusher saw (hooks/prepush.h), so a forced push overwrites nobody, and
+ * an answer that was lost is found out: upstream is then asked what it has, and the client is told that. A
+ * reference that upstream has already as the push wants it is no error: a push that failed half-way is healed
+ * by its repetition.
+ *
+ * A push certificate is not passed on (it is for us), and neither is an empty push option.
+ */
+#ifndef GG_HOOKS_FORWARD_H
+#define GG_HOOKS_FORWARD_H
+
+#include "hooks/gate.h"
+#include "hooks/update.h"
+
+/*
+ * $GIT_DIR is the mirror. Bounded by c->forward_ms, and what it takes to ask for the outcome: c->connect_ms
+ * and some seconds. Tells the client, and the gate (push.forwarded, push.forward-failed). Without an
+ * upstream: nothing. 0: upstream has all of it. -errno: told, nothing may be accepted.
+ */
+int gg_forward(const struct gg_push_conf *c, const struct gg_gate_link *l, const struct gg_push *p);
+
+#endif
