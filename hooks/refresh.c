@@ -1,0 +1,221 @@
+/* refresh - see refresh.h. */
+#include "hooks/refresh.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "hooks/lock.h"
+#include "hooks/remote.h"
+
+#define HEAD_EVERY_MS 300000
+#define UNBORN_EVERY_MS 10000
+
+/* Results are compared between processes that live shortly, and after a restart: wall-clock time. */
+struct stamp {
+	bool ok;
+	int64_t at_ms, head_ms; /* when it ended; when HEAD was last asked for */
+	char why[300];		/* of a failure */
+};
+
+/* What is not mirrored; made by GitHub, GitLab, Bitbucket, Gerrit and Azure. */
+#define FORGES \
+	"^refs/pull/*", "^refs/merge-requests/*", "^refs/pull-requests/*", "^refs/changes/*", \
+		"^refs/keep-around/*", "^refs/pipelines/*", "^refs/environments/*", \
+		"^refs/cache-automerge/*", "^refs/meta/*", "^refs/git-gate/*"
+
+static int64_t wall_ms(void)
+{
+	return gg_clock_ms(CLOCK_REALTIME);
+}
+
+static void read_stamp(int dirfd, struct stamp *ret)
+{
+	AUTO_CLOSE int fd = openat(dirfd, GG_REFRESH_STAMP, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	char text[512], word[16];
+	long long at, head;
+	int end = 0;
+	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+
+	*ret = (struct stamp){ .at_ms = INT64_MIN, .head_ms = INT64_MIN };
+	text[n > 0 ? n : 0] = '\0';
+	if (sscanf(text, "%15s %lld %lld %n", word, &at, &head, &end) < 3)
+		return;
+	ret->ok = !strcmp(word, "ok");
+	ret->at_ms = at;
+	ret->head_ms = head;
+	if (!ret->ok && end > 0)
+		snprintf(ret->why, sizeof(ret->why), "%.*s", (int)strcspn(text + end, "\n"), text + end);
+}
+
+/* In one step, so that nobody reads a part. Best effort: without it the next one asks again. */
+static void write_stamp(int dirfd, const struct stamp *s)
+{
+	AUTO_CLOSE int fd = openat(dirfd, GG_REFRESH_STAMP ".new",
+				   O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+	char text[512];
+	int n = snprintf(text, sizeof(text), "%s %lld %lld %.300s\n", s->ok ? "ok" : "failed",
+			 (long long)s->at_ms, (long long)s->head_ms, s->why);
+
+	if (fd >= 0 && write(fd, text, (size_t)n) == n)
+		renameat(dirfd, GG_REFRESH_STAMP ".new", dirfd, GG_REFRESH_STAMP);
+}
+
+/* No longer ago than limit_ms. A time to come is the work of a clock that was set. */
+static bool is_recent(int64_t at_ms, int64_t now_ms, int64_t limit_ms)
+{
+	return at_ms != INT64_MIN && at_ms <= now_ms && now_ms - at_ms < limit_ms;
+}
+
+static void on_err(void *arg, const char *bytes, size_t n)
+{
+	gg_push_report_err(arg, bytes, n);
+}
+
+static int fetch(const struct gg_remote *u, int64_t limit_ms, struct gg_buf *ret_why)
+{
+	const char *args[] = { "fetch",
+			       "--quiet",
+			       "--prune",
+			       "--no-tags",
+			       "--force",
+			       "--update-head-ok",
+			       "--no-write-fetch-head",
+			       "--no-auto-maintenance",
+			       "--no-recurse-submodules",
+			       "--no-show-forced-updates",
+			       "--",
+			       u->c->upstream,
+			       "+refs/*:refs/*",
+			       FORGES,
+			       NULL };
+	struct gg_push_report said = { 0 };
+	struct gg_git_call call = {
+		.args = args,
+		.err = on_err,
+		.arg = &said,
+		.limit_ms = limit_ms,
+		.gentle = true,
+	};
+	struct gg_run_end end;
+
+	gg_git_run(&u->git, &call, &end);
+	if (gg_run_ok(&end))
+		return 0;
+	gg_remote_why(u, ret_why, "git fetch", &said, &end, limit_ms);
+	return end.not_started ? end.error : end.timed_out ? -ETIMEDOUT : -EIO;
+}
+
+static int run_local(const struct gg_git *g, const char *const *args)
+{
+	struct gg_git_call call = { .args = args, .limit_ms = 10000 };
+	struct gg_run_end end;
+
+	gg_git_run(g, &call, &end);
+	return gg_run_ok(&end) ? 0 : -EIO;
+}
+
+/* The default branch. What it is matters little, so a failure is none of the refresh. */
+static void follow_head(const struct gg_remote *u, int64_t until_ms, struct stamp *s)
+{
+	const char *born[] = { "rev-parse", "--quiet", "--verify", "HEAD", NULL };
+	const char *set[] = { "symbolic-ref", "HEAD", NULL, NULL };
+	int64_t now = wall_ms(), left_ms = until_ms - gg_now_ms();
+	char mem[256];
+	struct gg_buf why = GG_BUF(mem);
+	struct gg_heads heads;
+
+	if (is_recent(s->head_ms, now, UNBORN_EVERY_MS) ||
+	    (is_recent(s->head_ms, now, HEAD_EVERY_MS) && run_local(&u->git, born) == 0))
+		return;
+	if (left_ms <= 0 || gg_remote_list(u, left_ms, true, &heads, &why) < 0)
+		return;
+	s->head_ms = wall_ms();
+	set[2] = heads.head;
+	if (!strncmp(heads.head, "refs/heads/", 11))
+		run_local(&u->git, set);
+	gg_heads_free(&heads);
+}
+
+static int ask_upstream(const char *gitdir, const struct gg_push_conf *c, const struct gg_gate_link *l,
+			int64_t until_ms, struct stamp *s, struct gg_buf *ret_why)
+{
+	int64_t begun_ms = gg_now_ms(), left_ms = until_ms - begun_ms;
+	char took[32];
+	struct gg_buf t = GG_BUF(took);
+	struct gg_remote u;
+	int r = gg_remote_open(&u, c, gitdir, ret_why);
+
+	if (r == 0)
+		r = fetch(&u, until_ms == INT64_MAX ? GG_NEVER : left_ms > 0 ? left_ms : 0, ret_why);
+	if (r == 0)
+		follow_head(&u, until_ms, s);
+	s->ok = r == 0;
+	s->at_ms = wall_ms();
+	snprintf(s->why, sizeof(s->why), "%.290s", r ? ret_why->s : "");
+	gg_human_ms(&t, gg_now_ms() - begun_ms);
+	if (r == 0)
+		gg_gate_event(l, "refresh.done", "fetched from %s in %s", c->upstream, took);
+	else
+		gg_gate_event(l, "refresh.failed", "%s: %s, after %s", c->upstream, s->why, took);
+	return r;
+}
+
+/* Somebody else asked while we waited for it, and this is what came of it. */
+static bool is_theirs(const struct stamp *s, bool waited, int64_t since_ms)
+{
+	return waited && s->at_ms != INT64_MIN && s->at_ms >= since_ms && s->at_ms <= wall_ms();
+}
+
+static int with_lock(const char *gitdir, int dirfd, const struct gg_push_conf *c,
+		     const struct gg_gate_link *l, struct gg_buf *ret_why)
+{
+	AUTO_CLOSE int lock = -1;
+	int64_t since_ms = wall_ms(), until_ms;
+	struct stamp s;
+	bool waited;
+	int r;
+
+	if (c->refresh_ms == GG_NEVER || __builtin_add_overflow(gg_now_ms(), c->refresh_ms, &until_ms))
+		until_ms = INT64_MAX;
+	r = gg_lock_wait(gitdir, c->refresh_ms, &lock, &waited);
+	if (r < 0) {
+		gg_buf_add(ret_why, r == -ETIMEDOUT ? "a push or another fetch has kept the repository busy"
+						    : "the repository cannot be locked");
+		return r == -ETIMEDOUT ? -EBUSY : r;
+	}
+	read_stamp(dirfd, &s);
+	if (is_theirs(&s, waited, since_ms)) {
+		if (!s.ok)
+			gg_buf_add(ret_why, "%s", s.why);
+		return s.ok ? 0 : -EIO;
+	}
+	if (s.ok && is_recent(s.at_ms, wall_ms(), c->fresh_ms))
+		return 0;
+	r = ask_upstream(gitdir, c, l, until_ms, &s, ret_why);
+	write_stamp(dirfd, &s);
+	return r;
+}
+
+int gg_refresh(const char *gitdir, const struct gg_push_conf *c, const struct gg_gate_link *l,
+	       struct gg_buf *ret_why)
+{
+	AUTO_CLOSE int dirfd = -1;
+	struct stamp s;
+
+	if (!*c->upstream)
+		return 0;
+	dirfd = open(gitdir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dirfd < 0) {
+		gg_buf_add(ret_why, "the repository cannot be opened");
+		return -errno;
+	}
+	read_stamp(dirfd, &s);
+	if (s.ok && is_recent(s.at_ms, wall_ms(), c->fresh_ms))
+		return 0;
+	return with_lock(gitdir, dirfd, c, l, ret_why);
+}

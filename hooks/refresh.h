@@ -1,0 +1,30 @@
+/*
+ * refresh - fetch what is new upstream into the mirror, before a client is served. Effect. Called by
+ * hooks/hook.c (git-gate-hook refresh DIR), outside of any push. Tested by tests/process/t0087-refresh.py.
+ *
+ * What upstream advertises below refs/ is mirrored, and pruned, but for what forges make by themselves and
+ * mirrors do not want: pull requests, merge requests, changes, and their machinery (refresh.c has the list).
+ * What is not mirrored is left alone here. HEAD follows upstream's default branch: git fetch does not tell
+ * it, so it is asked for apart, when there was no answer yet for five minutes, or HEAD points at nothing.
+ *
+ * One at a time, and none while a push is between upstream and here: hooks/lock.h. Who waited for somebody
+ * else's refresh takes its result, the bad as the good. The result is in git-gate.fresh in the repository.
+ */
+#ifndef GG_HOOKS_REFRESH_H
+#define GG_HOOKS_REFRESH_H
+
+#include "hooks/gate.h"
+
+#define GG_REFRESH_STAMP "git-gate.fresh"
+
+/*
+ * Bounded by c->refresh_ms; a fetch that is ended then is given two seconds of these to take its lock files
+ * away. ret_why  on failure: one line for the client, without paths 0: what is there is as of c->fresh_ms ago
+ * at most, or there is no upstream. -EBUSY: a push or another refresh has the repository for longer than
+ * that. -ETIMEDOUT, -EIO, other -errno: upstream could not be asked. What is there is whole then, but may be
+ * stale: c->on_stale says what becomes of the client.
+ */
+int gg_refresh(const char *gitdir, const struct gg_push_conf *c, const struct gg_gate_link *l,
+	       struct gg_buf *ret_why);
+
+#endif
