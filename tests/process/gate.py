@@ -381,7 +381,7 @@ def leftovers(repo):
     found = []
     for top, dirs, files in os.walk(repo):
         for name in dirs + files:
-            if name.startswith(("tmp_", "incoming-")) or name.endswith((".lock", ".keep")):
+            if name.startswith(("tmp_", "incoming-")) or (name.endswith((".lock", ".keep")) and name != "git-gate.lock"):
                 found.append(os.path.relpath(os.path.join(top, name), repo))
     return found
 

@@ -3,15 +3,12 @@
 Each is a process of the test's, on a free port, over the repositories of a directory; `url` is a git:// URL for clients that speak git by
 hand (through tests/torture/bridge where the server speaks something else), `native` what real git uses.
 """
+import sshd
 from gate import *
+from sshd import listening
 
 BRIDGE = os.path.join(ROOT, "tests", "torture", "bridge")
-SSHD, LIGHTTPD = "/usr/sbin/sshd", "/usr/sbin/lighttpd"
-
-
-def listening(port):
-    with socket.socket() as s:
-        return s.connect_ex(("127.0.0.1", port)) == 0
+LIGHTTPD = "/usr/sbin/lighttpd"
 
 
 class Server:
@@ -65,40 +62,19 @@ class Sshd(Server):
     """sshd of whoever runs the test, with a key that may run git-shell and nothing else."""
 
     def __init__(self, base):
-        self.port, self.dir = free_port(), path("sshd")
-        os.makedirs(self.dir, mode=0o700)
-        for key in ("host", "id"):
-            subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", os.path.join(self.dir, key)], check=True, env=ENV,
-                           stdin=subprocess.DEVNULL, timeout=PATIENCE)
-        with open(os.path.join(self.dir, "authorized"), "w") as f:
-            f.write('restrict,command="git-shell -c \\"$SSH_ORIGINAL_COMMAND\\"" ' + read(os.path.join(self.dir, "id.pub")))
-        with open(os.path.join(self.dir, "config"), "w") as f:
-            f.write("Port %d\nListenAddress 127.0.0.1\nHostKey %s/host\nAuthorizedKeysFile %s/authorized\nStrictModes no\nUsePAM no\n"
-                    "PidFile none\nPermitRootLogin yes\nMaxStartups 500\nMaxSessions 500\nAcceptEnv GIT_PROTOCOL\n"
-                    % (self.port, self.dir, self.dir))
-        super().__init__("sshd", base, [SSHD, "-D", "-e", "-f", os.path.join(self.dir, "config")])
-        self.ssh = ["ssh", "-F", "none", "-i", os.path.join(self.dir, "id"), "-o", "IdentitiesOnly=yes", "-o", "StrictHostKeyChecking=no",
-                    "-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR", "-o", "SendEnv=GIT_PROTOCOL", "-o", "BatchMode=yes",
-                    "-p", str(self.port), "127.0.0.1"]
+        self.daemon = sshd.Sshd()
+        self.port, self.dir, self.ssh = self.daemon.port, self.daemon.dir, self.daemon.ssh
+        super().__init__("sshd", base, self.daemon.command)
 
-    @staticmethod
-    def missing():
-        """Why it cannot run here; '' if it can."""
-        if not os.path.exists(SSHD):
-            return "there is no sshd"
-        if os.geteuid() == 0 and not os.path.isdir("/run/sshd"):
-            os.makedirs("/run/sshd", exist_ok=True)        # as Debian's own start of sshd does
-        return ""
+    missing = staticmethod(sshd.missing)
 
     def start(self):
         super().start()
-        r = subprocess.run(self.ssh + ["git-upload-pack '/nothing'"], env=ENV, capture_output=True, text=True, timeout=PATIENCE)
-        if "Permission denied" in r.stderr:
-            raise PermissionError("this account cannot log in with a key: " + r.stderr)
+        self.daemon.try_login()
         return self
 
     def native(self, repo="r.git"):
-        return "ssh://127.0.0.1:%d%s" % (self.port, os.path.join(self.base, repo))
+        return self.daemon.url(os.path.join(self.base, repo))
 
     def env(self):
         return {"GIT_SSH_COMMAND": " ".join(self.ssh[:-3])}
