@@ -40,7 +40,7 @@ HOOKP   := $(filter-out $(O)/hooks/hook.o,$(HOOK))
 TORTURE := $(call objects,tests/torture/*.c)
 # what decides and does nothing: `make check-pure` looks at what these import
 PURE    := $(addprefix $(O)/,reaper/classify.o reaper/policy.o reaper/escalate.o reaper/leftover.o reaper/tell.o \
-	   daemon-wrap/request.o daemon-wrap/status.o base/text.o base/addr.o cli/format.o supervisor/servicestate.o \
+	   daemon-wrap/request.o daemon-wrap/status.o base/text.o base/addr.o base/upstream.o cli/format.o supervisor/servicestate.o \
 	   daemon-wrap/httpparse.o daemon-wrap/httproute.o daemon-wrap/httpenv.o daemon-wrap/httpreply.o hooks/sayfilter.o hooks/ssh.o hooks/pushreport.o \
 	   hooks/refrule.o hooks/scanner.o)
 UNIT    := $(call objects,tests/unit/*.c) $(sort $(BASE) $(PURE) $(O)/daemon-wrap/argv.o $(O)/supervisor/setup.o \
