@@ -203,6 +203,37 @@ Test(conf, default_file_may_be_missing)
 	gg_reader_free(&r);
 }
 
+/* A scanner that is not there is found before any push needs it. */
+Test(conf, scanner_runs)
+{
+	static const struct {
+		const char *command, *error; /* NULL: none */
+	} rows[] = {
+		{ "/bin/true x", NULL },
+		{ "/nonexistent/scan x", "hook.scannerCommand (command line): '/nonexistent/scan' cannot be "
+					 "run: No such file or directory" },
+		{ "/etc/passwd",
+		  "hook.scannerCommand (command line): '/etc/passwd' cannot be run: Permission denied" },
+	};
+
+	for (size_t i = 0; i < 2 * GG_LEN(rows); i++) {
+		bool used = i < GG_LEN(rows);
+		const char *error = used ? rows[i].error : NULL;
+		char command[200];
+		char *const set[] = { command,
+				      (char *)(used ? "hook.scanner=command" : "hook.scanner=none") };
+		struct gg_reader r;
+
+		snprintf(command, sizeof(command), "hook.scannerCommand=%s", rows[i % GG_LEN(rows)].command);
+		cr_assert_eq(gg_reader_init(&r), 0);
+		cr_assert_eq(gg_conf_load(&r, "/dev/null", set, 2), 0);
+		cr_expect_eq(r.nerror, error ? 1 : 0, "row %zu", i);
+		if (error && r.nerror)
+			cr_expect(strstr(r.error[0], error), "row %zu: %s", i, r.error[0]);
+		gg_reader_free(&r);
+	}
+}
+
 /* What check-config prints can be read again and means the same. */
 Test(conf, print_round_trip, .init = enter_dir, .fini = leave_dir)
 {
