@@ -29,7 +29,7 @@ BENCH_DEPS := tini dumb-init catatonit s6 runit supervisor python3 lighttpd ngin
 objects  = $(patsubst %.c,$(O)/%.o,$(wildcard $(1)))
 BASE    := $(call objects,base/*.c)
 GATE    := $(call objects,cli/*.c supervisor/*.c reaper/*.c) $(O)/daemon-wrap/argv.o $(O)/daemon-wrap/status.o $(O)/hooks/pushconf.o
-WRAP    := $(addprefix $(O)/daemon-wrap/,wrap.o repo.o request.o status.o)
+WRAP    := $(addprefix $(O)/daemon-wrap/,wrap.o repo.o refresh.o request.o status.o)
 SESSION := $(O)/daemon-wrap/git-session.o $(WRAP)
 HTTP    := $(filter-out $(O)/daemon-wrap/git-session.o,$(call objects,daemon-wrap/*.c))
 # its pure parts, for unit tests and fuzzers

@@ -54,6 +54,14 @@ static int add_service(struct gg_strv *s, const char *name, bool on)
 	return r == 0 && !on ? gg_strv_add(s, "--forbid-override=%s", name) : r;
 }
 
+static bool has_upstreams(const struct gg_conf *c)
+{
+	for (size_t i = 0; i < c->nrepo; i++)
+		if (c->repo[i].upstream[0])
+			return true;
+	return false;
+}
+
 /* The options that git-gate-session and git-gate-http have in common, see wrap.c. */
 static int add_common(struct gg_strv *ret, const struct gg_conf *c, const char *prog, uint64_t nofile)
 {
@@ -66,6 +74,8 @@ static int add_common(struct gg_strv *ret, const struct gg_conf *c, const char *
 	r = r ? r : gg_strv_add(ret, "--nofile=%llu", (unsigned long long)nofile);
 	if (r == 0 && c->sessions_per_repo)
 		r = gg_strv_add(ret, "--ask");
+	if (r == 0 && has_upstreams(c))
+		r = gg_strv_add(ret, "--refresh");
 	for (size_t i = 0; r == 0 && i < c->safe_directory.n; i++)
 		r = gg_strv_add(ret, "--safe-directory=%s", c->safe_directory.v[i]);
 	return r;

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/text.h"
+#include "daemon-wrap/refresh.h"
 #include "daemon-wrap/request.h"
 #include "daemon-wrap/status.h"
 #include "daemon-wrap/wrap.h"
@@ -130,6 +131,8 @@ int main(int argc, char **argv)
 	gg_wrap_report(&o, &st);
 	if (o.ask && st.service[0] && !st.refused[0])
 		gg_wrap_wait_for_room(&o, &st);
+	if (st.service[0] && !st.refused[0])
+		gg_wrap_refresh(&o, &st);
 	if (st.refused[0])
 		return refuse(n, st.refused);
 	if (o.status_fd >= 0)

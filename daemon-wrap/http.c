@@ -18,6 +18,7 @@
 #include "daemon-wrap/httpenv.h"
 #include "daemon-wrap/httppump.h"
 #include "daemon-wrap/httproute.h"
+#include "daemon-wrap/refresh.h"
 #include "daemon-wrap/repoconf.h"
 
 extern char **environ;
@@ -153,6 +154,9 @@ static int examine(const struct gg_wrap *o, struct request *q, struct gg_http_er
 	gg_wrap_report(o, &q->status);
 	if (o->ask && !q->status.refused[0])
 		gg_wrap_wait_for_room(o, &q->status);
+	/* not before what follows it: references must not change between the advertisement and the request */
+	if (q->route.kind == GG_ROUTE_INFO_REFS && !q->status.refused[0])
+		gg_wrap_refresh(o, &q->status);
 	if (q->status.refused[0])
 		*ret_err = (struct gg_http_error){ .status = status_of(q->status.refused),
 						   .reason = q->status.refused };

@@ -23,6 +23,7 @@ static int parse(int argc, char **argv, struct gg_wrap *o)
 		{ "nofile", required_argument, NULL, 'n' },
 		{ "safe-directory", required_argument, NULL, 'd' },
 		{ "ask", no_argument, NULL, 'a' },
+		{ "refresh", no_argument, NULL, 'r' },
 		{ "limit-push", required_argument, NULL, 'p' },
 		{ "keep-alive", required_argument, NULL, 'k' },
 		{ "init-timeout", required_argument, NULL, 't' },
@@ -47,6 +48,8 @@ static int parse(int argc, char **argv, struct gg_wrap *o)
 			}
 		} else if (c == 'a') {
 			o->ask = true;
+		} else if (c == 'r') {
+			o->refresh = true;
 		} else if (c == 't' && gg_int_parse(optarg, 0, UINT_MAX, &n) == 0) {
 			o->init_s = (unsigned)n;
 		} else if (c == 'k' && gg_int_parse(optarg, 0, INT_MAX, &n) == 0) {

@@ -15,6 +15,7 @@
 struct gg_wrap {
 	int status_fd;	    /* -1: nobody is told */
 	bool ask;	    /* the gate answers a report: limit.sessionsPerRepo */
+	bool refresh;	    /* some repository has an upstream */
 	unsigned init_s;    /* deadline.init and some graces, a backstop for when the gate is gone; 0: none */
 	int64_t keep_ms;    /* deadline.init, for a connection between two requests; 0: for ever */
 	int64_t limit_push; /* bytes; 0: none */

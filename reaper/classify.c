@@ -109,6 +109,10 @@ enum gg_role gg_role_of(const char *argv, size_t n, enum gg_role parent, enum gg
 	if (parent == GG_ROLE_HOOK || parent == GG_ROLE_OTHER)
 		return GG_ROLE_OTHER; /* whatever a hook runs belongs to the hook */
 	cmd = git_command(argv, n);
+	if (cmd && !strcmp(cmd, "gate-hook") && (parent == GG_ROLE_SESSION || parent == GG_ROLE_HTTP)) {
+		*ret_hook = GG_HOOK_UNKNOWN; /* it asks upstream, before anything is served */
+		return GG_ROLE_HOOK;
+	}
 	if (cmd)
 		return git_role(cmd, parent);
 	if (parent != GG_ROLE_RECEIVE_PACK || !n)
@@ -263,6 +267,13 @@ static void set(struct gg_view *v, enum gg_phase phase, bool client_turn, const 
 	v->certain = !by || !by->opaque;
 }
 
+static void set_hook(const struct found *f, struct gg_view *v)
+{
+	v->hook_pid = f->hook->pid;
+	v->hook_tick = f->hook->start_tick;
+	set(v, GG_PHASE_HOOK, false, NULL);
+}
+
 /* git http-backend passes the client's bytes on, unless it has left its stdin to receive-pack. */
 static bool backend_waits(const struct gg_snap *snap, const struct found *f)
 {
@@ -277,11 +288,8 @@ static void classify_push(const struct gg_snap *snap, const struct found *f, str
 	v->sideband = rp->nlwp > 1;
 	if (!rp->opaque && held_by_client(snap, rp))
 		return set(v, GG_PHASE_SENDING, true, rp);
-	if (f->hook) {
-		v->hook_pid = f->hook->pid;
-		v->hook_tick = f->hook->start_tick;
-		return set(v, GG_PHASE_HOOK, false, NULL);
-	}
+	if (f->hook)
+		return set_hook(f, v);
 	if (backend_waits(snap, f))
 		return set(v,
 			   f->unpacker	  ? GG_PHASE_PACK
@@ -349,6 +357,8 @@ void gg_classify(const struct gg_snap *snap, struct gg_view *ret)
 			set(&v, GG_PHASE_COMMANDS, true, f.unpacker ? f.unpacker : f.fetch);
 		else
 			set(&v, GG_PHASE_WORK, false, f.fetch);
+	} else if (f.hook) {
+		set_hook(&f, &v);
 	} else if (f.unpacker) {
 		/* its receive-pack was killed, and it goes on reading what nobody will use */
 		set(&v, GG_PHASE_PACK, waits_for_client(snap, f.unpacker), f.unpacker);

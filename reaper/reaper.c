@@ -15,6 +15,7 @@
 #define SCAN_FAILED_EVERY_MS 60000 /* one scan.failed a minute says as much as a thousand */
 #define KNOWN_MAX 1024		   /* processes of a session that are remembered */
 #define LENT_PEEKS 2		   /* after each arrival of a part of the request */
+#define REFRESH_PEEK_MS 200
 #define PEEKS_MAX 20 /* looks for the process that serves the request, before it is left to the policy */
 #define PACKED_BYTES \
 	(256 << 10)	/* a fetch that took more than this has had a pack, or a very long list of refs */
@@ -83,6 +84,11 @@ static void note_server(struct gg_reaper *r, struct gg_session *s, int64_t now)
 {
 	if (s->http) { /* its connection does not end with a git command: one look, to know the phase */
 		s->peek_ms = now < s->peek_ms ? s->peek_ms : 0;
+		return;
+	}
+	if (s->view.phase == GG_PHASE_HOOK && s->view.hook_pid && !s->view.server_pid) {
+		/* upstream is asked first: there is no server yet */
+		s->peek_ms = s->peek_ms ? now + REFRESH_PEEK_MS : 0;
 		return;
 	}
 	if (s->view.phase == GG_PHASE_HOOK && !s->view.server_pid && !s->served && !s->root_gone) {

@@ -50,6 +50,10 @@ Test(classify, role)
 		  GG_HOOK_POST_UPDATE },
 		{ "h/proc-receive", GG_ROLE_RECEIVE_PACK, GG_ROLE_HOOK, GG_HOOK_PROC_RECEIVE },
 		{ "/usr/bin/python3 x.py", GG_ROLE_RECEIVE_PACK, GG_ROLE_HOOK, GG_HOOK_UNKNOWN },
+		{ "/x/git-gate-hook refresh /srv/r.git", GG_ROLE_SESSION, GG_ROLE_HOOK, GG_HOOK_UNKNOWN },
+		{ "/x/git-gate-hook refresh /srv/r.git", GG_ROLE_HTTP, GG_ROLE_HOOK, GG_HOOK_UNKNOWN },
+		{ "/x/git-gate-hook", GG_ROLE_DAEMON, GG_ROLE_OTHER, 0 },
+		{ "git fetch ssh://x", GG_ROLE_HOOK, GG_ROLE_OTHER, 0 },
 		{ "sleep 60", GG_ROLE_HOOK, GG_ROLE_OTHER, 0 },
 		{ "git push ssh://x", GG_ROLE_DAEMON, GG_ROLE_OTHER, 0 }, /* left behind by a hook */
 		{ "git push ssh://x", GG_ROLE_OTHER, GG_ROLE_OTHER, 0 },
