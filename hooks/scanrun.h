@@ -1,0 +1,34 @@
+/*
+ * scanrun - run the scanner on what hooks/lay laid, and read what it reports. Effect: one process
+ * (hooks/run), its report. For hooks/scan only, whose header says what holds for the scanner.
+ */
+#ifndef GG_HOOKS_SCANRUN_H
+#define GG_HOOKS_SCANRUN_H
+
+#include <stdint.h>
+
+#include "base/text.h"
+#include "hooks/newobj.h"
+#include "hooks/scanner.h"
+
+enum { GG_SAID_MAX = 300 };
+
+struct gg_scanrun {
+	const struct gg_push_conf *c;
+	const struct gg_objects *o;		     /* findings must be about these */
+	const char *dir;			     /* the scratch directory */
+	int64_t end_ms;				     /* monotonic, or GG_NEVER */
+	void (*tick)(void *arg, int64_t elapsed_ms); /* every few seconds; NULL: nothing */
+	void *arg;
+	struct gg_buf said; /* gets the last line of its stderr, escaped */
+};
+
+/*
+ *   ret      for gg_findings_free when -EPERM is returned
+ *   ret_why  on failure: what was wrong, to be put behind the scanner's name
+ *   ret_key  on failure: the setting to look at
+ * 0: clean; -EPERM: found something; other -errno: failed.
+ */
+int gg_scanrun(struct gg_scanrun *in, struct gg_findings *ret, struct gg_buf *ret_why, const char **ret_key);
+
+#endif
