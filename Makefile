@@ -20,9 +20,11 @@ ALL_LD   = -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(LDFLAGS) $(SAN)
 
 # Debian packages: to build and run, and to test
 DEPS      := gcc libc6-dev make pkg-config git libev-dev libproc2-dev libsystemd-dev libjansson-dev libhttp-parser-dev
-TEST_DEPS := openssh-server openssh-client lighttpd libcriterion-dev zlib1g-dev perl python3 iproute2 util-linux procps strace clang clang-tidy clang-format cppcheck \
+TEST_DEPS := openssh-server openssh-client lighttpd libcriterion-dev zlib1g-dev perl python3 iproute2 util-linux procps strace clang clang-tidy clang-format cppcheck git-secrets \
 	     shellcheck valgrind libclang-rt-14-dev jgit-cli default-jre-headless python3-dulwich python3-pygit2 libgit2-dev \
 	     systemd systemd-container crun runc busybox-static mandoc
+# a scanner for tests of hook.scannerCommand; the last version that runs with the node of Debian 12
+SECRETLINT := @secretlint/core@9.3.4 @secretlint/secretlint-rule-preset-recommend@9.3.4
 # what git-gate is measured beside
 BENCH_DEPS := tini dumb-init catatonit s6 runit supervisor python3 lighttpd nginx-light fcgiwrap apache2-bin
 
@@ -143,6 +145,9 @@ deps:
 	@tools/packages $(DEPS)
 test-deps:
 	@tools/packages $(DEPS) $(TEST_DEPS)
+	@command -v npm >/dev/null || tools/packages nodejs npm
+	@[ -d $(O)/secretlint/node_modules ] || { mkdir -p $(O)/secretlint && \
+		npm install --silent --no-audit --no-fund --prefix $(O)/secretlint $(SECRETLINT); }
 bench-deps:
 	@tools/packages $(DEPS) $(BENCH_DEPS)
 
@@ -162,11 +167,12 @@ install: all
 	install -Dm644 systemd/git-gate.sysusers $(LIBDIR)/sysusers.d/git-gate.conf
 	install -Dm644 systemd/git-gate.tmpfiles $(LIBDIR)/tmpfiles.d/git-gate.conf
 	$(O)/git-gate --dump-catalog >$(LIBDIR)/systemd/catalog/git-gate.catalog
+	for s in examples/scanners/*; do install -Dm755 $$s $(DESTDIR)$(PREFIX)/share/git-gate/scanners/$${s##*/} || exit 1; done
 	for page in $(MAN); do install -Dm644 docs/man/$$page $(MANDIR)/man$${page##*.}/$$page || exit 1; done
 
 uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/bin/git-gate $(DESTDIR)$(PREFIX)/bin/git-gate-torture
-	rm -rf $(DESTDIR)$(PREFIX)/libexec/git-gate
+	rm -rf $(DESTDIR)$(PREFIX)/libexec/git-gate $(DESTDIR)$(PREFIX)/share/git-gate
 	rm -f $(LIBDIR)/systemd/system/git-gate.service $(LIBDIR)/systemd/system/git-gate-git.socket
 	rm -f $(LIBDIR)/sysusers.d/git-gate.conf $(LIBDIR)/tmpfiles.d/git-gate.conf $(LIBDIR)/systemd/catalog/git-gate.catalog
 	rm -f $(MANDIR)/man1/git-gate.1 $(MANDIR)/man5/git-gate.conf.5 $(MANDIR)/man8/git-gate.8

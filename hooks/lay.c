@@ -120,7 +120,30 @@ static void on_out(void *arg, const char *bytes, size_t n)
 		i += step(l, bytes + i, n - i);
 }
 
-static int write_manifest(const struct gg_objects *o, struct gg_scratch *s)
+static int lay_refs(const struct gg_push *p, struct gg_scratch *s, int64_t *ret_size)
+{
+	char zeros[GG_HASH_MAX + 1] = "";
+	int r, r2;
+
+	memset(zeros, '0', p->hash);
+	*ret_size = 0;
+	r = gg_scratch_begin(s, zeros);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < p->n && r == 0; i++) {
+		const struct gg_update *u = &p->v[i];
+
+		if (gg_update_deletes(u))
+			continue;
+		*ret_size += (int64_t)strlen(u->ref) + 1;
+		r = gg_scratch_put(s, u->ref, strlen(u->ref));
+		r = r ? r : gg_scratch_put(s, "\n", 1);
+	}
+	r2 = gg_scratch_end(s);
+	return r ? r : r2;
+}
+
+static int write_manifest(const struct gg_objects *o, int64_t refs_size, struct gg_scratch *s)
 {
 	char hex[GG_HASH_MAX + 1], commit[GG_HASH_MAX + 1], line[6 * GG_PATH_KEPT + 256];
 	int r = gg_scratch_begin_plain(s, "MANIFEST"), r2;
@@ -137,6 +160,14 @@ static int write_manifest(const struct gg_objects *o, struct gg_scratch *s)
 		gg_buf_add(&b, "\t%s\n",
 			   v->commit == GG_NO_COMMIT ? "-" : gg_objects_hex(o, v->commit, commit));
 		r = b.cut ? -EOVERFLOW : gg_scratch_put_plain(s, b.s, b.len);
+	}
+	if (r == 0) {
+		struct gg_buf b = GG_BUF(line);
+
+		for (size_t i = 0; i < o->hash; i++)
+			gg_buf_put(&b, "0", 1);
+		gg_buf_add(&b, "\trefs\t%lld\t\t-\n", (long long)refs_size);
+		r = gg_scratch_put_plain(s, b.s, b.len);
 	}
 	r2 = gg_scratch_end_plain(s);
 	return r ? r : r2;
@@ -157,11 +188,12 @@ static void explain(int r, const struct gg_scratch *s, struct gg_buf *err)
 	}
 }
 
-int gg_lay(const struct gg_gitcmd *g, const struct gg_objects *o, struct gg_scratch *s,
-	   struct gg_buf *ret_err)
+int gg_lay(const struct gg_gitcmd *g, const struct gg_push *p, const struct gg_objects *o,
+	   struct gg_scratch *s, struct gg_buf *ret_err)
 {
 	static const char *const args[] = { "cat-file", "--batch", "--buffer", NULL };
 	struct laying l = { .o = o, .s = s };
+	int64_t refs_size = 0;
 	size_t n;
 	AUTO_FREE char *ids = gg_objects_ids(o, &n);
 	struct gg_gitcmd_io io = { .in = ids, .nin = n, .out = on_out, .arg = &l };
@@ -176,7 +208,9 @@ int gg_lay(const struct gg_gitcmd *g, const struct gg_objects *o, struct gg_scra
 	if (r == 0 && (l.at != o->n || l.place != IN_HEAD || l.nhead))
 		r = -EPROTO;
 	if (r == 0)
-		r = write_manifest(o, s);
+		r = lay_refs(p, s, &refs_size);
+	if (r == 0)
+		r = write_manifest(o, refs_size, s);
 	if (r < 0)
 		explain(r, s, ret_err);
 	return r;

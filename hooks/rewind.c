@@ -10,8 +10,8 @@
 #include "hooks/newobj.h"
 
 /*
- * The commits that the push adds, each with its parents: "ID PARENT PARENT…" of rev-list. Those are listed in
- * struct gg_objects, for its look-up by id; parents lie in one array, by where their commit's begin.
+ * The commits that the push adds, each with its parents: "ID PARENT PARENT…" of rev-list. They are listed in
+ * struct gg_objects, for its look-up by id; the parents of all lie in one array.
  */
 struct graph {
 	struct gg_objects o;

@@ -128,7 +128,7 @@ static int lay(struct scan *s)
 		gg_buf_add(&why, "no directory can be made to scan it in: %s (hook.scratch)", strerror(-r));
 		return fail(s, r, "hook.scratch", &why);
 	}
-	r = gg_lay(&s->git, &s->o, &s->scratch, &why);
+	r = gg_lay(&s->git, s->p, &s->o, &s->scratch, &why);
 	if (r == -EFBIG) {
 		gg_scan_tell_limit(&s->tell, "limit.scan", why.s);
 		return -EPERM;
@@ -169,13 +169,22 @@ static int scan_laid(struct scan *s)
 	return r;
 }
 
+/* A ref's name is something that a push adds, too. */
+static bool creates_any(const struct gg_push *p)
+{
+	for (size_t i = 0; i < p->n; i++)
+		if (gg_update_creates(&p->v[i]))
+			return true;
+	return false;
+}
+
 static int scan_all(struct scan *s)
 {
 	int r = list(s);
 
 	if (r == 0)
 		r = check_object_size(s);
-	if (r < 0 || s->c->scanner == GG_SCANNER_NONE || !s->o.n)
+	if (r < 0 || s->c->scanner == GG_SCANNER_NONE || (!s->o.n && !creates_any(s->p)))
 		return r;
 	gg_scan_tell_begin(&s->tell, &s->o);
 	r = check_space(s);

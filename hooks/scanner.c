@@ -134,12 +134,19 @@ void gg_finding_fingerprint(const struct gg_finding *f, struct gg_buf *b)
 	gg_buf_add(b, "%s:%s:%lld", f->id, f->rule, (long long)f->line);
 }
 
+bool gg_finding_in_refs(const struct gg_finding *f)
+{
+	return f->id[strspn(f->id, "0")] == '\0';
+}
+
 bool gg_finding_allowed(const struct gg_push_conf *c, const struct gg_finding *f)
 {
 	char text[GG_FINGERPRINT_MAX];
 	struct gg_buf b = GG_BUF(text);
 
 	gg_finding_fingerprint(f, &b);
+	if (gg_finding_in_refs(f))
+		return false;
 	for (size_t i = 0; i < c->allow_finding.n && !b.cut; i++)
 		if (!strcmp(c->allow_finding.v[i], text))
 			return true;

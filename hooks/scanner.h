@@ -80,6 +80,9 @@ int gg_scanner_parse_lines(const char *s, size_t n, size_t hash, struct gg_findi
 
 /* "ID:RULE:LINE", which hook.allowFinding takes. */
 void gg_finding_fingerprint(const struct gg_finding *f, struct gg_buf *b);
+/* Is it in the list of refs (hooks/scratch.h)? That has no id that would say which name it is, so it is never
+ * allowed. */
+bool gg_finding_in_refs(const struct gg_finding *f);
 bool gg_finding_allowed(const struct gg_push_conf *c, const struct gg_finding *f);
 
 #endif

@@ -192,7 +192,7 @@ static int find_program(struct scanner *s, char *ret, size_t size, struct gg_buf
 static bool all_known(const struct gg_objects *o, const struct gg_findings *f)
 {
 	for (size_t i = 0; i < f->n; i++)
-		if (gg_objects_find(o, f->v[i].id) < 0)
+		if (!gg_finding_in_refs(&f->v[i]) && gg_objects_find(o, f->v[i].id) < 0)
 			return false;
 	return true;
 }
@@ -202,7 +202,7 @@ static int look(struct scanner *s, struct gg_findings *f, struct gg_buf *why, co
 	char program[PATH_MAX];
 	struct gg_list args = { 0 };
 	struct gg_run_end end = { 0 };
-	struct paths p;
+	struct paths p = { 0 };
 	int r = find_program(s, program, sizeof(program), why);
 	enum gg_scanner_verdict v;
 

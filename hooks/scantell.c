@@ -32,8 +32,11 @@ void gg_scan_tell_begin(const struct gg_scan_tell *t, const struct gg_objects *o
 	struct gg_buf name = GG_BUF(text);
 
 	add_name(t, &name);
-	gg_say_client("scanning %zu commit%s, %zu object%s (%s)…", commits, s_of(commits), o->n, s_of(o->n),
-		      name.s);
+	if (!o->n)
+		gg_say_client("scanning the names of refs (%s)…", name.s);
+	else
+		gg_say_client("scanning %zu commit%s, %zu object%s (%s)…", commits, s_of(commits), o->n,
+			      s_of(o->n), name.s);
 }
 
 void gg_scan_tell_tick(const struct gg_scan_tell *t, const char *what)
@@ -81,10 +84,16 @@ void gg_scan_tell_failed(const struct gg_scan_tell *t, const char *key, const ch
 static void add_where(const struct gg_objects *o, const struct gg_finding *f, struct gg_buf *b)
 {
 	size_t i = (size_t)gg_objects_find(o, f->id);
-	const struct gg_object *v = &o->v[i];
-	const char *path = gg_objects_path(o, i);
+	const struct gg_object *v;
+	const char *path;
 	char hex[GG_HASH_MAX + 1];
 
+	if (gg_finding_in_refs(f)) {
+		gg_buf_add(b, "in the name of a ref");
+		return;
+	}
+	v = &o->v[i];
+	path = gg_objects_path(o, i);
 	if (v->type == GG_OBJECT_COMMIT)
 		gg_buf_add(b, "in the text of commit %.*s", SHORT_ID, f->id);
 	else if (v->type == GG_OBJECT_TAG)
@@ -123,6 +132,8 @@ static void tell_one(const struct gg_objects *o, const struct gg_finding *f)
 	gg_buf_add(&b, " ");
 	add_where(o, f, &b);
 	gg_say_client("  %s", b.s);
+	if (gg_finding_in_refs(f))
+		return;
 	b = GG_BUF(text);
 	add_fingerprint(f, &b);
 	gg_say_client("    fingerprint %s", b.s);

@@ -6,6 +6,7 @@
  *   objects/ID   one file an object, named by its id: no pushed path can configure, ignore or escape
  *   MANIFEST     a line an object: ID TAB TYPE TAB SIZE TAB PATH TAB COMMIT; the path as git
  *                quotes paths, empty for none, the commit "-" for none; SIZE is the object's own
+ *   objects/00…0 the names of refs that the push creates or moves, one a line; of TYPE "refs" in MANIFEST
  *   cwd/         the scanner's working directory, empty
  *   home/ tmp/   its HOME and TMPDIR
  *

@@ -88,7 +88,8 @@ sub = git("rev-parse", "HEAD:d", cwd=w).stdout.strip()
 size = git("cat-file", "-s", oid, cwd=w).stdout.strip()
 tap.eq(read(TMP + "/manifest").splitlines(),
        ["%s\tcommit\t%s\t\t%s" % (oid, size, oid), "%s\ttree\t28\t\t%s" % (tree, oid), "%s\ttree\t32\td\t%s" % (sub, oid),
-        "%s\tblob\t2\t\"d/\\303\\274 x\"\t%s" % (blob, oid)], "the manifest")
+        "%s\tblob\t2\t\"d/\\303\\274 x\"\t%s" % (blob, oid),
+        "%s\trefs\t16\t\t-" % ("0" * 40)], "the manifest")
 tap.eq(repo.left(), [], "what it left is removed")
 
 # --- gitleaks, a stand-in: calls and outputs as documented ------------------------------------------------------------------

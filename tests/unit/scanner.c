@@ -276,6 +276,11 @@ Test(scanner, allowed)
 	cr_expect_not(gg_finding_allowed(&c, &f));
 	cr_assert_eq(gg_list_add(&c.allow_finding, A ":aws:key:3"), 0);
 	cr_expect(gg_finding_allowed(&c, &f));
+	/* the list of refs has no id of its own: what is allowed once would be allowed for every name */
+	memset(f.id, '0', 40);
+	cr_assert_eq(gg_list_add(&c.allow_finding, "0000000000000000000000000000000000000000:aws:key:3"), 0);
+	cr_expect_not(gg_finding_allowed(&c, &f));
+	memset(f.id, '1', 40);
 	f.line = 4;
 	cr_expect_not(gg_finding_allowed(&c, &f));
 	gg_list_clear(&c.allow_finding);
