@@ -44,8 +44,8 @@ struct gg_gitcmd_io {
 };
 
 /*
- * args: "rev-list", …, NULL. Returns its exit status (>= 0), or -ETIMEDOUT, -EIO (killed by a signal), -errno
- * of the start. ret_err: what it was and what it said last, one line, when the status is not 0.
+ * args: "rev-list", ..., NULL. Returns its exit status (>= 0), or -ETIMEDOUT, -EIO (killed by a signal),
+ * -errno of the start. ret_err: what it was and what it said last, one line, when the status is not 0.
  */
 int gg_gitcmd_run(const struct gg_gitcmd *g, enum gg_git_store store, const char *const *args,
 		  const struct gg_gitcmd_io *io, struct gg_buf *ret_err);

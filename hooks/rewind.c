@@ -10,7 +10,7 @@
 #include "hooks/newobj.h"
 
 /*
- * The commits that the push adds, each with its parents: "ID PARENT PARENT…" of rev-list. They are listed in
+ * The commits that the push adds, each with its parents: "ID PARENT ..." of rev-list. They are listed in
  * struct gg_objects, for its look-up by id; the parents of all lie in one array.
  */
 struct graph {
