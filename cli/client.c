@@ -2,6 +2,7 @@
 #include "cli/client.h"
 
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "cli/config.h"
+#include "cli/format.h"
 #include "cli/say.h"
 
 enum { MAX_ANSWER = 64 << 20 };
@@ -25,8 +27,24 @@ static const char *default_path(const struct gg_reader *r)
 											 : path;
 }
 
+/* A complaint: a line, without its end. */
+static void complain(struct gg_buf *why, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+static void complain(struct gg_buf *why, const char *fmt, ...)
+{
+	char raw[4096];
+	struct gg_buf r = GG_BUF(raw);
+	va_list ap;
+
+	va_start(ap, fmt);
+	gg_buf_vadd(&r, fmt, ap);
+	va_end(ap);
+	if (why->len)
+		gg_buf_add(why, "\n");
+	gg_visible(why, raw);
+}
+
 /* ret: the path of the control socket, owned by the caller. */
-static int find_socket(const struct gg_args *a, char **ret)
+static int find_socket(const struct gg_args *a, char **ret, struct gg_buf *why)
 {
 	struct gg_reader r;
 	const char *path = a->control;
@@ -36,12 +54,13 @@ static int find_socket(const struct gg_args *a, char **ret)
 		code = gg_config_load(a, &r);
 		path = default_path(&r);
 		if (code)
-			gg_say("the configuration names the control socket; --control PATH needs none");
+			complain(why,
+				 "the configuration names the control socket; --control PATH needs none");
 	}
 	if (code == 0)
 		*ret = strdup(path);
 	if (code == 0 && !*ret) {
-		gg_say("out of memory");
+		complain(why, "out of memory");
 		code = GG_EXIT_FAILED;
 	}
 	if (!a->control)
@@ -49,58 +68,61 @@ static int find_socket(const struct gg_args *a, char **ret)
 	return code;
 }
 
-static int say_connect(const char *path, int err)
+static int say_connect(const char *path, int err, struct gg_buf *why)
 {
 	switch (err) {
 	case ENAMETOOLONG:
-		gg_say("%s: a socket's path has at most %d bytes", path, GG_ASK_PATH_MAX);
+		complain(why, "%s: a socket's path has at most %d bytes", path, GG_ASK_PATH_MAX);
 		return GG_EXIT_USAGE;
 	case ENOENT:
 	case ENOTDIR:
 	case ECONNREFUSED:
-		gg_say("no gate is running (nothing listens on %s)", path);
+		complain(why, "no gate is running (nothing listens on %s)", path);
 		return GG_EXIT_NOT_RUNNING;
 	case EACCES:
 	case EPERM:
-		gg_say("%s: permission denied: you must be the gate's user, root or a member of the socket's "
-		       "group",
-		       path);
+		complain(why,
+			 "%s: permission denied: you must be the gate's user, root or a member of the "
+			 "socket's "
+			 "group",
+			 path);
 		return GG_EXIT_FAILED;
 	case EAGAIN:
-		gg_say("%s: the gate takes no connection (waited %d s)", path, GG_ASK_MS / 1000);
+		complain(why, "%s: the gate takes no connection (waited %d s)", path, GG_ASK_MS / 1000);
 		return GG_EXIT_FAILED;
 	default:
-		gg_say("%s: %s", path, strerror(err));
+		complain(why, "%s: %s", path, strerror(err));
 		return GG_EXIT_FAILED;
 	}
 }
 
-static int say_exchange(const char *path, int err)
+static int say_exchange(const char *path, int err, struct gg_buf *why)
 {
 	if (err == -ETIMEDOUT)
-		gg_say("%s: no answer from the gate (waited %d s)", path, GG_ASK_MS / 1000);
+		complain(why, "%s: no answer from the gate (waited %d s)", path, GG_ASK_MS / 1000);
 	else if (err == -ENODATA)
-		gg_say("%s: the gate closed the connection without an answer", path);
+		complain(why, "%s: the gate closed the connection without an answer", path);
 	else if (err == -EMSGSIZE)
-		gg_say("%s: the answer is longer than %d MiB", path, MAX_ANSWER >> 20);
+		complain(why, "%s: the answer is longer than %d MiB", path, MAX_ANSWER >> 20);
 	else
-		gg_say("%s: %s", path, strerror(-err));
+		complain(why, "%s: %s", path, strerror(-err));
 	return GG_EXIT_FAILED;
 }
 
-static int talk(const char *path, const char *line, char **ret, size_t *ret_len)
+static int talk(const char *path, const char *line, char **ret, size_t *ret_len, struct gg_buf *why)
 {
 	int64_t deadline_ms = gg_now_ms() + GG_ASK_MS;
 	AUTO_CLOSE int fd = -1;
 	int e = gg_ask_connect(path, GG_ASK_MS, &fd);
 
 	if (e < 0)
-		return say_connect(path, -e);
+		return say_connect(path, -e, why);
 	e = gg_ask_line(fd, line, strlen(line), deadline_ms, MAX_ANSWER, ret, ret_len);
-	return e < 0 ? say_exchange(path, e) : 0;
+	return e < 0 ? say_exchange(path, e, why) : 0;
 }
 
-static int unpack(const char *path, const char *answer, size_t n, json_type type, json_t **ret_data)
+static int unpack(const char *path, const char *answer, size_t n, json_type type, json_t **ret_data,
+		  struct gg_buf *why)
 {
 	json_t *all = json_loadb(answer, n, 0, NULL), *data = json_object_get(all, "data");
 	const json_t *errors = json_object_get(all, "errors");
@@ -112,47 +134,64 @@ static int unpack(const char *path, const char *answer, size_t n, json_type type
 		code = 0;
 	} else if (json_is_false(json_object_get(all, "ok")) && error) {
 		for (size_t i = 0; i < json_array_size(errors); i++)
-			gg_say("%s", json_string_value(json_array_get(errors, i)));
-		gg_say("%s", error);
+			complain(why, "%s", json_string_value(json_array_get(errors, i)));
+		complain(why, "%s", error);
 	} else {
-		gg_say("%s: what answers there does not speak git-gate's control protocol", path);
+		complain(why, "%s: what answers there does not speak git-gate's control protocol", path);
 	}
 	json_decref(all);
 	return code;
 }
 
 /* The request as a line, owned by the caller; NULL: it was said why not. */
-static char *make_line(json_t *request, int *ret_code)
+static char *make_line(json_t *request, int *ret_code, struct gg_buf *why)
 {
 	AUTO_FREE char *text = request ? json_dumps(request, JSON_COMPACT) : NULL;
 	char *line;
 
 	*ret_code = GG_EXIT_USAGE;
 	if (!text)
-		gg_say("an argument is not valid UTF-8");
+		complain(why, "an argument is not valid UTF-8");
 	else if (strlen(text) >= GG_ASK_REQUEST_MAX)
-		gg_say("the arguments are too long: a request has at most %d bytes", GG_ASK_REQUEST_MAX);
+		complain(why, "the arguments are too long: a request has at most %d bytes",
+			 GG_ASK_REQUEST_MAX);
 	else if (asprintf(&line, "%s\n", text) >= 0)
 		return line;
 	else
-		gg_say("out of memory");
+		complain(why, "out of memory");
 	return NULL;
 }
 
-int gg_client_ask(const struct gg_args *a, json_t *request, json_type type, json_t **ret_data)
+int gg_client_try(const struct gg_args *a, json_t *request, json_type type, json_t **ret_data,
+		  struct gg_buf *ret_why)
 {
 	int code;
-	AUTO_FREE char *line = make_line(request, &code), *path = NULL, *answer = NULL;
+	AUTO_FREE char *line = make_line(request, &code, ret_why), *path = NULL, *answer = NULL;
 	size_t n = 0;
 
 	*ret_data = NULL;
 	json_decref(request);
 	if (!line)
 		return code;
-	code = find_socket(a, &path);
+	code = find_socket(a, &path, ret_why);
 	if (code == 0)
-		code = talk(path, line, &answer, &n);
+		code = talk(path, line, &answer, &n, ret_why);
 	if (code == 0)
-		code = unpack(path, answer, n, type, ret_data);
+		code = unpack(path, answer, n, type, ret_data, ret_why);
+	return code;
+}
+
+int gg_client_ask(const struct gg_args *a, json_t *request, json_type type, json_t **ret_data)
+{
+	char mem[64 << 10];
+	struct gg_buf why = GG_BUF(mem);
+	int code = gg_client_try(a, request, type, ret_data, &why);
+
+	for (char *line = mem, *end; *line; line = end) {
+		end = strchrnul(line, '\n');
+		if (*end)
+			*end++ = '\0';
+		gg_say("%s", line);
+	}
 	return code;
 }

@@ -4,6 +4,7 @@
 
 #include <jansson.h>
 
+#include "base/text.h"
 #include "cli/command.h"
 
 /*
@@ -15,5 +16,12 @@
  * Says what is wrong on stderr. Returns an exit code.
  */
 int gg_client_ask(const struct gg_args *a, json_t *request, json_type type, json_t **ret_data);
+
+/*
+ * The same, without a word on stderr (but for a configuration that cannot be read).
+ *   ret_why   what is wrong, ready to be shown: a line for each complaint, with '\n' between them
+ */
+int gg_client_try(const struct gg_args *a, json_t *request, json_type type, json_t **ret_data,
+		  struct gg_buf *ret_why);
 
 #endif

@@ -5,13 +5,18 @@
 
 #include "cli/say.h"
 
-int gg_config_load(const struct gg_args *a, struct gg_reader *r)
+int gg_config_try(const struct gg_args *a, struct gg_reader *r)
 {
 	int e = gg_reader_init(r);
 
 	r->watches = a->pid;
-	if (e == 0)
-		e = gg_conf_load(r, a->config, a->set, a->nset);
+	return e == 0 ? gg_conf_load(r, a->config, a->set, a->nset) : e;
+}
+
+int gg_config_load(const struct gg_args *a, struct gg_reader *r)
+{
+	int e = gg_config_try(a, r);
+
 	for (size_t i = 0; i < r->nerror; i++)
 		gg_say("%s", r->error[i]);
 	if (r->nerror)

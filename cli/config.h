@@ -7,5 +7,7 @@
 
 /* Every error is said on stderr. Returns 0, GG_EXIT_USAGE or GG_EXIT_FAILED; r is to be freed in any case. */
 int gg_config_load(const struct gg_args *a, struct gg_reader *r);
+/* The same without a word: r->error has what is wrong. 0 or -errno, as gg_conf_load. */
+int gg_config_try(const struct gg_args *a, struct gg_reader *r);
 
 #endif
