@@ -38,6 +38,8 @@ static const struct gg_command commands[] = {
 	{ "reload", "", 0, 0, "Have the gate read its configuration again", ASK, false, gg_cmd_reload },
 	{ "drain", "", 0, 0, "Serve no new client; sessions that run may finish", ASK, false, gg_cmd_drain },
 	{ "resume", "", 0, 0, "Serve clients again after drain", ASK, false, gg_cmd_resume },
+	{ "client", "NAME", 1, 1, "Print what a client runs to reach a repository through the gate",
+	  BIT(HOST) | BIT(CONTROL) | CONF, false, gg_cmd_client },
 	{ "cleanup", "[REPO]...", 0, SIZE_MAX, "Remove what dead pushes left in repositories",
 	  BIT(BASE) | BIT(SINCE) | BIT(STRICT), false, gg_cmd_cleanup },
 	{ "version", "", 0, 0, "Print the version", BIT(JSON), false, gg_cmd_version },

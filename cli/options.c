@@ -33,6 +33,8 @@ static const struct opt opts[GG_NOPTS] = {
 	[GG_OPT_PID] = { "pid", 0, VALUE, "PID", "the process to look below; required", AT(pid) },
 	[GG_OPT_OBSERVE] = { "observe", 0, FLAG, NULL, "log what would be ended, touch nothing",
 			     AT(observe) },
+	[GG_OPT_HOST] = { "host", 0, VALUE, "HOST", "name or address of the gate as clients see it",
+			  AT(host) },
 	[GG_OPT_CONTROL] = { "control", 0, VALUE, "PATH", "the gate's control socket; reads no configuration",
 			     AT(control) },
 	[GG_OPT_CONFIG] = { "config", 0, VALUE, "FILE", "the configuration (default: " GG_CONF_FILE ")",
@@ -224,6 +226,6 @@ void gg_options_help(const struct gg_command *c)
 		if (!takes(c, i))
 			continue;
 		add_form(&b, &opts[i], true);
-		printf("  %-16s  %s\n", mem, opts[i].help);
+		printf("  %-18s  %s\n", mem, opts[i].help);
 	}
 }

@@ -1,0 +1,85 @@
+/* owner - see owner.h. */
+#include "cli/owner.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/text.h"
+#include "cli/command.h"
+#include "cli/say.h"
+
+int gg_owner_of(const char *dir, struct gg_owner *ret)
+{
+	struct gg_buf name = GG_BUF(ret->name);
+	const struct passwd *pw;
+	struct stat st;
+
+	if (stat(dir, &st) < 0)
+		return -errno;
+	if (!S_ISDIR(st.st_mode))
+		return -ENOTDIR;
+	pw = getpwuid(st.st_uid);
+	ret->uid = st.st_uid;
+	ret->gid = pw ? pw->pw_gid : st.st_gid;
+	ret->other = st.st_uid != geteuid();
+	if (pw)
+		gg_buf_add(&name, "%s", pw->pw_name);
+	if (name.cut)
+		ret->name[0] = '\0';
+	return 0;
+}
+
+bool gg_owner_can(const struct gg_owner *o)
+{
+	return !o->other || geteuid() == 0;
+}
+
+int gg_owner_become(const struct gg_owner *o)
+{
+	if (!o->other)
+		return 0;
+	/* his groups, as a service manager would give them: the key may be readable through one */
+	if ((*o->name ? initgroups(o->name, o->gid) : setgroups(0, NULL)) < 0)
+		return -errno;
+	if (setresgid(o->gid, o->gid, o->gid) < 0 || setresuid(o->uid, o->uid, o->uid) < 0)
+		return -errno;
+	return 0;
+}
+
+static int in_child(const struct gg_owner *o, int (*fn)(void *arg), void *arg)
+{
+	int e = gg_owner_become(o), code;
+
+	if (e < 0)
+		gg_say("cannot become uid %u: %s", (unsigned)o->uid, strerror(-e));
+	code = e < 0 ? GG_EXIT_FAILED : fn(arg);
+	fflush(stdout);
+	return code;
+}
+
+int gg_owner_do(const struct gg_owner *o, int (*fn)(void *arg), void *arg)
+{
+	int status;
+	pid_t pid;
+
+	if (!o->other)
+		return fn(arg);
+	fflush(stdout);
+	pid = fork(); /* one thread, and nothing is held that a copy would hurt */
+	if (pid == 0)
+		_exit(in_child(o, fn, arg));
+	if (pid < 0) {
+		gg_say("cannot start a process: %s", strerror(errno));
+		return GG_EXIT_FAILED;
+	}
+	while (waitpid(pid, &status, 0) < 0)
+		if (errno != EINTR)
+			return GG_EXIT_FAILED;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : GG_EXIT_FAILED;
+}

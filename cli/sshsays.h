@@ -1,0 +1,19 @@
+/*
+ * sshsays - what a failed `git ls-remote` or `git push` over ssh has to say, and what to do about it. Pure.
+ * Tested by tests/unit/sshsays.c, and with real ssh by tests/process/t0082-add.py.
+ */
+#ifndef GG_CLI_SSHSAYS_H
+#define GG_CLI_SSHSAYS_H
+
+enum gg_says_file { GG_SAYS_NO_FILE, GG_SAYS_IDENTITY, GG_SAYS_KNOWN_HOSTS };
+
+struct gg_says {
+	const char *what;	/* continues "upstream HOST " */
+	const char *cure;	/* a command or an advice */
+	enum gg_says_file file; /* which file the cure is about; it is named behind it */
+};
+
+/* err: what git and ssh wrote, in English. NULL: nothing that is known. */
+const struct gg_says *gg_ssh_says(const char *err);
+
+#endif
