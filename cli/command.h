@@ -14,8 +14,8 @@ enum gg_exit {
 /* The command line after parsing. Texts are borrowed from argv; NULL: not given. */
 struct gg_args {
 	const char *config, *control, *reason, *base, *since, *pid;
-	const char *host;
-	bool json, all, strict, observe, help;
+	const char *upstream, *identity, *known_hosts, *host;
+	bool json, all, strict, observe, local, delete, help;
 	char **set; /* key=value of each -c; the array is owned */
 	size_t nset;
 	char **operand; /* borrowed */
@@ -32,7 +32,12 @@ enum gg_opt {
 	GG_OPT_STRICT,
 	GG_OPT_PID,
 	GG_OPT_OBSERVE,
+	GG_OPT_UPSTREAM,
+	GG_OPT_IDENTITY,
+	GG_OPT_KNOWN_HOSTS,
+	GG_OPT_LOCAL,
 	GG_OPT_HOST,
+	GG_OPT_DELETE,
 	GG_OPT_CONTROL,
 	GG_OPT_CONFIG,
 	GG_OPT_SET,
@@ -63,7 +68,9 @@ int gg_cmd_reload(const struct gg_args *a);
 int gg_cmd_drain(const struct gg_args *a);
 int gg_cmd_resume(const struct gg_args *a);
 int gg_cmd_cleanup(const struct gg_args *a);
+int gg_cmd_add(const struct gg_args *a);
 int gg_cmd_client(const struct gg_args *a);
+int gg_cmd_remove(const struct gg_args *a);
 int gg_cmd_version(const struct gg_args *a);
 
 #endif
