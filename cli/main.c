@@ -45,6 +45,8 @@ static const struct gg_command commands[] = {
 	  BIT(HOST) | BIT(CONTROL) | CONF, false, gg_cmd_client },
 	{ "remove", "NAME", 1, 1, "Forget a repository that no session uses",
 	  BIT(DELETE) | BIT(CONTROL) | CONF, false, gg_cmd_remove },
+	{ "doctor", "[NAME]", 0, 1, "Prove each link from the gate to scanner and upstream", ASK, false,
+	  gg_cmd_doctor },
 	{ "cleanup", "[REPO]...", 0, SIZE_MAX, "Remove what dead pushes left in repositories",
 	  BIT(BASE) | BIT(SINCE) | BIT(STRICT), false, gg_cmd_cleanup },
 	{ "version", "", 0, 0, "Print the version", BIT(JSON), false, gg_cmd_version },
