@@ -9,6 +9,7 @@
 #include "cli/command.h"
 
 void gg_man_user(const struct gg_command *commands, size_t n); /* git-gate(1) */
+void gg_man_json(void);					       /* OUTPUT of git-gate(1) */
 void gg_man_operator(void);				       /* git-gate(8) */
 void gg_man_settings(void);				       /* git-gate.conf(5) */
 

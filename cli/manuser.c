@@ -69,6 +69,45 @@ static const struct gg_page_item more[] = {
 	{ "drain",
 	  "New clients and those that wait are told to try again later. The gate goes on until it is "
 	  "told to stop, also when the last session has ended." },
+	{ "add",
+	  "NAME is the path of the repository below gate.basePath. With --upstream it is a mirror: it gets "
+	  "the "
+	  "object format, the HEAD and the references of upstream, but for those that forges make by "
+	  "themselves, "
+	  "such as pull requests. The key may not be readable by "
+	  "others and has no passphrase, the host key has to be in FILE, upstream has to answer, and to let "
+	  "the key push (but with "
+	  "gate.receivePack off). Then its [repo] section is written with git config, and the lines of "
+	  "client "
+	  "are printed. The gate knows it after git-gate reload; until then pushes to it are refused. "
+	  "Whatever fails, or when it is interrupted, "
+	  "nothing of it is left. "
+	  "The repository belongs to the owner of gate.basePath, who has to run this, or root: root asks "
+	  "upstream, and makes the repository, as that user." },
+	{ "client", "The lines are for sh, and can be run again: they make a client's git ask the gate when "
+		    "upstream is "
+		    "named, in the form of upstream's URL, with or without port 22, and in the scp form. "
+		    "Of a repository without upstream it prints what to clone. The "
+		    "addresses are those of the running gate, else those of the configuration. What begins "
+		    "like upstream, "
+		    "as r.git-old does like r.git, goes to the gate too: git compares beginnings." },
+	{ "remove",
+	  "It is refused while sessions of it run, and names them. Without --delete the repository stays, "
+	  "and "
+	  "is said to; with gate.exportAll, or because of its git-daemon-export-ok, it is served until the "
+	  "gate has been told to reload and that file is gone; as long as it is marked as a mirror, "
+	  "pushes to it are refused. The gate forgets its settings after git-gate reload." },
+	{ "doctor",
+	  "A line for each check: ok, failed or skipped, what was looked at, and the reason, with the cure "
+	  "when "
+	  "there is one. Checked are the settings, the gate, gate.basePath, hook.path, the steps below "
+	  "hook.dir, "
+	  "hook.scratch and its room, the scanner (it has to find a planted AWS key, and nothing in plain "
+	  "text), and the deadlines; then of NAME, or of each repository that has a section: the "
+	  "repository, its objects (git fsck --connectivity-only), the key, the pinned host key, upstream "
+	  "(git "
+	  "ls-remote), and git push --dry-run. Nothing is changed. Run by root it asks as the owner of "
+	  "gate.basePath. The exit status is 1 when a check failed." },
 	{ "cleanup", "REPO is a git directory below DIR; without one, all repositories below DIR are looked "
 		     "through. It needs "
 		     "no gate: a running one does this by itself, at its start and after each push that did "
@@ -83,137 +122,13 @@ static const struct gg_page_item more[] = {
 /* What the manual says of an option beyond its help; by long name, or the letter. */
 static const struct gg_page_item more_on_options[] = {
 	{ "c", "KEY without =VALUE sets a boolean to true." },
+	{ "host", "Without it, it is the address that the gate listens on." },
+	{ "identity", "As ssh-keygen writes it, without a passphrase." },
+	{ "known-hosts",
+	  "In the form of ssh's known_hosts; ssh-keyscan prints lines of it, which are to be checked." },
 	{ "since", "Leftovers that are older are foreign." },
 	{ "strict", "Otherwise only processes that are older than a leftover protect it." },
 };
-
-static const struct gg_page_item live[] = {
-	{ "id", "Eight hexadecimal digits." },
-	{ "transport",
-	  "How it is served: git or http. Of a watched server also ssh, or pipe when that is all that "
-	  "is known." },
-	{ "service",
-	  "receive-pack, upload-pack or upload-archive, or what else the client asked for; empty until "
-	  "its request is known." },
-	{ "repo", "The git directory below gate.basePath, or what the client asked for when there is none." },
-	{ "peer", "Address and port of the client." },
-	{ "phase", "See PHASES in git-gate(8)." },
-	{ "step",
-	  "What its hook does at the moment, as scan or forward; empty when there is none. Without --json it "
-	  "stands behind phase, as hook: scan." },
-	{ "age_ms", "Since it was accepted." },
-	{ "quiet_ms", "Since the client was last seen to send or to take something." },
-	{ "bytes_in", "What arrived from the client." },
-	{ "bytes_out", "What the client's kernel has acknowledged." },
-	{ "pid", "The process at the root of the session." },
-	{ "ending", "The reason for which it is being ended, or null." },
-	{ "watch",
-	  "Below whom it was found: service and its name, or pid and its number; null for a session of the "
-	  "gate's own." },
-};
-
-static const struct gg_page_item ended[] = {
-	{ "reason",
-	  "Why the gate ended it, see REASONS in git-gate(8); null when it ended by itself. phase and "
-	  "quiet_ms are of the moment when this was decided." },
-	{ "key", "The setting to raise if it was healthy, or null." },
-	{ "limit_ms", "The limit that was passed, or null." },
-	{ "steps", "An array of the steps that were taken, see STEPS in git-gate(8)." },
-	{ "time", "When it ended, in seconds since 1970." },
-	{ "status",
-	  "How the process at its root ended, as waitpid(2) tells it; -1 when it was not the gate's child." },
-};
-
-static const struct gg_page_item shown[] = {
-	{ "turn", "Whose turn it is: client or gate." },
-	{ "certain", "Whether the system calls of the processes that matter could be read." },
-	{ "tcp",
-	  "The connection as the kernel knows it, an object: queued_in and queued_out, bytes that wait to be "
-	  "read by git and to be acknowledged by the client; recv_age_ms and sent_age_ms, since data came "
-	  "and was sent; retransmits, those in a row without an answer." },
-	{ "processes",
-	  "An array of objects: pid, ppid, state (the letter of ps(1)), role (session, git-daemon, "
-	  "http-backend, receive-pack, upload-pack, unpacker, git, hook or other), cpu_ms, io_bytes (what it "
-	  "read "
-	  "and wrote, sockets and pipes included) and argv." },
-};
-
-static const struct gg_page_item status[] = {
-	{ "version", "Of the gate that answers." },
-	{ "instance", "Its id, new at every start; the sessions' processes have it in their environment." },
-	{ "pid", "Of the gate." },
-	{ "mode", "enforce or observe." },
-	{ "uptime_ms", "Since it was started." },
-	{ "listening", "An array of addresses, git://ADDRESS or http://ADDRESS." },
-	{ "control", "The control socket." },
-	{ "base_path", "gate.basePath." },
-	{ "sessions", "Sessions of its own being served." },
-	{ "limit_sessions", "limit.sessions." },
-	{ "ended", "Sessions that have ended since the start." },
-	{ "reaped", "Those of them that the gate ended." },
-	{ "observed", "How often observe mode let pass what enforce would have ended." },
-	{ "by_reason", "An object: for each reason, the number of sessions that were ended for it." },
-	{ "draining", "The gate is stopping, or was told to drain." },
-	{ "paused", "Accepting is paused; the event gate.limited says why." },
-	{ "waiting", "Clients that wait for a session to become free." },
-	{ "refused", "Clients that were turned away, because too many were waiting, they had waited too "
-		     "long, or the gate was told to drain." },
-	{ "dropped_events", "Events that the log did not take." },
-	{ "reduced_evidence", "The system calls of some session's processes could not be read." },
-	{ "proc_reads", "Files of /proc that were read, a measure of cost." },
-	{ "wakeups", "Turns of the event loop, another." },
-	{ "services",
-	  "An array of objects, in the order of the configuration: name; state (waiting for others, "
-	  "starting, "
-	  "up, failing because it was not ready in time, backoff before the next start, stopping, done, "
-	  "gave-up "
-	  "or stopped); pid and uptime_ms, null when it does not run; restarts; and last, how the last run "
-	  "ended, or null." },
-};
-
-static const char json[] = ".Sh OUTPUT\n"
-			   "Without\n"
-			   ".Fl \\-json\n"
-			   "there are tables for people, which may change: cut to the width of a terminal,\n"
-			   "with a dash for what is unknown, and sizes in powers of 1024.\n"
-			   ".Pp\n"
-			   "With\n"
-			   ".Fl \\-json\n"
-			   "there is one JSON value, in ASCII.\n"
-			   "Names that end in _ms are milliseconds.\n"
-			   "An unknown text is empty, an unknown number null.\n"
-			   "More names may be added.\n"
-			   ".Ss sessions\n"
-			   "An array of objects:\n";
-
-static const char json_ended[] = ".Ss reaped\n"
-				 "An array of objects, the newest first, with the same names but\n"
-				 ".Va ending ,\n"
-				 "and\n";
-
-static const char json_show[] = ".Ss show\n"
-				"One object, of\n"
-				".Cm reaped\n"
-				"if the session has ended, else of\n"
-				".Cm sessions\n"
-				"and\n";
-
-static const char json_rest[] =
-	".Ss kill, health and resume\n"
-	"An empty object.\n"
-	".Ss reload\n"
-	"An object of two arrays of settings, changed and restart: those that apply now,\n"
-	"and those that were changed but need a restart; a service whose settings\n"
-	"changed is in the latter, by its name behind service and a dot.\n"
-	".Ss drain\n"
-	"An object with\n"
-	".Va sessions ,\n"
-	"the number of those that may finish.\n"
-	".Ss version\n"
-	"An object with\n"
-	".Va version .\n"
-	".Ss status\n"
-	"One object:\n";
 
 static const char after_json[] = ".Sh ENVIRONMENT\n"
 				 ".Bl -tag -width Ds\n"
@@ -234,42 +149,52 @@ static const char after_json[] = ".Sh ENVIRONMENT\n"
 				 "The control socket.\n"
 				 ".El\n";
 
-static const char examples[] = ".Sh EXAMPLES\n"
-			       "Serve every repository below\n"
-			       ".Pa ~/git\n"
-			       "on this machine, and accept pushes unscanned:\n"
-			       ".Bd -literal -offset indent\n"
-			       "git\\-gate run \\-c gate.basePath=$HOME/git \\-c gate.exportAll=true \\e\n"
-			       "    \\-c hook.scanner=none\n"
-			       ".Ed\n"
-			       ".Pp\n"
-			       "What is going on, and one session with its processes:\n"
-			       ".Bd -literal -offset indent\n"
-			       "git\\-gate sessions\n"
-			       "git\\-gate show ab12cd34\n"
-			       ".Ed\n"
-			       ".Pp\n"
-			       "End it, and say why in the log:\n"
-			       ".Pp\n"
-			       ".Dl git\\-gate kill ab12cd34 \\-\\-reason 'holds up the release'\n"
-			       ".Pp\n"
-			       "Which settings made sessions end, and how often:\n"
-			       ".Bd -literal -offset indent\n"
-			       "git\\-gate reaped \\-\\-json | jq \\-r '.[].key' | sort | uniq \\-c\n"
-			       ".Ed\n"
-			       ".Pp\n"
-			       "What would be ended of a git daemon that runs without a gate:\n"
-			       ".Pp\n"
-			       ".Dl git\\-gate watch \\-\\-pid $(pidof git\\-daemon) \\-\\-observe\n"
-			       ".Pp\n"
-			       "Find what is wrong with a configuration before it is used:\n"
-			       ".Pp\n"
-			       ".Dl git\\-gate check\\-config \\-\\-config new.conf\n"
-			       ".Sh SEE ALSO\n"
-			       ".Xr git 1 ,\n"
-			       ".Xr git-daemon 1 ,\n"
-			       ".Xr git-gate.conf 5 ,\n"
-			       ".Xr git-gate 8\n";
+static const char examples[] =
+	".Sh EXAMPLES\n"
+	"Serve every repository below\n"
+	".Pa ~/git\n"
+	"on this machine, and accept pushes unscanned:\n"
+	".Bd -literal -offset indent\n"
+	"git\\-gate run \\-c gate.basePath=$HOME/git \\-c gate.exportAll=true \\e\n"
+	"    \\-c hook.scanner=none\n"
+	".Ed\n"
+	".Pp\n"
+	"What is going on, and one session with its processes:\n"
+	".Bd -literal -offset indent\n"
+	"git\\-gate sessions\n"
+	"git\\-gate show ab12cd34\n"
+	".Ed\n"
+	".Pp\n"
+	"End it, and say why in the log:\n"
+	".Pp\n"
+	".Dl git\\-gate kill ab12cd34 \\-\\-reason 'holds up the release'\n"
+	".Pp\n"
+	"Which settings made sessions end, and how often:\n"
+	".Bd -literal -offset indent\n"
+	"git\\-gate reaped \\-\\-json | jq \\-r '.[].key' | sort | uniq \\-c\n"
+	".Ed\n"
+	".Pp\n"
+	"A mirror of an upstream, and whether all of the way to it works:\n"
+	".Bd -literal -offset indent\n"
+	"git\\-gate add app.git \\-\\-upstream ssh://git@forge.example/team/app.git \\e\n"
+	"    \\-\\-identity /etc/git\\-gate/app.key \\e\n"
+	"    \\-\\-known\\-hosts /etc/git\\-gate/known_hosts\n"
+	"git\\-gate reload\n"
+	"git\\-gate doctor app.git\n"
+	".Ed\n"
+	".Pp\n"
+	"What would be ended of a git daemon that runs without a gate:\n"
+	".Pp\n"
+	".Dl git\\-gate watch \\-\\-pid $(pidof git\\-daemon) \\-\\-observe\n"
+	".Pp\n"
+	"Find what is wrong with a configuration before it is used:\n"
+	".Pp\n"
+	".Dl git\\-gate check\\-config \\-\\-config new.conf\n"
+	".Sh SEE ALSO\n"
+	".Xr git 1 ,\n"
+	".Xr git-daemon 1 ,\n"
+	".Xr git-gate.conf 5 ,\n"
+	".Xr git-gate 8\n";
 
 /* "Fl \-config Ar FILE" */
 static void put_form(const struct gg_option *o)
@@ -364,18 +289,6 @@ static void put_options(void)
 	puts(".El");
 }
 
-static void put_json(void)
-{
-	fputs(json, stdout);
-	gg_page_list("Va", live, GG_LEN(live));
-	fputs(json_ended, stdout);
-	gg_page_list("Va", ended, GG_LEN(ended));
-	fputs(json_show, stdout);
-	gg_page_list("Va", shown, GG_LEN(shown));
-	fputs(json_rest, stdout);
-	gg_page_list("Va", status, GG_LEN(status));
-}
-
 void gg_man_user(const struct gg_command *commands, size_t n)
 {
 	gg_page_begin("git-gate", "1", "a git server that ends half-open sessions");
@@ -387,7 +300,7 @@ void gg_man_user(const struct gg_command *commands, size_t n)
 	fputs(intro, stdout);
 	put_commands(commands, n);
 	put_options();
-	put_json();
+	gg_man_json();
 	fputs(after_json, stdout);
 	gg_page_exits();
 	fputs(examples, stdout);

@@ -73,13 +73,13 @@ r = run("--help")
 commands = re.findall(r"(?m)^  ([a-z-]+) ", r.stdout)
 tap.ok(r.returncode == 0 and len(commands) > 9, "--help", r)
 tap.eq(re.search(r"Exit status: (.*)\.", r.stdout)[1], "0 done, 1 failed, 2 usage or configuration, 3 no gate is running, 4 gave up", "it tells the exit codes")
-table = set("--" + name for name in re.findall(r'\[GG_OPT_\w+\] = \{ "([a-z]+)"', source("cli", "options.c"))) | {"-c", "-h"}
+table = set("--" + name for name in re.findall(r'\[GG_OPT_\w+\] = \{ "([a-z-]+)"', source("cli", "options.c"))) | {"-c", "-h"}
 synopsis = plain(user.split(".Sh DESCRIPTION")[0])
 seen = set()
 for c in commands:
     r = run(c, "--help")
     tap.eq((r.returncode, r.stderr), (0, ""), "%s --help" % c)
-    helped = set(re.findall(r"(?m)^  (-\w)\b|(?:^  |, )(--[a-z]+)", r.stdout))
+    helped = set(re.findall(r"(?m)^  (-\w)\b|(?:^  |, )(--[a-z-]+)", r.stdout))
     helped = {o for pair in helped for o in pair if o}
     seen |= helped
     form = re.search(r"(?m)^\.Nm\n\.Cm %s\n((?:\.(?:Op|Fl|Ar) .*\n?)*)" % c, synopsis)
