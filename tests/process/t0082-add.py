@@ -35,6 +35,7 @@ key("id", SHELL)
 key("reader", 'case $SSH_ORIGINAL_COMMAND in git-receive-pack*) echo ERROR: The key you are authenticating with has been marked as read only. >&2; '
               'exit 1;; esac; %s' % SHELL)
 key("stuck", "echo x >>%s; exec sleep 1000" % path("stuck.at"))
+key("racer", "mkdir -p %s; %s" % (path("made", "race.git"), SHELL))
 key("stranger", None)
 key("open", None)
 os.chmod(path("open"), 0o644)
@@ -231,6 +232,12 @@ write("made.conf.lock", "")
 r = p.run(*args())
 tap.ok(r.returncode == 1 and "cannot change %s" % p.config in r.stderr and "%s.lock" % p.config in r.stderr, "refused: a configuration that is locked", r.stderr)
 os.unlink(path("made.conf.lock"))
+tap.eq(p.state(), before, "and nothing is left of it")
+
+# somebody else makes the directory meanwhile: the settings are written by then
+r = p.run(*args("race.git", None, "racer"))
+tap.ok(r.returncode == 1 and "cannot move" in r.stderr and "File exists" in r.stderr, "refused: a name that was taken meanwhile", r.stderr)
+os.rmdir(path("made", "race.git"))
 tap.eq(p.state(), before, "and nothing is left of it")
 
 # told to stop in the middle
