@@ -296,6 +296,15 @@ for name, transport in (("r.git", "git"), ("with space's.git", "git"), ("r.git",
         tap.eq((s.returncode, s.stderr), (0, ""), "a shell runs them%s" % (", again" if i else ""), r.stdout)
     c = git("clone", "-q", url("r.git"), os.path.join(home, "clone"), env=env, check=False)
     tap.eq((c.returncode, c.stderr), (0, ""), "over %s://, what is cloned from upstream's URL comes through the gate" % transport)
+# every form of one on the usual port, as git itself reads them
+r = p.run("client", "f.git", *(a for kv in ("upstream=ssh://git@forge.example/team/f.git", "identityFile=/x", "knownHostsFile=/x") for a in ("-c", "repo.f.git." + kv)))
+env = {**ENV, "GIT_CONFIG_GLOBAL": path("forms")}
+for i in range(2):
+    s = subprocess.run(["sh", "-e", "-c", r.stdout], env=env, capture_output=True, text=True, timeout=PATIENCE)
+    tap.eq((s.returncode, s.stderr), (0, ""), "a shell runs the lines of all forms%s" % (", again" if i else ""), r.stdout)
+for form in ("ssh://git@forge.example/team/f.git", "ssh://git@forge.example:22/team/f.git", "git@forge.example:team/f.git", "git@forge.example:/team/f.git"):
+    tap.eq(git("ls-remote", "--get-url", form, env=env).stdout.strip(), g.url("f.git"), "%s leads to the gate" % form)
+tap.eq(git("ls-remote", "--get-url", "git@forge.example:team/g.git", env=env).stdout.strip(), "git@forge.example:team/g.git", "and nothing else does")
 r = p.run("client", "r.git", "--host", "gate.example")
 tap.ok("git://gate.example:%d/r.git" % g.port in r.stdout and "http://gate.example:%d/r.git" % g.http_port in r.stdout, "--host", r.stdout)
 r = p.run("client", "r.git", "--host", "fe80::1")
