@@ -3,7 +3,7 @@
  * pattern names all of them. A refspec each would do, but git compares each with every reference of upstream:
  * 8000 take it half a minute, 20 000 several. It also keeps the mirror's own configuration out. Effect: files
  * below the mirror, in one place of fixed name that is made anew each time and belongs to who holds the
- * repository's lock (hooks/lock.h). Used by hooks/forward.c. Tested by tests/unit/fwddir.c.
+ * repository's lock (hooks/lock.h). Used by hooks/forward.c. Tested by tests/process/t0085-forward.py.
  *
  *   config packed-refs HEAD refs/   a git directory without objects of its own, so nobody can be served from
  * it global                          the remote: URL, refspecs, push options hooks/pre-push, expect the

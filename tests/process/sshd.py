@@ -64,8 +64,10 @@ class Sshd:
     def start(self):
         with open(self.log, "ab") as log:
             self.process = popen(self.command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        wait_for(lambda: listening(self.port), "sshd to listen: " + read(self.log))
+        wait_for(lambda: listening(self.port) or self.process.poll() is not None, "sshd to listen")
         self.try_login()
+        if self.process.poll() is not None:     # the port was taken meanwhile: who listens there is somebody else
+            raise RuntimeError("sshd did not start: " + read(self.log))
         return self
 
     def try_login(self):
