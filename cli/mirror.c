@@ -13,6 +13,7 @@
 #include "base/cleanup.h"
 #include "base/gitdir.h"
 #include "cli/tool.h"
+#include "hooks/refresh.h"
 
 enum {
 	GIT_MS = 60000,
@@ -92,16 +93,14 @@ bool gg_mirror_init(const struct gg_mirror *m, const struct gg_link_remote *r, b
 	const char *argv[] = { "git", "init", "--quiet", "--bare", "--template=", format, m->work, NULL };
 
 	return run(argv, GIT_MS, false, f) && set_head(m, r, f) &&
+	       /* what upstream has taken is not refused here */
+	       set(m, "receive.denyDeleteCurrent", "ignore", f) &&
+	       set(m, "receive.denyDeletes", "false", f) &&
+	       set(m, "receive.denyNonFastForwards", "false", f) &&
 	       set(m, "receive.advertisePushOptions", "true", f) &&
 	       set(m, "uploadpack.allowFilter", "true", f) && make_file(m, "git-daemon-export-ok", f) &&
 	       (local || make_file(m, GG_MIRROR_MARK, f));
 }
-
-/* The same references as hooks/refresh.c takes: all but those that forges make by themselves. */
-#define REFERENCES \
-	"+refs/*:refs/*", "^refs/pull/*", "^refs/merge-requests/*", "^refs/pull-requests/*", \
-		"^refs/changes/*", "^refs/keep-around/*", "^refs/pipelines/*", "^refs/environments/*", \
-		"^refs/cache-automerge/*", "^refs/meta/*", "^refs/git-gate/*"
 
 bool gg_mirror_fetch(const struct gg_mirror *m, const struct gg_link *l, struct gg_found *f)
 {
@@ -118,7 +117,7 @@ bool gg_mirror_fetch(const struct gg_mirror *m, const struct gg_link *l, struct 
 			       "--no-recurse-submodules",
 			       "--",
 			       l->url,
-			       REFERENCES,
+			       GG_REFRESH_REFSPECS,
 			       NULL };
 	struct gg_tool t = { .argv = argv, .limit_ms = FETCH_MS };
 	struct gg_tool_end end;

@@ -22,12 +22,6 @@ struct stamp {
 	char why[300];		/* of a failure */
 };
 
-/* What is not mirrored; made by GitHub, GitLab, Bitbucket, Gerrit and Azure. */
-#define FORGES \
-	"^refs/pull/*", "^refs/merge-requests/*", "^refs/pull-requests/*", "^refs/changes/*", \
-		"^refs/keep-around/*", "^refs/pipelines/*", "^refs/environments/*", \
-		"^refs/cache-automerge/*", "^refs/meta/*", "^refs/git-gate/*"
-
 static int64_t wall_ms(void)
 {
 	return gg_clock_ms(CLOCK_REALTIME);
@@ -90,8 +84,7 @@ static int fetch(const struct gg_remote *u, int64_t limit_ms, struct gg_buf *ret
 			       "--no-show-forced-updates",
 			       "--",
 			       u->c->upstream,
-			       "+refs/*:refs/*",
-			       FORGES,
+			       GG_REFRESH_REFSPECS,
 			       NULL };
 	struct gg_push_report said = { 0 };
 	struct gg_git_call call = {

@@ -15,6 +15,11 @@
 
 #include "hooks/gate.h"
 
+/* What is mirrored, as words for git fetch: all but what GitHub, GitLab, Bitbucket, Gerrit and Azure make. */
+#define GG_REFRESH_REFSPECS \
+	"+refs/*:refs/*", "^refs/pull/*", "^refs/merge-requests/*", "^refs/pull-requests/*", \
+		"^refs/changes/*", "^refs/keep-around/*", "^refs/pipelines/*", "^refs/environments/*", \
+		"^refs/cache-automerge/*", "^refs/meta/*", "^refs/git-gate/*"
 #define GG_REFRESH_STAMP "git-gate.fresh"
 
 /*
