@@ -51,13 +51,13 @@ UNIT    := $(call objects,tests/unit/*.c) $(sort $(BASE) $(PURE) $(O)/daemon-wra
 MAN     := git-gate.1 git-gate.8 git-gate.conf.5
 PROGS   := $(O)/git-gate $(O)/git-gate-session $(O)/git-gate-http $(O)/git-gate-hook $(O)/git-gate-torture
 # for tests only
-TESTERS := $(O)/hook-scan
+TESTERS := $(O)/hook-scan $(O)/hook-forward
 FUZZERS := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz-*.c))
 
 .PHONY: all man test check-asan check-static check-pure check-valgrind fuzz bench run deps test-deps bench-deps install uninstall clean
 .DELETE_ON_ERROR:
 
-all: $(PROGS) $(O)/hooks/pre-receive $(O)/hook-forward
+all: $(PROGS) $(O)/hooks/pre-receive $(O)/hooks/post-receive
 
 # docs/man is committed: after a change of what it is made from (tables, cli/man*.c), or of VERSION
 man: $(O)/git-gate
@@ -82,7 +82,7 @@ $(O)/hook-scan: $(O)/tests/scan/hook-scan.o $(HOOKP) $(BASE)
 $(O)/unit: $(UNIT)
 	$(CC) $(ALL_LD) -o $@ $^ $(LIBHTTP) $(shell pkg-config --libs jansson) -lcriterion
 # the directory that core.hooksPath points at when git-gate runs from the build tree
-$(O)/hooks/pre-receive: $(O)/git-gate-hook
+$(O)/hooks/pre-receive $(O)/hooks/post-receive: $(O)/git-gate-hook
 	@mkdir -p $(@D)
 	ln -sf ../git-gate-hook $@
 
@@ -161,7 +161,7 @@ install: all
 	install -Dm755 $(O)/git-gate-session $(DESTDIR)$(PREFIX)/libexec/git-gate/git-gate-session
 	install -Dm755 $(O)/git-gate-hook $(DESTDIR)$(PREFIX)/libexec/git-gate/git-gate-hook
 	install -d $(DESTDIR)$(PREFIX)/libexec/git-gate/hooks
-	ln -sf ../git-gate-hook $(DESTDIR)$(PREFIX)/libexec/git-gate/hooks/pre-receive
+	for hook in pre-receive post-receive; do ln -sf ../git-gate-hook $(DESTDIR)$(PREFIX)/libexec/git-gate/hooks/$$hook || exit 1; done
 	install -d $(LIBDIR)/systemd/system $(LIBDIR)/systemd/catalog
 	sed 's|@BINDIR@|$(PREFIX)/bin|g' systemd/git-gate.service.in >$(LIBDIR)/systemd/system/git-gate.service
 	install -m644 systemd/git-gate-git.socket $(LIBDIR)/systemd/system/

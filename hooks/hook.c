@@ -1,56 +1,63 @@
 /*
- * git-gate-hook - what git runs as pre-receive: core.hooksPath of every session points at a directory that
- * holds it. It asks the gate for the settings of the session's repository, and accepts a push only when the
- * operator chose hook.scanner=none and the repository has no upstream; every other is refused with the
- * reason.
+ * git-gate-hook - what git runs as pre-receive and post-receive of every session (core.hooksPath points at a
+ * directory where it has these names), as pre-push of a forward; and git-gate-session and git-gate-http as
+ * `git-gate-hook refresh DIR` before they serve a repository.
  */
+#include <signal.h>
 #include <stdio.h>
-#include <unistd.h>
+#include <string.h>
 
-#include "hooks/gate.h"
+#include "base/cleanup.h"
+#include "hooks/prepush.h"
+#include "hooks/prereceive.h"
+#include "hooks/refresh.h"
 
-/* The refs on stdin are read to the end, so that git never meets a broken pipe. */
-static void drain(void)
+static int refresh(const char *dir)
 {
-	char buf[4096];
+	struct gg_gate_link link = gg_gate_link();
+	struct gg_push_conf conf;
+	char mem[500];
+	struct gg_buf why = GG_BUF(mem);
+	int r = gg_gate_settings(&link, &conf, &why);
 
-	while (read(0, buf, sizeof(buf)) > 0)
-		;
-}
-
-static int refuse(const struct gg_gate_link *l, const char *why, const char *cure)
-{
-	fprintf(stderr, "git-gate: push refused: %s, session %s\n", why, l->session ? l->session : "unknown");
-	if (cure)
-		fprintf(stderr, "git-gate: the operator can %s\n", cure);
+	if (r < 0)
+		goto refused;
+	r = conf.upstream[0] ? gg_refresh(dir, &conf, &link, &why) : 0;
+	if (conf.on_stale == GG_STALE_SERVE)
+		r = 0; /* refresh.failed says so */
+	gg_push_conf_free(&conf);
+	if (r == 0)
+		return 0;
+refused:
+	printf("%s\n", why.s);
 	return 1;
 }
 
-static int judge(const struct gg_gate_link *l, const struct gg_push_conf *c)
+static int pre_push(void)
 {
-	if (c->scanner == GG_SCANNER_UNSET)
-		return refuse(l, "no scanner is configured (hook.scanner)",
-			      "set hook.scanner=none to accept pushes unscanned");
-	if (c->scanner != GG_SCANNER_NONE)
-		return refuse(l, "this git-gate cannot run a scanner yet (hook.scanner)", NULL);
-	if (*c->upstream)
-		return refuse(l, "this git-gate cannot forward to an upstream yet (repo.NAME.upstream)",
-			      NULL);
-	return 0;
+	return gg_prepush(0);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
-	struct gg_gate_link l = gg_gate_link();
-	struct gg_push_conf c;
-	char mem[600];
-	struct gg_buf why = GG_BUF(mem);
-	int code;
+	static const struct {
+		const char *name;
+		int (*run)(void);
+	} hooks[] = {
+		{ "pre-receive", gg_prereceive },
+		{ "post-receive", gg_postreceive },
+		{ "pre-push", pre_push },
+	};
+	const char *slash = argc ? strrchr(argv[0], '/') : NULL, *name = slash	? slash + 1
+									 : argc ? argv[0]
+										: "";
 
-	drain();
-	if (gg_gate_settings(&l, &c, &why) < 0)
-		return refuse(&l, why.s, NULL);
-	code = judge(&l, &c);
-	gg_push_conf_free(&c);
-	return code;
+	signal(SIGPIPE, SIG_IGN); /* what nobody reads any more is no reason to die */
+	for (size_t i = 0; i < GG_LEN(hooks); i++)
+		if (strcmp(name, hooks[i].name) == 0)
+			return hooks[i].run();
+	if (argc == 3 && strcmp(argv[1], "refresh") == 0)
+		return refresh(argv[2]);
+	fprintf(stderr, "git-gate-hook: started by git and by git-gate, not for use by hand\n");
+	return 2;
 }

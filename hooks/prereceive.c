@@ -1,0 +1,214 @@
+/* prereceive - what happens to a push before git accepts it. See prereceive.h. */
+#include "hooks/prereceive.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/gitdir.h"
+#include "hooks/forward.h"
+#include "hooks/gate.h"
+#include "hooks/locals.h"
+#include "hooks/lock.h"
+#include "hooks/refrule.h"
+#include "hooks/rewind.h"
+#include "hooks/say.h"
+#include "hooks/scan.h"
+#include "hooks/steps.h"
+
+#define LET_GO_MS 10000 /* the holder compares the references before it lets go */
+
+extern char **environ;
+
+struct push {
+	struct gg_gate_link link;
+	struct gg_push_conf conf;
+	struct gg_push p;
+	int64_t begun_ms;
+};
+
+/* What is left of deadline.hook, for what has no limit of its own. */
+static int64_t left_ms(const struct push *h)
+{
+	int64_t left;
+
+	if (h->conf.hook_ms == GG_NEVER)
+		return GG_NEVER;
+	left = h->conf.hook_ms - (gg_now_ms() - h->begun_ms);
+	return left > 0 ? left : 0;
+}
+
+static int refuse(const struct push *h, const char *key, const char *why)
+{
+	gg_say_client("push refused: %s", why);
+	if (key)
+		gg_gate_event_about(&h->link, "push.rejected", NULL, key, "%s", why);
+	else
+		gg_gate_event(&h->link, "push.rejected", "%s", why);
+	return 1;
+}
+
+/* Rules about references and numbers. */
+static int check_rules(const struct push *h)
+{
+	AUTO_FREE bool *rewinds = NULL;
+	char mem[1000];
+	struct gg_buf why = GG_BUF(mem);
+	int r = gg_refrule_check_count(&h->conf, h->p.n, &why);
+
+	if (r == 0 && !h->conf.allow_force) {
+		rewinds = calloc(h->p.n, sizeof(*rewinds));
+		if (!rewinds)
+			return refuse(h, NULL, "out of memory, try again");
+		r = gg_rewind_find(&h->p, left_ms(h), rewinds, &why);
+	}
+	for (size_t i = 0; i < h->p.n && r == 0; i++)
+		r = gg_refrule_check(&h->conf, &h->p.v[i], rewinds && rewinds[i], &why);
+	return r == 0 ? 0 : refuse(h, NULL, why.s);
+}
+
+static void step_failed(void *arg, const char *step, const char *why)
+{
+	const struct push *h = arg;
+
+	gg_gate_event(&h->link, "push.step-failed", "%s: %s", step, why);
+}
+
+static void step_stray(void *arg, const char *step, const char *who)
+{
+	const struct push *h = arg;
+
+	gg_gate_event(&h->link, "push.step-failed", "%s ended, but %s held its output and was ended too",
+		      step, who);
+}
+
+static void step_begun(void *arg, const char *step)
+{
+	const struct push *h = arg;
+
+	(void)step;
+	gg_gate_step(&h->link, "step");
+}
+
+static int run_steps(struct push *h, bool post)
+{
+	struct gg_steps s = { .dir = h->conf.dir,
+			      .post = post,
+			      .push = &h->p,
+			      .repo = h->conf.repo,
+			      .env = environ,
+			      .limit_ms = h->conf.step_ms,
+			      .begun = step_begun,
+			      .failed = step_failed,
+			      .stray = step_stray,
+			      .arg = h };
+
+	return gg_steps_run(&s);
+}
+
+/* Nothing may be forwarded that git could not do here afterwards; nobody else changes the repository
+ * meanwhile. */
+static int forward(struct push *h)
+{
+	AUTO_CLOSE int lock = -1;
+	char mem[1000];
+	struct gg_buf why = GG_BUF(mem);
+	int r;
+
+	gg_gate_step(&h->link, "lock");
+	r = gg_lock_take(".", left_ms(h), &lock);
+	if (r < 0) {
+		gg_buf_add(&why, "another push to this repository is being forwarded, try again");
+		if (r != -ETIMEDOUT)
+			gg_buf_add(&why, " (%s)", strerror(-r));
+		return refuse(h, "deadline.hook", why.s);
+	}
+	r = gg_locals_check(".", &h->p, left_ms(h), &why);
+	if (r < 0)
+		return refuse(h, NULL, why.s);
+	gg_gate_step(&h->link, "forward");
+	if (gg_forward(&h->conf, &h->link, &h->p) < 0)
+		return 1;
+	r = gg_lock_hold(lock, ".", &h->p, &h->link, left_ms(h), NULL);
+	if (r < 0) /* upstream has it: to refuse now would be a lie, and what may go wrong heals */
+		gg_gate_event(&h->link, "push.step-failed", "the repository's lock is not kept: %s",
+			      strerror(-r));
+	return 0;
+}
+
+static int accept_or_refuse(struct push *h)
+{
+	int r;
+
+	if (!h->conf.upstream[0] && access(GG_MIRROR_MARK, F_OK) == 0)
+		return refuse(
+			h, NULL,
+			"this is the mirror of an upstream that the gate has not been told of, or no longer "
+			"has; the operator can run git-gate reload, see git-gate doctor");
+	r = check_rules(h);
+	if (r == 0)
+		r = gg_scan_push(&h->conf, &h->link, &h->p) < 0;
+	if (r == 0)
+		r = run_steps(h, false) < 0;
+	if (r == 0 && h->conf.upstream[0])
+		r = forward(h);
+	return r;
+}
+
+static int open_push(struct push *h, struct gg_buf *why)
+{
+	int r;
+
+	h->begun_ms = gg_now_ms();
+	h->link = gg_gate_link();
+	r = gg_push_read(0, 0, &h->p, why);
+	if (r == 0) {
+		r = gg_gate_settings(&h->link, &h->conf, why);
+		if (r < 0)
+			gg_push_free(&h->p);
+	}
+	return r;
+}
+
+static void close_push(struct push *h)
+{
+	gg_gate_step(&h->link, "");
+	gg_push_conf_free(&h->conf);
+	gg_push_free(&h->p);
+}
+
+int gg_prereceive(void)
+{
+	struct push h = { 0 };
+	char mem[1000];
+	struct gg_buf why = GG_BUF(mem);
+	int code;
+
+	if (open_push(&h, &why) < 0) {
+		gg_say_client("push refused: %s", why.s);
+		return 1;
+	}
+	code = accept_or_refuse(&h);
+	close_push(&h);
+	return code;
+}
+
+int gg_postreceive(void)
+{
+	struct push h = { 0 };
+	char mem[1000];
+	struct gg_buf why = GG_BUF(mem);
+
+	if (open_push(&h, &why) < 0) {
+		gg_say_client("the push is accepted, but what follows it was not done: %s", why.s);
+		return 1;
+	}
+	if (h.conf.upstream[0])
+		gg_lock_let_go(".", h.link.session, LET_GO_MS);
+	run_steps(&h, true);
+	close_push(&h);
+	return 0;
+}
