@@ -30,6 +30,8 @@ static char *make_script(const struct gg_push *p, size_t *ret_n)
 
 		if (gg_update_creates(u))
 			fprintf(f, "create %s %s\n", u->ref, u->new);
+		else if (gg_update_deletes(u) && strspn(u->old, "0") == p->hash)
+			fprintf(f, "verify %s\n", u->ref); /* it is not there, and stays so */
 		else if (gg_update_deletes(u))
 			fprintf(f, "delete %s %s\n", u->ref, u->old);
 		else

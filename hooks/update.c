@@ -24,7 +24,7 @@ static bool all_zeros(const char *id)
 
 bool gg_update_creates(const struct gg_update *u)
 {
-	return all_zeros(u->old);
+	return all_zeros(u->old) && !all_zeros(u->new);
 }
 
 bool gg_update_deletes(const struct gg_update *u)
@@ -54,8 +54,6 @@ static int parse_line(const char *s, size_t n, size_t *hash, struct gg_update *r
 	*ret = (struct gg_update){ 0 };
 	memcpy(ret->old, s, h);
 	memcpy(ret->new, s + h + 1, h);
-	if (gg_update_creates(ret) && gg_update_deletes(ret))
-		return -EPROTO;
 	ret->ref = strndup(s + head, n - head);
 	*hash = h;
 	return ret->ref ? 0 : -ENOMEM;

@@ -31,7 +31,7 @@ struct gg_push {
 
 /*
  * "OLD SP NEW SP REF LF", any number of them. What git would not write is an error: ids of different
- * lengths, neither old nor new, spaces or control characters in a ref, no LF at the end.
+ * lengths, spaces or control characters in a ref, no LF at the end.
  *   limit_refs  0: none
  *   ret         for gg_push_free on success, else untouched
  *   ret_err     one line for the client, on failure; names the setting when there is one
@@ -46,6 +46,7 @@ int gg_push_read(int fd, int64_t limit_refs, struct gg_push *ret, struct gg_buf 
 
 void gg_push_free(struct gg_push *p);
 
+/* Both zeros: a reference is to be deleted that is not there, which git takes. */
 bool gg_update_creates(const struct gg_update *u);
 bool gg_update_deletes(const struct gg_update *u);
 

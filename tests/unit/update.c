@@ -27,7 +27,7 @@ static const struct {
 	{ "not below refs/, for the rules to refuse", Z " " A " HEAD\n", 0, 1, 40 },
 	{ "two lengths", A " " B " refs/a\n" A64 " " Z64 " refs/b\n", -EPROTO, 0, 0 },
 	{ "two lengths in a line", A " " Z64 " refs/a\n", -EPROTO, 0, 0 },
-	{ "neither old nor new", Z " " Z " refs/a\n", -EPROTO, 0, 0 },
+	{ "deletes what is not there", Z " " Z " refs/a\n", 0, 1, 40 },
 	{ "no LF", A " " B " refs/heads/main", -EPROTO, 0, 0 },
 	{ "no LF at last", A " " B " refs/a\n" A " " B " refs/b", -EPROTO, 0, 0 },
 	{ "empty line", "\n", -EPROTO, 0, 0 },
