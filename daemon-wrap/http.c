@@ -140,6 +140,14 @@ static void ask_repository(const struct gg_wrap *o, struct request *q)
 		gg_repoconf_pushable(dir, &err);
 }
 
+/* From upstream; when that cannot be, it may be later. */
+static void refresh(const struct gg_wrap *o, struct request *q, struct gg_http_error *ret_err)
+{
+	gg_wrap_refresh(o, &q->status);
+	if (q->status.refused[0])
+		*ret_err = (struct gg_http_error){ .status = 503, .reason = q->status.refused };
+}
+
 /* Which repository, and may it be served? 0, or the status of *ret_err. */
 static int examine(const struct gg_wrap *o, struct request *q, struct gg_http_error *ret_err)
 {
@@ -154,14 +162,14 @@ static int examine(const struct gg_wrap *o, struct request *q, struct gg_http_er
 	gg_wrap_report(o, &q->status);
 	if (o->ask && !q->status.refused[0])
 		gg_wrap_wait_for_room(o, &q->status);
-	/* not before what follows it: references must not change between the advertisement and the request */
-	if (q->route.kind == GG_ROUTE_INFO_REFS && !q->status.refused[0])
-		gg_wrap_refresh(o, &q->status);
 	if (q->status.refused[0])
 		*ret_err = (struct gg_http_error){ .status = status_of(q->status.refused),
 						   .reason = q->status.refused };
 	else if (!q->status.found[0])
 		*ret_err = (struct gg_http_error){ .status = 404, .reason = "no such repository" };
+	/* not before what follows it: references must not change between the advertisement and the request */
+	else if (q->route.kind == GG_ROUTE_INFO_REFS)
+		refresh(o, q, ret_err);
 	return ret_err->status;
 }
 

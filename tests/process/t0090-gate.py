@@ -106,6 +106,7 @@ for transport in "git", "http":
     push(t + " push options", "-o", "a=b c", "HEAD:refs/heads/options-" + t)
     tap.eq(read(path("options")), "1|a=b c\n", t + " push options: upstream has them")
     push(t + " a deletion", ":refs/heads/options-" + t, says=["options-" + t])
+    push(t + " a deletion of what is not there", ":refs/heads/never-" + t)
     same(t + " after all")
     # LFS pointers are text like any other
     commit(work, "pointer-" + t, "version https://git-lfs.github.com/spec/v1\noid sha256:%s\nsize 12345\n" % ("4d" * 32))
@@ -213,4 +214,7 @@ tap.ok(len(g.events("push.forward-failed")) >= 4, "push.forward-failed for what 
 tap.eq(g.events("push.diverged"), [], "nothing diverged")
 tap.eq(g.reaped(), [], "no session was ended")
 up.stop()
+for t, says in ("git", "remote error: git-gate: upstream"), ("http", "returned error: 503"):
+    r = git("ls-remote", {"git": g.url, "http": g.http}[t]("r.git"), cwd=work, check=False)
+    tap.ok(r.returncode and says in r.stderr and "git-gate: upstream" in r.stderr, t + " upstream is gone: nothing stale is served, the client reads why", r.stderr)
 finish(tap, g)
