@@ -142,7 +142,7 @@ let_go(p)
 
 # --- the hook itself ----------------------------------------------------------------------------------------------------------
 
-hooks.set(pre_receive="exec %s" % HOOK)
+hooks.set(pre_receive="exec %s pre-receive" % HOOK)
 code, out = end(g.push(work, "well"))
 tap.eq(code, 0, "git-gate-hook accepts with hook.scanner=none", out)
 for setting, said in (("unset", "no scanner is configured (hook.scanner)"), ("gitleaks", "hook.scanner")):
@@ -154,19 +154,19 @@ for setting, said in (("unset", "no scanner is configured (hook.scanner)"), ("gi
 for what, script, said in (("no GIT_GATE_CONTROL", "unset GIT_GATE_CONTROL", "GIT_GATE_CONTROL is not set"),
                            ("nobody listens", "GIT_GATE_CONTROL=%s; export GIT_GATE_CONTROL" % path("nobody"), "does not run any more"),
                            ("another's session", "GIT_GATE_SESSION=00000000; export GIT_GATE_SESSION", "no session")):
-    hooks.set(pre_receive="%s; exec %s" % (script, HOOK))
+    hooks.set(pre_receive="%s; exec %s pre-receive" % (script, HOOK))
     code, out = end(g.push(work, "no"))
     tap.ok(code and "push refused" in out and said in out and path("") not in out, "%s: refused, with the reason" % what, out)
 
 # --- a gate that does not answer, and many at once ---------------------------------------------------------------------------------
 
-hooks.set(pre_receive="kill -STOP %d; %s; s=$?; kill -CONT %d; exit $s" % (g.pid, HOOK, g.pid))
+hooks.set(pre_receive="kill -STOP %d; %s pre-receive; s=$?; kill -CONT %d; exit $s" % (g.pid, HOOK, g.pid))
 begin = time.monotonic()
 code, out = end(g.push(work, "no"))
 tap.ok(code and "did not answer within 5 s" in out, "a gate that hangs: refused", out)
 tap.ok(time.monotonic() - begin < 20, "within bounds (%.1fs)" % (time.monotonic() - begin))
 
-hooks.set(pre_receive="cat >/dev/null; %s; exec %s </dev/null" % (latch.command, HOOK))
+hooks.set(pre_receive="cat >/dev/null; %s; exec %s pre-receive </dev/null" % (latch.command, HOOK))
 pushes = [g.push(work, "many%d" % i) for i in range(64)]
 latch.reached(64)
 silent = []
