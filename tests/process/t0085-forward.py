@@ -110,7 +110,8 @@ def sha256():
     good(m, "sha256: move and delete", "HEAD:main", ":refs/tags/t", cwd=w)
 
 
-def many(n=20000):
+def many(n=20000, gone=3000):
+    """gone: of those, deleted. git itself takes a minute to delete 20 000 here."""
     m = Mirror(up, forward_ms=300000, hook_ms=300000)
     good(m, "the history", "HEAD:main")
     w = path("many")
@@ -118,14 +119,14 @@ def many(n=20000):
     pack_refs(os.path.join(w, ".git"), head(), "refs/tags/t", n)
     for what in ("created", "deleted, and one moved"):
         if what != "created":           # by a pattern: git takes minutes for so many names
-            os.unlink(os.path.join(w, ".git", "packed-refs"))
+            pack_refs(os.path.join(w, ".git"), head(), "refs/tags/t", n - gone)
             commit(w, "more", "more\n")
         code, text, took = m.push(w, "--prune", "refs/tags/*:refs/tags/*", "HEAD:main", patience=300)
-        tap.ok(code == 0 and not m.same(), "%d references %s in %.1fs" % (n, what, took), text[-1500:], m.same())
+        tap.ok(code == 0 and not m.same(), "%d references %s in %.1fs" % (n if what == "created" else gone, what, took), text[-1500:], m.same())
         told = re.search(r"forwarded (\d+) references \((\d+) new, (\d+) moved, (\d+) deleted\)", text)
         tap.ok(told, "the client reads how many", text[-1500:])
         note(m.control.events("push.forwarded")[-1]["message"])
-    tap.eq(len(m.refs()), 1, "what is left is what was not deleted")
+    tap.eq(len(m.refs()), 1 + n - gone, "what is left is what was not deleted")
 
 
 def leases():

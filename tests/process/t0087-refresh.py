@@ -98,17 +98,17 @@ def how_often():
 
 
 def fails():
-    m = Mirror(up, refresh_ms=3000, connect_ms=1000)
+    m = Mirror(up, refresh_ms=60000, connect_ms=1000)
     git("push", "-q", m.up, "HEAD:refs/heads/main", cwd=work)
     m.refresh()
     before = m.refs()
     kept = dict(m.settings)
     silent = Silent()
     for what, settings, how, says, within in (
-            ("nobody listens", {"upstream": "ssh://127.0.0.1:%d/x" % free_port()}, "", "EIO: upstream refuses connections", 5),
-            ("upstream never speaks", {"upstream": silent.url(m.up)}, "", "EIO: ", 5),
-            ("upstream hangs after the login", {}, "asleep " + path("asleep"), "ETIMEDOUT: git fetch did not end within 3s", 8),
-            ("upstream hangs up", {}, "gone", "EIO: ", 5)):
+            ("nobody listens", {"upstream": "ssh://127.0.0.1:%d/x" % free_port()}, "", "EIO: upstream refuses connections", 20),
+            ("upstream never speaks", {"upstream": silent.url(m.up)}, "", "EIO: ", 20),
+            ("upstream hangs after the login", {"refresh_ms": 3000}, "asleep " + path("asleep"), "ETIMEDOUT: git fetch did not end within 3s", 20),
+            ("upstream hangs up", {}, "gone", "EIO: ", 20)):
         m.set(**{**kept, **settings})
         up.behave(how)
         begun = time.monotonic()
