@@ -27,8 +27,7 @@ Test(classify, role)
 		{ "git index-pack --stdin", GG_ROLE_RECEIVE_PACK, GG_ROLE_UNPACKER, 0 },
 		{ "git unpack-objects --pack_header=2,3", GG_ROLE_RECEIVE_PACK, GG_ROLE_UNPACKER, 0 },
 		{ "git index-pack --stdin", GG_ROLE_HOOK, GG_ROLE_OTHER, 0 },
-		{ "git index-pack --stdin", GG_ROLE_SESSION, GG_ROLE_UNPACKER,
-		  0 }, /* its receive-pack was killed */
+		{ "git index-pack --stdin", GG_ROLE_SESSION, GG_ROLE_UNPACKER, 0 }, /* receive-pack died */
 		{ "git rev-list --objects --stdin", GG_ROLE_RECEIVE_PACK, GG_ROLE_GIT, 0 },
 		{ "git gc --auto --quiet", GG_ROLE_RECEIVE_PACK, GG_ROLE_GIT, 0 },
 		{ "/usr/lib/git-core/git-daemon --serve --port=1", GG_ROLE_SESSION, GG_ROLE_DAEMON, 0 },
@@ -50,10 +49,7 @@ Test(classify, role)
 		  GG_HOOK_POST_UPDATE },
 		{ "h/proc-receive", GG_ROLE_RECEIVE_PACK, GG_ROLE_HOOK, GG_HOOK_PROC_RECEIVE },
 		{ "/usr/bin/python3 x.py", GG_ROLE_RECEIVE_PACK, GG_ROLE_HOOK, GG_HOOK_UNKNOWN },
-		{ "/x/git-gate-hook refresh /srv/r.git", GG_ROLE_SESSION, GG_ROLE_HOOK, GG_HOOK_UNKNOWN },
-		{ "/x/git-gate-hook refresh /srv/r.git", GG_ROLE_HTTP, GG_ROLE_HOOK, GG_HOOK_UNKNOWN },
-		{ "/x/git-gate-hook", GG_ROLE_DAEMON, GG_ROLE_OTHER, 0 },
-		{ "git fetch ssh://x", GG_ROLE_HOOK, GG_ROLE_OTHER, 0 },
+		{ "/x/git-gate-hook refresh /r.git", GG_ROLE_SESSION, GG_ROLE_HOOK, GG_HOOK_UNKNOWN },
 		{ "sleep 60", GG_ROLE_HOOK, GG_ROLE_OTHER, 0 },
 		{ "git push ssh://x", GG_ROLE_DAEMON, GG_ROLE_OTHER, 0 }, /* left behind by a hook */
 		{ "git push ssh://x", GG_ROLE_OTHER, GG_ROLE_OTHER, 0 },
