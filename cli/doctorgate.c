@@ -71,16 +71,19 @@ static bool look_base(struct gg_doctor *d, struct gg_found *f)
 
 static bool look_hooks(struct gg_doctor *d, struct gg_found *f)
 {
-	static const char *const names[] = { "pre-receive", "post-receive" };
+	static const struct {
+		const char *name, *without;
+	} hooks[] = { { "pre-receive", "every push is refused" },
+		      { "post-receive", "no step of post-receive.d is run" } };
 	const char *dir = d->c->hook_path;
 	struct statvfs fs;
 	struct stat st;
 	char path[PATH_MAX];
 
-	for (size_t i = 0; i < GG_LEN(names); i++) {
-		snprintf(path, sizeof(path), "%s/%s", dir, names[i]);
+	for (size_t i = 0; i < GG_LEN(hooks); i++) {
+		snprintf(path, sizeof(path), "%s/%s", dir, hooks[i].name);
 		if (stat(path, &st) < 0) {
-			gg_found_bad(f, "%s: %s; without it pushes are not scanned", path, strerror(errno));
+			gg_found_bad(f, "%s: %s; without it %s", path, strerror(errno), hooks[i].without);
 			return gg_found_cure(f, "hook.path is to name the directory of git-gate's own hooks");
 		}
 		if (!S_ISREG(st.st_mode) || access(path, X_OK) < 0) {

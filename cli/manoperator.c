@@ -178,7 +178,7 @@ static void put_signals(void)
 
 void gg_man_operator(void)
 {
-	gg_page_begin("git-gate", "8", "operate a git server that ends half-open sessions");
+	gg_page_begin("git-gate", "8", "operate a git server that scans pushes and ends half-open sessions");
 	fputs(gg_mantext_intro, stdout);
 	put_phases();
 	fputs(gg_mantext_ending, stdout);
@@ -189,6 +189,7 @@ void gg_man_operator(void)
 	put_events();
 	fputs(gg_mantext_signals, stdout);
 	put_signals();
+	fputs(gg_mantext_push, stdout);
 	fputs(gg_mantext_operation, stdout);
 	gg_page_exits();
 	fputs(gg_mantext_end, stdout);

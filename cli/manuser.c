@@ -10,8 +10,9 @@
 static const char intro[] =
 	".Sh DESCRIPTION\n"
 	".Nm\n"
-	"serves pushes and fetches over git:// and HTTP, ends the sessions that are stuck, and\n"
-	"leaves the repository clean.\n"
+	"serves pushes and fetches over git:// and HTTP, has every push scanned, forwards it to\n"
+	"the repository's upstream over ssh, ends the sessions that are stuck, and leaves the\n"
+	"repository clean.\n"
 	"This page is about its commands.\n"
 	"What a gate does and how it is operated is in\n"
 	".Xr git-gate 8 ,\n"
@@ -291,7 +292,7 @@ static void put_options(void)
 
 void gg_man_user(const struct gg_command *commands, size_t n)
 {
-	gg_page_begin("git-gate", "1", "a git server that ends half-open sessions");
+	gg_page_begin("git-gate", "1", "a git server that scans pushes and ends half-open sessions");
 	puts(".Sh SYNOPSIS");
 	for (size_t i = 0; i < n; i++) {
 		puts(".Nm");

@@ -47,9 +47,10 @@ void gg_wrap_refresh(const struct gg_wrap *o, struct gg_status *st)
 	alarm(backstop);
 	if (r == 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0)
 		return;
+	gg_buf_add(&why, "the repository cannot be brought up to date: ");
 	if (r == 0 && n > 1)
-		gg_buf_put(&why, out, strcspn(out, "\n"));
+		gg_buf_add(&why, "%.*s", (int)strcspn(out, "\n"), out);
 	else
-		gg_buf_add(&why, "the repository cannot be brought up to date: git-gate-hook %s, try again",
-			   r < 0 ? "does not start" : "failed");
+		gg_buf_add(&why, "git-gate-hook %s", r < 0 ? "does not start" : "failed");
+	gg_buf_add(&why, ", try again later"); /* over HTTP it is a 503 by these words */
 }

@@ -59,11 +59,12 @@ void gg_scan_tell_clean(const struct gg_scan_tell *t, const struct gg_objects *o
 	struct gg_buf b = GG_BUF(text);
 
 	add_name(t, &b);
-	gg_buf_add(&b, ": %zu commits, %zu objects, ", o->count[GG_OBJECT_COMMIT], o->n);
+	gg_buf_add(&b, ": %zu commit%s, %zu object%s, ", o->count[GG_OBJECT_COMMIT],
+		   s_of(o->count[GG_OBJECT_COMMIT]), o->n, s_of(o->n));
 	gg_buf_add(&b, "%lld bytes in ", (long long)o->bytes);
 	add_elapsed(t, &b);
 	if (allowed)
-		gg_buf_add(&b, ", %zu findings allowed", allowed);
+		gg_buf_add(&b, ", %zu finding%s allowed", allowed, s_of(allowed));
 	gg_gate_event(t->l, "push.scanned", "%s", b.s);
 }
 

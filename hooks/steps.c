@@ -157,7 +157,7 @@ static void still(void *arg, int64_t elapsed_ms)
 	struct gg_buf b = GG_BUF(mem);
 
 	gg_human_ms(&b, elapsed_ms);
-	gg_say_client("step %s still runs after %s...", ((struct live *)arg)->shown, mem);
+	gg_say_client("step %s still runs after %s…", ((struct live *)arg)->shown, mem);
 }
 
 /* A hint for who wrote the step. */

@@ -66,7 +66,7 @@ events = re.findall(r'(?m)^EV\(\w+, "([^"]+)"', source("base", "event.def"))
 tap.ok(len(events) > 20, "events are found in the table (%d)" % len(events))
 tap.eq(sorted(set(events) - items(operator)), [], "every event is in git-gate(8)")
 used = set(re.findall(r"\b(?:%s)\.[a-zA-Z-]*[a-zA-Z]\b" % "|".join({k.split(".")[0] for k in keys}), plain(user + operator)))
-known = set(keys) | set(events) | {"git-gate.conf", "gate.conf", "gate.service", "gate.socket"}
+known = set(keys) | set(events) | {"git-gate.conf", "gate.conf", "gate.service", "gate.socket", "gate.lock", "gate.fresh", "gate.forward"}
 tap.eq(sorted(used - known), [], "git-gate(1) and (8) name no setting and no event that there is not")
 
 r = run("--help")
