@@ -52,5 +52,5 @@ void gg_wrap_refresh(const struct gg_wrap *o, struct gg_status *st)
 		gg_buf_add(&why, "%.*s", (int)strcspn(out, "\n"), out);
 	else
 		gg_buf_add(&why, "git-gate-hook %s", r < 0 ? "does not start" : "failed");
-	gg_buf_add(&why, ", try again later"); /* over HTTP it is a 503 by these words */
+	gg_buf_add(&why, ", try again later");
 }

@@ -214,7 +214,7 @@ tap.ok(len(g.events("push.forward-failed")) >= 4, "push.forward-failed for what 
 tap.eq(g.events("push.diverged"), [], "nothing diverged")
 tap.eq(g.reaped(), [], "no session was ended")
 up.stop()
-for t, says in ("git", "remote error: git-gate: upstream"), ("http", "returned error: 503"):
+for t, says in ("git", "remote error: git-gate: the repository cannot be brought up to date: upstream"), ("http", "returned error: 503"):
     r = git("ls-remote", {"git": g.url, "http": g.http}[t]("r.git"), cwd=work, check=False)
-    tap.ok(r.returncode and says in r.stderr and "git-gate: upstream" in r.stderr, t + " upstream is gone: nothing stale is served, the client reads why", r.stderr)
+    tap.ok(r.returncode and says in r.stderr and "up to date: upstream" in r.stderr, t + " upstream is gone: nothing stale is served, the client reads why", r.stderr)
 finish(tap, g)
