@@ -1,6 +1,6 @@
 #!/bin/bash
 # rootfs.sh DIR - make in DIR what the image of sidecar/Containerfile holds, from this machine's files and
-# without a network: git, our programs, the libraries they load, the user, and busybox as the shell that hooks
+# without a network: git, ssh, our programs, the libraries they load, the user, and busybox as the shell that hooks
 # written in sh need. For tests, and for machines where no image can be pulled. Needs root and busybox-static.
 # O, PREFIX: as for make.
 set -eu
@@ -32,6 +32,11 @@ mkdir -p "$root"/{bin,dev,etc,proc,srv/git,sys,usr/bin}
 install -d -m 1777 "$root/run" "$root/tmp"
 
 add_program "$(command -v git)"
+for name in ssh ssh-keygen; do
+	if command -v $name >/dev/null; then
+		add_program "$(command -v $name)"
+	fi
+done
 # receive-pack, index-pack and most others are names of git itself
 for name in git-daemon git-http-backend; do
 	if [ -x "$exec_path/$name" ]; then
@@ -57,7 +62,9 @@ make -s -C "$top" ${O:+O="$O"} PREFIX="$prefix" DESTDIR="$stage" install >&2
 install -D "$stage$prefix/bin/git-gate" "$root$prefix/bin/git-gate"
 mkdir -p "$root$prefix/libexec"
 cp -a "$stage$prefix/libexec/git-gate" "$root$prefix/libexec/"
-for file in bin/git-gate libexec/git-gate/git-gate-session libexec/git-gate/hooks/pre-receive; do
+mkdir -p "$root$prefix/share"
+cp -a "$stage$prefix/share/git-gate" "$root$prefix/share/"
+for file in bin/git-gate libexec/git-gate/git-gate-session libexec/git-gate/git-gate-http libexec/git-gate/hooks/pre-receive; do
 	add_libs "$root$prefix/$file"
 done
 
