@@ -59,7 +59,7 @@ static int refused(const json_t *answer, struct gg_buf *err)
 {
 	const char *error = json_string_value(json_object_get(answer, "error"));
 
-	gg_buf_add(err, "the gate gave no settings for this push");
+	gg_buf_add(err, "the gate gave no settings");
 	if (error) {
 		gg_buf_add(err, ": ");
 		gg_escape(err, error, strlen(error), 200);

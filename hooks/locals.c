@@ -151,7 +151,7 @@ static int compare_old(const char *gitdir, const struct gg_push *p, int64_t limi
 	if (r < 0 || t.n[GG_SEEN_OLD] == p->n)
 		return r;
 	gg_escape(ret_why, ref, strlen(ref), 200);
-	gg_buf_add(ret_why, " has moved");
+	gg_buf_add(ret_why, " has moved, fetch first");
 	return -ESTALE;
 }
 

@@ -121,10 +121,11 @@ static int forward(struct push *h)
 	gg_gate_step(&h->link, "lock");
 	r = gg_lock_take(".", left_ms(h), &lock);
 	if (r < 0) {
-		gg_buf_add(&why, "another push to this repository is being forwarded, try again");
-		if (r != -ETIMEDOUT)
-			gg_buf_add(&why, " (%s)", strerror(-r));
-		return refuse(h, "deadline.hook", why.s);
+		if (r == -ETIMEDOUT)
+			return refuse(h, "deadline.hook",
+				      "another push to this repository is being forwarded, try again");
+		gg_buf_add(&why, "the repository cannot be locked: %s", strerror(-r));
+		return refuse(h, NULL, why.s);
 	}
 	r = gg_locals_check(".", &h->p, left_ms(h), &why);
 	if (r < 0)

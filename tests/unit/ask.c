@@ -160,8 +160,8 @@ Test(gate, no_settings_is_an_error_with_a_text)
 		int want;
 	} rows[] = {
 		{ "{\"ok\":false,\"error\":\"no session \\u001b\"}\n",
-		  "the gate gave no settings for this push: no session \\x1b", -EPROTO },
-		{ "{\"ok\":false}\n", "the gate gave no settings for this push", -EPROTO },
+		  "the gate gave no settings: no session \\x1b", -EPROTO },
+		{ "{\"ok\":false}\n", "the gate gave no settings", -EPROTO },
 		{ "{\"ok\":true}\n", "different versions", -EPROTO },
 		{ "{\"ok\":true,\"data\":{}}\n", "different versions", -EPROTO },
 		{ "{\"ok\":\"true\",\"data\":{}}\n", "gave no settings", -EPROTO },
