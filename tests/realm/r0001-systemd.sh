@@ -5,7 +5,7 @@
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
-need nsenter systemd-nspawn systemd-analyze git gcc make setsid timeout pgrep ip
+need nsenter systemd-nspawn systemd-analyze git gcc make setsid timeout pgrep ip sshd ssh-keygen
 make_tmp
 
 make -s -C "$top" O="$T/build" PREFIX=/usr all >"$T/make.log" 2>&1 ||
@@ -96,6 +96,54 @@ check "another user is refused" fails in_realm runuser -u nobody -- "${health[@]
 check "the sandbox hides nothing that the gate looks at" \
 	has "$(in_realm git-gate status --json)" '"reduced_evidence": false'
 diag <<<"$(in_realm systemd-analyze security --no-pager git-gate.service | tail -n 1)"
+
+# --- an upstream and a scanner: what the sandbox has to let through ----------
+
+mkdir -p "$M/upstream"
+in_realm useradd --system --create-home --home-dir /upstream/home --shell /bin/sh up
+in_realm usermod --password '*' up
+in_realm install -d -o up /upstream/git
+in_realm setpriv --reuid up --regid up --init-groups git init -q --bare -b main /upstream/git/app.git
+in_realm ssh-keygen -q -t ed25519 -N '' -f /etc/git-gate/id
+in_realm chown git /etc/git-gate/id
+in_realm ssh-keygen -q -t ed25519 -N '' -f /upstream/host
+printf '[localhost]:2222 %s\n' "$(cut -d ' ' -f 1,2 "$M/upstream/host.pub")" >"$M/etc/git-gate/known_hosts"
+install -m 644 "$M/etc/git-gate/id.pub" "$M/upstream/authorized"
+printf '%s\n' 'Port 2222' 'ListenAddress 127.0.0.1' 'HostKey /upstream/host' 'UsePAM no' 'StrictModes no' \
+	'AuthorizedKeysFile /upstream/authorized' 'PidFile none' >"$M/upstream/sshd.conf"
+in_realm mkdir -p /run/sshd
+check "an sshd as upstream" in_realm systemd-run -q --unit=upstream "$(command -v sshd)" -D -f /upstream/sshd.conf
+# a scanner that looks for a word, and for the key that doctor plants
+cat >"$M/etc/git-gate/scan" <<-'EOC'
+	#!/bin/sh
+	cd "$1" && LC_ALL=C grep -a -n -r -F -e planted-word -e AKIA . >"$TMPDIR/found" || exit 0
+	sed -nE 's/^\.\/([0-9a-f]+):([0-9]+):.*/\1\t\2\tword/p' "$TMPDIR/found"
+	exit 1
+EOC
+chmod 755 "$M/etc/git-gate/scan"
+
+config() {
+	in_realm git config -f /etc/git-gate/config "$@"
+}
+
+check "git-gate add, by root" wait_for 10 in_realm git-gate add app.git --upstream ssh://up@localhost:2222/upstream/git/app.git \
+	--identity /etc/git-gate/id --known-hosts /etc/git-gate/known_hosts
+config hook.scannerCommand /etc/git-gate/scan
+config hook.scanner command
+check "reload" ctl reload git-gate.service
+out=$(as_client -C /client/work push $url/app.git HEAD:main 2>&1)
+check "a push is scanned, and forwarded over ssh" has "$out" "git-gate: forwarded main"
+check "upstream has it" same "$(in_realm git -c safe.directory='*' -C /upstream/git/app.git rev-parse main)" \
+	"$(as_client -C /client/work rev-parse HEAD)"
+as_client -C /client/work commit -q --allow-empty -m planted-word
+out=$(as_client -C /client/work push $url/app.git HEAD:main 2>&1)
+check "what the scanner finds is refused" has "$out" "git-gate:   word in the text of commit"
+as_client -C /client/work reset -q --hard HEAD~1
+check "nothing is left in /dev/shm" same "$(in_realm ls /dev/shm)" ""
+check "a fetch that asks upstream" as_client ls-remote -q --exit-code $url/app.git main
+check "git-gate doctor, as root" in_realm git-gate doctor app.git
+config hook.scanner none
+check "reload again" ctl reload git-gate.service
 
 # --- a stuck client, and its story in the journal ---------------------------
 
