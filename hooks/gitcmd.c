@@ -63,6 +63,10 @@ static void env_fill(struct env *e, enum gg_git_store store)
 		{ "GIT_TERMINAL_PROMPT", "0" },
 		{ "GIT_OPTIONAL_LOCKS", "0" },
 		{ "GIT_NO_LAZY_FETCH", "1" },
+		/* that there may be grafts is said first, in the place of what is wrong */
+		{ "GIT_CONFIG_COUNT", "1" },
+		{ "GIT_CONFIG_KEY_0", "advice.graftFileDeprecated" },
+		{ "GIT_CONFIG_VALUE_0", "false" },
 	};
 	const char *q = getenv("GIT_QUARANTINE_PATH");
 

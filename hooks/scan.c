@@ -71,6 +71,13 @@ static int list(struct scan *s)
 		gg_scan_tell_limit(&s->tell, "limit.scan", why.s);
 		return -EPERM;
 	}
+	if (r == -EIO && strstr(why.s, "error: Could not read ")) {
+		gg_scan_tell_limit(
+			&s->tell, NULL,
+			"history is missing behind what is pushed, as in a shallow clone; run git fetch "
+			"--unshallow, then push again");
+		return -EPERM;
+	}
 	return r < 0 ? fail(s, r, r == -ETIMEDOUT ? "deadline.scan" : NULL, &why) : 0;
 }
 
