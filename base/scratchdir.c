@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -145,25 +146,44 @@ int gg_scratchdir_remove(const char *path)
 	return remove_at(AT_FDCWD, path, st.st_dev, 0);
 }
 
-int gg_scratchdir_sweep(const char *base, bool (*dead)(void *arg, const char *instance, const char *session),
-			void *arg)
+int gg_scratchdir_hold(int fd)
+{
+	struct stat st;
+
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+		return errno == EWOULDBLOCK ? -EAGAIN : -errno;
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	return st.st_nlink ? 0 : -EAGAIN;
+}
+
+static void look_at(const char *base, int dirfd, const char *name,
+		    void (*found)(void *arg, const struct gg_scratchdir *d), void *arg)
+{
+	char path[PATH_MAX];
+	struct gg_scratchdir d = { .path = path };
+	AUTO_CLOSE int fd = -1;
+	struct stat st;
+
+	if (!gg_scratchdir_owner(name, d.instance, d.session) ||
+	    snprintf(path, sizeof(path), "%s/%s", base, name) >= (int)sizeof(path))
+		return;
+	fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &st) < 0 || st.st_uid != geteuid() || gg_scratchdir_hold(fd) < 0)
+		return;
+	d.changed_ms = (int64_t)st.st_mtim.tv_sec * 1000 + st.st_mtim.tv_nsec / 1000000;
+	found(arg, &d);
+}
+
+int gg_scratchdir_each_dead(const char *base, void (*found)(void *arg, const struct gg_scratchdir *d),
+			    void *arg)
 {
 	AUTO_DIR DIR *d = opendir(base);
 	struct dirent *e;
-	int n = 0;
 
 	if (!d)
 		return -errno;
-	while ((e = readdir(d))) {
-		char instance[GG_SCRATCHDIR_ID_MAX + 1], session[GG_SCRATCHDIR_ID_MAX + 1];
-		struct stat st;
-
-		if (!gg_scratchdir_owner(e->d_name, instance, session))
-			continue;
-		if (fstatat(dirfd(d), e->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISDIR(st.st_mode) ||
-		    st.st_uid != geteuid() || !dead(arg, instance, session))
-			continue;
-		n += remove_at(dirfd(d), e->d_name, st.st_dev, 0) == 0;
-	}
-	return n;
+	while ((e = readdir(d)))
+		look_at(base, dirfd(d), e->d_name, found, arg);
+	return 0;
 }

@@ -1,4 +1,5 @@
-/* cleanup - git-gate cleanup: remove what dead pushes left in repositories. The gate runs it too. */
+/* cleanup - git-gate cleanup: remove what dead pushes left in repositories and beside them. The gate runs it
+ * too. */
 #include "reaper/cleanup.h"
 
 #include <errno.h>
@@ -10,6 +11,7 @@
 #include "base/text.h"
 #include "cli/command.h"
 #include "cli/say.h"
+#include "reaper/sweep.h"
 
 /* Returns whether nothing is left. */
 static bool clean_one(const struct gg_cleanup *c, const char *repo)
@@ -19,6 +21,19 @@ static bool clean_one(const struct gg_cleanup *c, const char *repo)
 	if (left < 0)
 		gg_say("cannot clean up '%s/%s': %s", c->base, repo ? repo : "", strerror(-left));
 	return left == 0;
+}
+
+/* Beside the repositories. Returns whether nothing is left. */
+static bool sweep(const struct gg_args *a, const char *base)
+{
+	int rooms = a->noperand ? 0 : gg_sweep_rooms(base, stdout);
+	int scratch = a->scratch ? gg_sweep_scratch(a->scratch, a->instance, stdout) : 0;
+
+	if (rooms < 0)
+		gg_say("cannot clean up '%s': %s", base, strerror(-rooms));
+	if (scratch < 0)
+		gg_say("cannot clean up '%s': %s", a->scratch, strerror(-scratch));
+	return rooms == 0 && scratch == 0;
 }
 
 int gg_cmd_cleanup(const struct gg_args *a)
@@ -46,5 +61,6 @@ int gg_cmd_cleanup(const struct gg_args *a)
 		clean = clean_one(&c, NULL);
 	for (size_t i = 0; i < a->noperand; i++)
 		clean = clean_one(&c, a->operand[i]) && clean;
+	clean = sweep(a, base) && clean;
 	return clean ? GG_EXIT_DONE : GG_EXIT_FAILED;
 }

@@ -13,7 +13,7 @@ enum gg_exit {
 
 /* The command line after parsing. Texts are borrowed from argv; NULL: not given. */
 struct gg_args {
-	const char *config, *control, *reason, *base, *since, *pid;
+	const char *config, *control, *reason, *base, *since, *scratch, *instance, *pid;
 	const char *upstream, *identity, *known_hosts, *host;
 	bool json, all, strict, observe, local, delete, help;
 	char **set; /* key=value of each -c; the array is owned */
@@ -30,6 +30,8 @@ enum gg_opt {
 	GG_OPT_BASE,
 	GG_OPT_SINCE,
 	GG_OPT_STRICT,
+	GG_OPT_SCRATCH,
+	GG_OPT_INSTANCE,
 	GG_OPT_PID,
 	GG_OPT_OBSERVE,
 	GG_OPT_UPSTREAM,

@@ -48,7 +48,7 @@ static const struct gg_command commands[] = {
 	{ "doctor", "[NAME]", 0, 1, "Prove each link from the gate to scanner and upstream", ASK, false,
 	  gg_cmd_doctor },
 	{ "cleanup", "[REPO]...", 0, SIZE_MAX, "Remove what dead pushes left in repositories",
-	  BIT(BASE) | BIT(SINCE) | BIT(STRICT), false, gg_cmd_cleanup },
+	  BIT(BASE) | BIT(SINCE) | BIT(STRICT) | BIT(SCRATCH) | BIT(INSTANCE), false, gg_cmd_cleanup },
 	{ "version", "", 0, 0, "Print the version", BIT(JSON), false, gg_cmd_version },
 	{ "help", "[COMMAND]", 0, 1, "Explain a command", 0, false, cmd_help },
 };

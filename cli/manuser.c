@@ -109,15 +109,21 @@ static const struct gg_page_item more[] = {
 	  "(git "
 	  "ls-remote), and git push --dry-run. Nothing is changed. Run by root it asks as the owner of "
 	  "gate.basePath. The exit status is 1 when a check failed." },
-	{ "cleanup", "REPO is a git directory below DIR; without one, all repositories below DIR are looked "
-		     "through. It needs "
-		     "no gate: a running one does this by itself, at its start and after each push that did "
-		     "not end well. "
-		     "For each finding there is a line of a word, a tab, the path below DIR, and for all but "
-		     "the first of "
-		     "these words another tab and the reason: removed; kept, its owner may be alive; "
-		     "foreign, it is not to be "
-		     "removed; failed. The exit status is 1 when something was kept or failed." },
+	{ "cleanup",
+	  "REPO is a git directory below DIR; without one, all repositories below DIR are looked "
+	  "through, and directories .git-gate.* directly in DIR that a killed git-gate add or remove "
+	  "left are "
+	  "removed when they are older than a day; but one in which there is something named taken is "
+	  "a repository "
+	  "that remove had not yet forgotten: move that back to its name, or remove it by hand. It "
+	  "needs "
+	  "no gate: a running one does this by itself, at its start and after each push that did "
+	  "not end well. "
+	  "For each finding there is a line of a word, a tab, the path below DIR, and for all but "
+	  "the first of "
+	  "these words another tab and the reason: removed; kept, its owner may be alive; "
+	  "foreign, it is not to be "
+	  "removed; failed. The exit status is 1 when something was kept or failed." },
 };
 
 /* What the manual says of an option beyond its help; by long name, or the letter. */
@@ -127,6 +133,10 @@ static const struct gg_page_item more_on_options[] = {
 	{ "identity", "As ssh-keygen writes it, without a passphrase." },
 	{ "known-hosts",
 	  "In the form of ssh's known_hosts; ssh-keyscan prints lines of it, which are to be checked." },
+	{ "instance",
+	  "As status shows it. Of other gates, which may run where their processes are not seen, only "
+	  "what is older than a day is removed." },
+	{ "scratch", "The directory of a hook that runs is never touched: the hook holds a lock on it." },
 	{ "since", "Leftovers that are older are foreign." },
 	{ "strict", "Otherwise only processes that are older than a leftover protect it." },
 };

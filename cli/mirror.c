@@ -12,6 +12,7 @@
 
 #include "base/cleanup.h"
 #include "base/gitdir.h"
+#include "base/room.h"
 #include "cli/tool.h"
 #include "hooks/refresh.h"
 
@@ -33,9 +34,10 @@ bool gg_mirror_name(struct gg_mirror *m, struct gg_found *f)
 
 	if (getrandom(&number, sizeof(number), 0) != sizeof(number))
 		return gg_found_bad(f, "no random number: %s", strerror(errno));
-	snprintf(room, sizeof(room), ".git-gate.%016llx", (unsigned long long)number);
+	snprintf(room, sizeof(room), GG_ROOM_PREFIX "%016llx", (unsigned long long)number);
 	if (join(m->dir, sizeof(m->dir), m->base, m->name) && join(m->room, sizeof(m->room), m->base, room) &&
-	    join(m->work, sizeof(m->work), m->room, "repository"))
+	    join(m->work, sizeof(m->work), m->room, GG_ROOM_WORK) &&
+	    join(m->taken, sizeof(m->taken), m->room, GG_ROOM_TAKEN))
 		return true;
 	return gg_found_bad(f, "%s/%s: the path is too long", m->base, m->name);
 }
@@ -174,17 +176,20 @@ bool gg_mirror_place(const struct gg_mirror *m, struct gg_found *f)
 
 bool gg_mirror_take(const struct gg_mirror *m, struct gg_found *f)
 {
-	return move(m->dir, m->work, f);
+	return move(m->dir, m->taken, f);
 }
 
 bool gg_mirror_put_back(const struct gg_mirror *m, struct gg_found *f)
 {
-	return move(m->work, m->dir, f);
+	return move(m->taken, m->dir, f);
 }
 
 bool gg_mirror_discard(const struct gg_mirror *m, struct gg_found *f)
 {
 	const char *argv[] = { "rm", "-rf", "--", m->room, NULL };
 
+	/* from now on nobody wants it back: if we are killed, the gate removes what is left */
+	if (rename(m->taken, m->work) < 0 && errno != ENOENT)
+		return gg_found_bad(f, "cannot rename %s: %s", m->taken, strerror(errno));
 	return run(argv, REMOVE_MS, true, f);
 }

@@ -17,6 +17,7 @@ struct gg_mirror {
 	char dir[PATH_MAX];	 /* base/name */
 	char room[PATH_MAX];	 /* a directory of our own in base, by a name that nobody guesses */
 	char work[PATH_MAX];	 /* the repository in it */
+	char taken[PATH_MAX];	 /* in it too: one that may have to be put back */
 };
 
 /* Fill in the names. It looks at nothing: whoever is to act then knows them, in whatever process. */
@@ -33,7 +34,7 @@ bool gg_mirror_place(const struct gg_mirror *m, struct gg_found *f);
 /* From its name to the room; and back. */
 bool gg_mirror_take(const struct gg_mirror *m, struct gg_found *f);
 bool gg_mirror_put_back(const struct gg_mirror *m, struct gg_found *f);
-/* Remove the room with what is in it. */
+/* Remove the room with what is in it. A room of a killed process is removed by the gate (reaper/sweep.h). */
 bool gg_mirror_discard(const struct gg_mirror *m, struct gg_found *f);
 
 #endif

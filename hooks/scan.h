@@ -7,9 +7,10 @@
  * executable, killed, too slow, unknown exit status, unreadable report, a report that contradicts the status;
  * too much to scan, no space, git's failure.
  *
- * The scanner runs in an empty private directory, with PATH, LC_ALL, HOME and TMPDIR (both private) and
- * nothing else in its environment: no variable of git's, no identity, no control socket. What it prints is
- * shown to nobody but, its last line, to the operator (push.step-failed), when it failed.
+ * The scanner runs in an empty private directory, with PATH, LC_ALL, GIT_GATE_SESSION, GIT_GATE_INSTANCE,
+ * HOME and TMPDIR (both private) and nothing else in its environment: no variable of git's, no identity, no
+ * control socket. What it prints is shown to nobody but, its last line, to the operator (push.step-failed),
+ * when it failed.
  *
  * SIGHUP, SIGINT and SIGTERM wait until the scratch directory is removed, for deadline.scan at most. What a
  * SIGKILL leaves is found by its name (base/scratchdir).

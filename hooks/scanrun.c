@@ -91,7 +91,15 @@ static void read_report(struct scanner *s, const char *path)
 struct paths {
 	char dir[PATH_MAX + 16], manifest[PATH_MAX + 16], report[PATH_MAX + 16], cwd[PATH_MAX + 16];
 	char home[PATH_MAX + 16], tmp[PATH_MAX + 16], path[PATH_MAX];
+	char session[100], instance[100]; /* so that the gate knows whose it is once we are killed */
 };
+
+static void fill_id(char *ret, size_t size, const char *name)
+{
+	const char *value = getenv(name);
+
+	snprintf(ret, size, "%s=%s", name, value ? value : "");
+}
 
 static void fill_paths(const struct scanner *s, struct paths *p)
 {
@@ -104,6 +112,8 @@ static void fill_paths(const struct scanner *s, struct paths *p)
 	snprintf(p->home, sizeof(p->home), "HOME=%s/home", s->in->dir);
 	snprintf(p->tmp, sizeof(p->tmp), "TMPDIR=%s/tmp", s->in->dir);
 	snprintf(p->path, sizeof(p->path), "PATH=%s", path ? path : "/usr/bin:/bin");
+	fill_id(p->session, sizeof(p->session), "GIT_GATE_SESSION");
+	fill_id(p->instance, sizeof(p->instance), "GIT_GATE_INSTANCE");
 }
 
 /* The rest of deadline.scan. */
@@ -124,7 +134,8 @@ static void on_tick(void *arg, int64_t elapsed_ms)
 static int run_scanner(struct scanner *s, const char *program, const struct gg_list *args, struct paths *p,
 		       struct gg_run_end *ret)
 {
-	char *const envp[] = { p->path, p->home, p->tmp, (char *)"LC_ALL=C.UTF-8", NULL };
+	char *const envp[] = { p->path,	   p->home,	p->tmp, (char *)"LC_ALL=C.UTF-8",
+			       p->session, p->instance, NULL };
 	AUTO_FREE char **argv = calloc(args->n + 2, sizeof(*argv));
 	bool on_stdout = gg_scanner_reports_on_stdout(s->in->c);
 	struct gg_run run = {

@@ -15,15 +15,21 @@
 #define IMAGE_AT 32769
 #define IMAGE_MAGIC "CD001"
 
+enum { TRIES = 5 }; /* to make a directory that nobody else holds */
+
 static const struct gg_scratch none = { .dir_fd = -1, .objects_fd = -1, .fd = -1, .second_fd = -1 };
 
 static int make_below(struct gg_scratch *s)
 {
 	static const char *const dirs[] = { "objects", "cwd", "home", "tmp" };
+	int r;
 
 	s->dir_fd = open(s->dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (s->dir_fd < 0)
-		return -errno;
+		return errno == ENOENT ? -EAGAIN : -errno;
+	r = gg_scratchdir_hold(s->dir_fd);
+	if (r < 0)
+		return r;
 	for (size_t i = 0; i < GG_LEN(dirs); i++)
 		if (mkdirat(s->dir_fd, dirs[i], 0700) < 0)
 			return -errno;
@@ -31,7 +37,7 @@ static int make_below(struct gg_scratch *s)
 	return s->objects_fd < 0 ? -errno : 0;
 }
 
-int gg_scratch_make(struct gg_scratch *s, const char *base, const char *instance, const char *session,
+static int try_make(struct gg_scratch *s, const char *base, const char *instance, const char *session,
 		    int64_t limit)
 {
 	int r;
@@ -43,6 +49,18 @@ int gg_scratch_make(struct gg_scratch *s, const char *base, const char *instance
 		r = make_below(s);
 	if (r < 0)
 		gg_scratch_remove(s);
+	return r;
+}
+
+/* A cleanup may come upon it before it is held. It knows then that this session lives, but another gate's
+ * may not. */
+int gg_scratch_make(struct gg_scratch *s, const char *base, const char *instance, const char *session,
+		    int64_t limit)
+{
+	int r = -EAGAIN;
+
+	for (int i = 0; i < TRIES && r == -EAGAIN; i++)
+		r = try_make(s, base, instance, session, limit);
 	return r;
 }
 

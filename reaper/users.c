@@ -201,3 +201,36 @@ int gg_users_of(const struct gg_users *u, const char *dir, int64_t **ret, size_t
 	*ret_n = n;
 	return 0;
 }
+
+bool gg_users_any_at(const struct gg_users *u, const char *dir)
+{
+	for (size_t i = 0; i < u->n; i++) {
+		pid_t pid = u->v[i].pid;
+		char cwd[PATH_MAX];
+		bool named;
+
+		if (pid == getpid())
+			continue;
+		is_git(pid, dir, &named);
+		if (named || (gg_procfs_link(pid, "cwd", cwd, sizeof(cwd)) == 0 && inside(cwd, dir)) ||
+		    has_open_file(pid, dir))
+			return true;
+	}
+	return false;
+}
+
+static bool has_variable(pid_t pid, const char *name, const char *value)
+{
+	char got[128];
+
+	return gg_procfs_getenv(pid, name, got, sizeof(got)) == 0 && !strcmp(got, value);
+}
+
+bool gg_users_any_of(const struct gg_users *u, const char *instance, const char *session)
+{
+	for (size_t i = 0; i < u->n; i++)
+		if (has_variable(u->v[i].pid, "GIT_GATE_SESSION", session) &&
+		    has_variable(u->v[i].pid, "GIT_GATE_INSTANCE", instance))
+			return true;
+	return false;
+}

@@ -6,6 +6,7 @@
 #ifndef GG_REAPER_USERS_H
 #define GG_REAPER_USERS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -18,6 +19,10 @@ void gg_users_free(struct gg_users *u);
 /* Start times of those that use git directory dir (absolute, resolved). *ret is owned by the caller. 0 or
  * -errno. */
 int gg_users_of(const struct gg_users *u, const char *dir, int64_t **ret, size_t *ret_n);
+/* Has any process its working directory or an open file in dir, or names it in its arguments? */
+bool gg_users_any_at(const struct gg_users *u, const char *dir);
+/* Does any process belong to a session, by the environment it was started with? */
+bool gg_users_any_of(const struct gg_users *u, const char *instance, const char *session);
 /* When they were read, ms since the epoch: a process that began later may be missing. */
 int64_t gg_users_looked(const struct gg_users *u);
 /* When the process with this pid started; -1: there is none. */

@@ -316,7 +316,6 @@ static int set_up_serving(struct gg_gate *g, struct gg_buf *err)
 
 static int set_up(struct gg_gate *g, struct gg_buf *err)
 {
-	char predecessor[33] = "";
 	char warn_mem[300];
 	struct gg_buf warn = GG_BUF(warn_mem);
 	int r = make_instance_id(g);
@@ -328,7 +327,7 @@ static int set_up(struct gg_gate *g, struct gg_buf *err)
 	if (r == 0 && !g->start->watch)
 		r = gg_setup_argv(g, g->conf, g->session_argv);
 	r = r ? r : gg_registry_init(&g->reg);
-	r = r ? r : gg_control_open(g, predecessor, err);
+	r = r ? r : gg_control_open(g, g->predecessor, err);
 	r = r ? r : gg_admit_open(g);
 	r = r ? r : gg_listen_open(g, err);
 	if (r < 0)
@@ -342,8 +341,8 @@ static int set_up(struct gg_gate *g, struct gg_buf *err)
 			 "cannot become a subreaper: %s; processes that leave their session cannot be found",
 			 strerror(errno));
 	r = gg_janitor_start(g);
-	if (r == 0 && predecessor[0])
-		end_predecessor(g, predecessor);
+	if (r == 0 && g->predecessor[0])
+		end_predecessor(g, g->predecessor);
 	return r;
 }
 

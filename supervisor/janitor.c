@@ -135,6 +135,14 @@ static void on_done(EV_P_ ev_child *w, int revents)
 	gg_gate_session_gone(j->gate);
 }
 
+/* Each cleanup looks for what killed hooks left below hook.scratch: it is one look at one directory. */
+static int add_scratch(const struct gg_gate *g, struct gg_strv *argv)
+{
+	int r = gg_strv_add(argv, "--scratch=%s", g->conf->scratch);
+
+	return r ? r : gg_strv_add(argv, "--instance=%s,%s", g->instance, g->predecessor);
+}
+
 static int run(struct gg_janitor *j, struct job *job)
 {
 	AUTO_CLOSE int r_fd = -1, w_fd = -1;
@@ -160,6 +168,8 @@ static int run(struct gg_janitor *j, struct job *job)
 	young = gg_clock_ms(CLOCK_BOOTTIME) < SETTLED_MS && !job->since_ms;
 	if (r == 0 && (young || moved > CLOCK_STEP_MS || moved < -CLOCK_STEP_MS))
 		r = gg_strv_add(&argv, "--strict");
+	if (r == 0 && !j->gate->start->watch)
+		r = add_scratch(j->gate, &argv);
 	if (r == 0 && job->repo[0]) {
 		r = gg_strv_add(&argv, "--");
 		r = r ? r : gg_strv_add(&argv, "%s", job->repo + (job->repo[0] == '/'));

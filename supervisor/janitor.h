@@ -1,6 +1,6 @@
 /*
- * janitor - have repositories cleaned of what dead pushes left, by `git-gate cleanup` processes, one at a
- * time: looking through a repository and through /proc must not hold up the loop.
+ * janitor - have repositories, and hook.scratch, cleaned of what dead pushes left, by `git-gate cleanup`
+ * processes, one at a time: looking through a repository and through /proc must not hold up the loop.
  */
 #ifndef GG_SUPERVISOR_JANITOR_H
 #define GG_SUPERVISOR_JANITOR_H

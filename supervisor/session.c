@@ -110,6 +110,7 @@ static void go_on(struct gg_session *s)
 static void restart(struct gg_session *s, enum gg_phase phase)
 {
 	gg_track_init(&s->track, gg_now_ms());
+	s->hook_died |= s->step[0] != 0;
 	s->step[0] = 0;
 	s->told = 0;
 	s->track.request_unknown = s->http;
@@ -571,13 +572,14 @@ void gg_session_finish(struct gg_session *s, void *gate)
 	close_watcher(g, &io->server);
 	forget_idle_end(s);
 	log_end(s, now);
-	/* a push that did not end by itself, and well, may have left something */
+	/* a push that did not end by itself, and well, may have left something; receive-pack ends well also
+	 * when its hook was killed */
 	if (s->adopted)
 		gg_janitor_add_all(g->janitor);
 	else if (s->lent && s->verdict.reason == GG_REASON_NONE)
 		; /* how others leave their repositories is their business, unless we had a hand in it */
 	else if (s->found && !strcmp(s->service, "receive-pack") && !s->refused &&
-		 (s->root_status || s->verdict.reason != GG_REASON_NONE))
+		 (s->root_status || s->verdict.reason != GG_REASON_NONE || s->hook_died || s->step[0]))
 		gg_janitor_add(g->janitor, s->repo, s->accepted_ms);
 	else
 		gg_janitor_retry(g->janitor, s->repo);

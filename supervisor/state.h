@@ -37,10 +37,11 @@ struct gg_gate {
 	const struct gg_gate_start *start;
 	struct ev_loop *loop;
 	enum gg_stage stage;
-	bool drained;	    /* by an operator: no new client is served */
-	int64_t started_ms; /* CLOCK_MONOTONIC */
-	char instance[33];  /* random, hex: GIT_GATE_INSTANCE */
-	const char *path;   /* PATH for sessions */
+	bool drained;	      /* by an operator: no new client is served */
+	int64_t started_ms;   /* CLOCK_MONOTONIC */
+	char instance[33];    /* random, hex: GIT_GATE_INSTANCE */
+	char predecessor[33]; /* that of the gate that died on the same control socket; "": none */
+	const char *path;     /* PATH for sessions */
 	struct gg_served {
 		char prog[PATH_MAX];	/* git-gate-session, git-gate-http */
 		char command[PATH_MAX]; /* git-daemon, git-http-backend */

@@ -77,7 +77,7 @@ oid = commit(w)
 r = repo.push(w, "main", env={"GIT_TRACE2_EVENT": ""})
 tap.ok(r.returncode == 0, "a clean scan", r.stderr)
 names = [line.split("=")[0] for line in read(TMP + "/env").splitlines()]
-tap.eq([n for n in names if n not in ("PWD", "OLDPWD", "SHLVL", "_")], ["HOME", "LC_ALL", "PATH", "TMPDIR"], "its environment")
+tap.eq([n for n in names if n not in ("PWD", "OLDPWD", "SHLVL", "_")], ["GIT_GATE_INSTANCE", "GIT_GATE_SESSION", "HOME", "LC_ALL", "PATH", "TMPDIR"], "its environment")
 cwd = read(TMP + "/cwd").splitlines()
 tap.ok(re.fullmatch(r"%s/git-gate-%s-%s-\w{6}/cwd" % (repo.scratch, INSTANCE, SESSION), cwd[0]), "its directory's name", cwd)
 tap.eq([x for x in cwd[1:] if x and not x.endswith(":")], [], "its directories are empty", cwd)

@@ -99,27 +99,52 @@ Test(scratchdir, make_and_remove)
 	cr_expect_eq(gg_scratchdir_remove(base), 0);
 }
 
-static bool is_dead(void *arg, const char *instance, const char *session)
+struct found {
+	int n;
+	char session[GG_SCRATCHDIR_ID_MAX + 1]; /* of the last */
+};
+
+static void on_found(void *arg, const struct gg_scratchdir *d)
 {
-	(void)arg;
-	return !strcmp(instance, "old") || !strcmp(session, "dead");
+	struct found *f = arg;
+
+	f->n++;
+	strcpy(f->session, d->session);
+	cr_expect_gt(d->changed_ms, 1000000000000);
+	cr_expect_eq(gg_scratchdir_remove(d->path), 0);
 }
 
-Test(scratchdir, sweep)
+static int open_dir(const char *path)
 {
-	char base[64], dir[3][PATH_MAX], link[PATH_MAX], other[PATH_MAX];
+	return open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+Test(scratchdir, who_holds_one_lives)
+{
+	char base[64], dir[2][PATH_MAX], link[PATH_MAX], other[PATH_MAX];
+	struct found f = { 0 };
+	int fd, fd2;
 
 	base_dir(base);
-	cr_assert_eq(gg_scratchdir_make(base, "old", "x", dir[0], PATH_MAX), 0);
-	cr_assert_eq(gg_scratchdir_make(base, "new", "dead", dir[1], PATH_MAX), 0);
-	cr_assert_eq(gg_scratchdir_make(base, "new", "alive", dir[2], PATH_MAX), 0);
-	snprintf(link, sizeof(link), "%s/git-gate-old-y-123456", base);
+	cr_assert_eq(gg_scratchdir_make(base, "i", "dead", dir[0], PATH_MAX), 0);
+	cr_assert_eq(gg_scratchdir_make(base, "i", "alive", dir[1], PATH_MAX), 0);
+	snprintf(link, sizeof(link), "%s/git-gate-i-y-123456", base);
 	cr_assert_eq(symlink("/", link), 0);
-	snprintf(other, sizeof(other), "%s/something-old-y-123456", base);
+	snprintf(other, sizeof(other), "%s/something-i-y-123456", base);
 	cr_assert_eq(mkdir(other, 0700), 0);
-	cr_expect_eq(gg_scratchdir_sweep(base, is_dead, NULL), 2);
-	cr_expect(missing(dir[0]) && missing(dir[1]) && !missing(dir[2]) && !missing(link) &&
-		  !missing(other));
-	cr_expect_eq(gg_scratchdir_sweep("/nonexistent", is_dead, NULL), -ENOENT);
+	fd = open_dir(dir[1]);
+	cr_assert_eq(gg_scratchdir_hold(fd), 0);
+	cr_expect_eq(gg_scratchdir_each_dead(base, on_found, &f), 0);
+	cr_expect(f.n == 1 && !strcmp(f.session, "dead"));
+	cr_expect(missing(dir[0]) && !missing(dir[1]) && !missing(link) && !missing(other));
+	fd2 = open_dir(dir[1]);
+	cr_expect_eq(gg_scratchdir_hold(fd2), -EAGAIN);
+	close(fd);
+	cr_expect_eq(gg_scratchdir_each_dead(base, on_found, &f), 0);
+	cr_expect(f.n == 2 && missing(dir[1]));
+	/* opened before it was removed: to hold it is worth nothing */
+	cr_expect_eq(gg_scratchdir_hold(fd2), -EAGAIN);
+	close(fd2);
+	cr_expect_eq(gg_scratchdir_each_dead("/nonexistent", on_found, &f), -ENOENT);
 	cr_expect_eq(gg_scratchdir_remove(base), 0);
 }
