@@ -308,7 +308,7 @@ static int push_all(struct forward *f)
 	return r;
 }
 
-int gg_forward(const struct gg_push_conf *c, const struct gg_gate_link *l, const struct gg_push *p)
+int gg_forward(const struct gg_push_conf *c, const struct gg_gate_link *l, const struct gg_push *p, int lock)
 {
 	struct forward f = { .c = c, .l = l, .all = p };
 	int r;
@@ -317,6 +317,7 @@ int gg_forward(const struct gg_push_conf *c, const struct gg_gate_link *l, const
 		return 0;
 	gg_gate_step(l, "forward");
 	r = open_forward(&f);
+	f.up.git.lock_fd = lock;
 	r = r ? r : find_options(&f);
 	if (r < 0) {
 		gg_fwdsay_failed(c, l, p, "", f.why, NULL);

@@ -105,6 +105,7 @@ static void make_env(const struct gg_git *g, const struct gg_git_call *call, str
 int gg_git_open(struct gg_git *g, const char *gitdir, struct gg_buf *ret_why)
 {
 	g->ssh[0] = '\0';
+	g->lock_fd = 0;
 	if (!realpath(gitdir, g->gitdir)) {
 		gg_buf_add(ret_why, "cannot find the repository: %s", strerror(errno));
 		return -errno;
@@ -185,6 +186,7 @@ int gg_git_run(const struct gg_git *g, const struct gg_git_call *call, struct gg
 		.argv = (char *const *)argv,
 		.envp = e.v,
 		.in_fd = -1,
+		.pass_fd = g->lock_fd,
 		.in = call->in,
 		.nin = call->nin,
 		.out = call->out ? on_out : NULL,

@@ -22,6 +22,7 @@ struct gg_git {
 	char gitdir[PATH_MAX]; /* the mirror, absolute, without symbolic links */
 	char git[PATH_MAX];
 	char ssh[8192]; /* $GIT_SSH_COMMAND; "": git may not leave the machine */
+	int lock_fd;	/* the repository's lock (hooks/lock.h), held also by what is run; 0: none */
 };
 
 /* Find both. gitdir: as $GIT_DIR, or a path. ret_why: on failure, one line for people. 0 or -errno. */

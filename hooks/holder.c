@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -121,6 +122,7 @@ static void hold(struct holder *h)
 	compare(h);
 	if (ftruncate(h->lock, 0) < 0)
 		_exit(1);
+	flock(h->lock, LOCK_UN); /* whoever else may have inherited it has no more business with it */
 	_exit(0);
 }
 

@@ -6,8 +6,10 @@
  * Between the end of pre-receive and the moment when receive-pack moves the references a refresh must not
  * find the lock free: it would see upstream's new values, move the references itself, and receive-pack would
  * fail with the old ones. So pre-receive leaves a holder behind, which keeps the lock until receive-pack has
- * ended, or post-receive says that the references have moved. Whatever is killed, the lock is free when its
- * last holder is gone; what was forwarded and not done here then, the next refresh fetches.
+ * ended, or post-receive says that the references have moved.
+ *
+ * What talks to upstream inherits the lock (struct gg_git). Whatever is killed, it is free when the last of
+ * them is gone; what was forwarded and not done here then, the next refresh fetches.
  */
 #ifndef GG_HOOKS_LOCK_H
 #define GG_HOOKS_LOCK_H

@@ -131,7 +131,7 @@ static int forward(struct push *h)
 	if (r < 0)
 		return refuse(h, NULL, why.s);
 	gg_gate_step(&h->link, "forward");
-	if (gg_forward(&h->conf, &h->link, &h->p) < 0)
+	if (gg_forward(&h->conf, &h->link, &h->p, lock) < 0)
 		return 1;
 	r = gg_lock_hold(lock, ".", &h->p, &h->link, left_ms(h), NULL);
 	if (r < 0) /* upstream has it: to refuse now would be a lie, and what may go wrong heals */

@@ -135,7 +135,7 @@ static void follow_head(const struct gg_remote *u, int64_t until_ms, struct stam
 }
 
 static int ask_upstream(const char *gitdir, const struct gg_push_conf *c, const struct gg_gate_link *l,
-			int64_t until_ms, struct stamp *s, struct gg_buf *ret_why)
+			int lock, int64_t until_ms, struct stamp *s, struct gg_buf *ret_why)
 {
 	int64_t begun_ms = gg_now_ms(), left_ms = until_ms - begun_ms;
 	char took[32];
@@ -143,6 +143,7 @@ static int ask_upstream(const char *gitdir, const struct gg_push_conf *c, const 
 	struct gg_remote u;
 	int r = gg_remote_open(&u, c, gitdir, ret_why);
 
+	u.git.lock_fd = lock; /* a fetch that goes on without us moves references */
 	if (r == 0)
 		r = fetch(&u, until_ms == INT64_MAX ? GG_NEVER : left_ms > 0 ? left_ms : 0, ret_why);
 	if (r == 0)
@@ -189,7 +190,7 @@ static int with_lock(const char *gitdir, int dirfd, const struct gg_push_conf *c
 	}
 	if (s.ok && is_recent(s.at_ms, wall_ms(), c->fresh_ms))
 		return 0;
-	r = ask_upstream(gitdir, c, l, until_ms, &s, ret_why);
+	r = ask_upstream(gitdir, c, l, lock, until_ms, &s, ret_why);
 	write_stamp(dirfd, &s);
 	return r;
 }

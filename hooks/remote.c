@@ -10,6 +10,21 @@
 
 #define LIST_MAX (64 * 1024 * 1024) /* bytes of a list: some 900 000 references */
 
+/*
+ * ssh closes all descriptors that it inherits, the repository's lock too. So the shell that git starts it in
+ * stays, which it does for a function: the lock is held until upstream has ended, though we and git may have
+ * been killed. ssh leaves nobody behind (ControlMaster=no).
+ */
+static int shell_command(struct gg_buf *b, const struct gg_push_conf *c)
+{
+	int r;
+
+	gg_buf_add(b, "f() { ");
+	r = gg_ssh_command(b, c->identity_file, c->known_hosts_file, c->connect_ms);
+	gg_buf_add(b, " \"$@\"; }; f");
+	return r < 0 ? r : b->cut ? -ENAMETOOLONG : 0;
+}
+
 int gg_remote_open(struct gg_remote *u, const struct gg_push_conf *c, const char *gitdir,
 		   struct gg_buf *ret_why)
 {
@@ -23,7 +38,7 @@ int gg_remote_open(struct gg_remote *u, const struct gg_push_conf *c, const char
 		gg_buf_add(ret_why, "repo.NAME.upstream is no ssh:// URL");
 		return -EINVAL;
 	}
-	if (gg_ssh_command(&ssh, c->identity_file, c->known_hosts_file, c->connect_ms) < 0) {
+	if (shell_command(&ssh, c) < 0) {
 		gg_buf_add(ret_why,
 			   "repo.NAME.identityFile or .knownHostsFile is no path that ssh can be given");
 		return -EINVAL;

@@ -94,7 +94,7 @@ static int start(struct flow *f)
 	sp.in = r->in_fd >= 0 ? r->in_fd : in;
 	sp.out = out;
 	sp.err = r->err ? err : out;
-	sp.extra = -1;
+	sp.extra = r->pass_fd ? r->pass_fd : -1;
 	sp.new_session = true;
 	sp.cwd = r->cwd;
 	return gg_spawn(&sp, &f->pid, &f->pidfd);

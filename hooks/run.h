@@ -1,7 +1,7 @@
 /*
  * run - run one program to its end, under limits: time for its whole subtree, memory of ours, and what it may
- * leave behind. Built on base/spawn (own session, default signals, descriptors 0 to 2 and no other). It waits
- * in poll, on the monotonic clock. Tested by tests/unit/hookrun.c with real processes.
+ * leave behind. Built on base/spawn (own session, default signals, descriptors 0 to 2, and at most one more).
+ * It waits in poll, on the monotonic clock. Tested by tests/unit/hookrun.c with real processes.
  *
  * What holds whatever the program does:
  *   - stdin is fed, stdout and stderr are read, all at the same time. A program that does not read its stdin
@@ -39,7 +39,8 @@ struct gg_run {				 /* all borrowed, for the call */
 	const char *cwd;		 /* NULL: as ours */
 	const void *in;			 /* fed to stdin; nin 0: /dev/null */
 	size_t nin;
-	int in_fd; /* stdin itself, in is ignored then; -1: none. A zeroed struct has 0, ours */
+	int pass_fd; /* becomes its descriptor 3, which what it starts inherits: a lock; 0: none */
+	int in_fd;   /* stdin itself, in is ignored then; -1: none. A zeroed struct has 0, ours */
 	/* Raw bytes as they come, n > 0; not to block for long, the clock is looked at only in between. */
 	void (*out)(void *arg, const char *bytes, size_t n); /* stdout; NULL: /dev/null */
 	void (*err)(void *arg, const char *bytes, size_t n); /* stderr; NULL: into the same pipe as stdout */

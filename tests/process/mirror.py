@@ -82,8 +82,11 @@ class Mirror:
         return code, text, time.monotonic() - begun
 
     def refresh(self, patience=PATIENCE, **more):
-        p = popen([HOOK, "refresh", self.dir], env=self.env("refresh", **more), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        return end(p, patience)
+        return end(self.begin_refresh(**more), patience)
+
+    def begin_refresh(self, **more):
+        """A refresh in the background, for end()."""
+        return popen([HOOK, "refresh", self.dir], env=self.env("refresh", **more), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
     def refs(self, repo=None):
         """name → id"""

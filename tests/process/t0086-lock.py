@@ -189,7 +189,62 @@ def file_is_replaced():
     tap.ok(code != 0 and not os.path.exists(path("elsewhere")), "a symbolic link is not followed", text)
 
 
-for test in (order, holder_stays, moves_are_seen, refused_here, waits_are_bounded, file_is_replaced):
+def forward_outlives_hook(what):
+    """pre-receive is killed while upstream is at work on the push: the next one waits until that has ended, and sees what it did."""
+    m = Mirror(up)
+    m.push(work, "HEAD:main")
+    first, second = Latch(), Latch()
+    hook = os.path.join(m.up, "hooks", "pre-receive")
+    with open(hook, "w") as f:
+        f.write("#!/bin/sh\ncat >/dev/null; %s; for i in 1 2 3; do echo working >&2; done; %s\n" % (first.command, second.command))
+    os.chmod(hook, 0o755)
+    new = new_oid()
+    p = m.begin(work, "%s:main" % new)
+    first.reached()
+    pre = [h for h in holders(m) if os.path.basename(cmdline(h)) == "pre-receive"]
+    tap.eq(len(pre), 1, "%s: pre-receive has the lock" % what)
+    if what == "a fetch":
+        waiting = m.begin_refresh()
+    os.kill(pre[0], signal.SIGKILL)
+    code, text = end(p)
+    tap.ok(code != 0, "%s: pre-receive is killed: the client sees a failure" % what, text)
+    tap.ok(is_locked(m), "%s: the lock is held" % what, [cmdline(h) for h in holders(m)])
+    os.unlink(hook)
+    next_new = git("commit-tree", "-m", "next", "HEAD^{tree}", "-p", new, cwd=work).stdout.strip()
+    if what != "a fetch":
+        waiting = m.begin(work, "%s:refs/heads/next" % next_new)
+    first.release()         # what upstream says now nobody reads
+    second.reached()
+    wait_for(lambda: len([h for h in holders(m) if HOOK in cmdline(h) or "pre-receive" in cmdline(h)]) == 1, "the next one to wait")
+    for h in holders(m):
+        if "git push" in cmdline(h):
+            os.kill(h, signal.SIGKILL)
+            wait_for(lambda: not alive(h), "git push to die")
+    left = [cmdline(h) for h in holders(m)]
+    tap.eq([c.split()[0] for c in left if "pre-receive" not in c and HOOK not in c], ["/bin/sh"], "%s: and still, by what waits for ssh, when git push is killed too" % what, left)
+    tap.ok(is_locked(m) and waiting.poll() is None, "%s: which is what the next one waits for" % what)
+    tap.ok("main" not in m.refs(m.up) or m.refs(m.up)["refs/heads/main"] != new, "%s: upstream is not done" % what)
+    second.release()
+    code, text = end(waiting)
+    tap.ok(code == 0, "%s: what waited goes on" % what, text)
+    tap.eq(m.refs(m.up)["refs/heads/main"], new, "%s: upstream has taken the push" % what)
+    if what != "a fetch":
+        tap.ok("waiting for another push" in text, "%s: which was told to wait" % what, text)
+        tap.eq(m.refs(m.up).get("refs/heads/next"), next_new, "%s: and then had its turn" % what)
+        code, text = m.refresh()
+        tap.eq(code, 0, "%s: a refresh" % what, text)
+    tap.eq(m.refs()["refs/heads/main"], new, "%s: what upstream took is seen" % what)
+    tap.eq(m.same(), "", "%s: both sides agree" % what)
+    m.unlocked()
+    wait_for(lambda: not holders(m), "all of it to end")
+
+
+def orphaned():
+    forward_outlives_hook("a push")
+    forward_outlives_hook("a fetch")
+
+
+for test in (orphaned, order, holder_stays, moves_are_seen, refused_here, waits_are_bounded, file_is_replaced):
     if len(sys.argv) < 2 or test.__name__ in sys.argv[1:]:
         test()
 up.stop()
