@@ -330,7 +330,8 @@ def environment():
     names = {line.split("=")[0] for line in read(path("ssh-env")).splitlines()}
     for name in ("SSH_AUTH_SOCK", "DISPLAY", "SSH_ASKPASS", "SSH_ASKPASS_REQUIRE", "GIT_QUARANTINE_PATH", "HOOK_CONF", "GIT_GATE_CONTROL", "HOME"):
         tap.ok(name not in names, "ssh does not have %s" % name, sorted(names))
-    tap.eq([f for f in re.findall(r" (\d+) -> ", read(path("ssh-fd"))) if int(f) > 3], [], "nor a descriptor of ours", read(path("ssh-fd")))
+    fds = re.findall(r" (\d+) -> (.*)", read(path("ssh-fd")))
+    tap.ok(fds[3:-1] == [("3", os.path.join(m.dir, "git-gate.lock"))] and fds[-1][1].endswith("/fd"), "nor a descriptor of ours but the lock", fds)
     tap.ok("?" in read(path("ssh-tty")), "nor a terminal", read(path("ssh-tty")))
 
 
