@@ -31,7 +31,7 @@ BENCH_DEPS := tini dumb-init catatonit s6 runit supervisor python3 lighttpd ngin
 objects  = $(patsubst %.c,$(O)/%.o,$(wildcard $(1)))
 BASE    := $(call objects,base/*.c)
 GATE    := $(call objects,cli/*.c supervisor/*.c reaper/*.c) $(O)/daemon-wrap/argv.o $(O)/daemon-wrap/status.o \
-	   $(addprefix $(O)/hooks/,pushconf.o run.o subtree.o ssh.o scanner.o report.o scratch.o)
+	   $(addprefix $(O)/hooks/,pushconf.o run.o subtree.o ssh.o scanner.o report.o scratch.o scanrun.o objects.o gitcmd.o)
 WRAP    := $(addprefix $(O)/daemon-wrap/,wrap.o repo.o refresh.o request.o status.o)
 SESSION := $(O)/daemon-wrap/git-session.o $(WRAP)
 HTTP    := $(filter-out $(O)/daemon-wrap/git-session.o,$(call objects,daemon-wrap/*.c))

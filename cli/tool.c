@@ -17,14 +17,12 @@ static const char default_path[] = "/usr/local/bin:/usr/bin:/bin";
 enum {
 	MAX_SHOWN = 600, /* bytes of what a tool says */
 	MAX_ARGS = 47,
-	STOP_MS = 100, /* how often it is looked whether we are to stop */
 };
 
-/* What is kept of a tool's output, and the run itself, which is cut short when we are told to stop. */
+/* What is kept of a tool's output. */
 struct keep {
 	struct gg_run run;
 	struct gg_buf out, err;
-	bool stopped;
 };
 
 static void keep_out(void *arg, const char *bytes, size_t n)
@@ -37,15 +35,10 @@ static void keep_err(void *arg, const char *bytes, size_t n)
 	gg_buf_put(&((struct keep *)arg)->err, bytes, n);
 }
 
-static void look_for_stop(void *arg, int64_t elapsed_ms)
+static bool is_stopped(void *arg)
 {
-	struct keep *k = arg;
-
-	(void)elapsed_ms;
-	if (!gg_stop_pending())
-		return;
-	k->stopped = true;
-	k->run.limit_ms = 0; /* gg_run asks for it each time */
+	(void)arg;
+	return gg_stop_pending();
 }
 
 static int run(struct keep *k, const char *name, const char *env, const char *path, struct gg_run_end *end)
@@ -94,11 +87,10 @@ bool gg_tool_run(const struct gg_tool *t, struct gg_tool_end *ret)
 				 .err = keep_err,
 				 .arg = &k,
 				 .limit_ms = t->limit_ms,
-				 .tick_ms = STOP_MS,
-				 .tick = t->undoes ? NULL : look_for_stop };
+				 .stop = t->undoes ? NULL : is_stopped };
 	e = run(&k, t->argv[0], t->env, path ? path : default_path, &end);
-	ret->stopped = k.stopped;
-	ret->timed_out = end.timed_out && !k.stopped;
+	ret->stopped = end.stopped;
+	ret->timed_out = end.timed_out;
 	if (e < 0)
 		ret->code = e;
 	else

@@ -30,8 +30,8 @@ struct flow {
 	pid_t pid; /* waited for at the very end: until then its number, as a group's too, is nobody else's */
 	int pidfd, in, out, err; /* our ends; -1: closed */
 	size_t fed;
-	int64_t begun_ms, exited_ms; /* exited_ms -1: it runs */
-	int64_t tick_ms, reap_ms;    /* when the next one is due */
+	int64_t begun_ms, exited_ms;	   /* exited_ms -1: it runs */
+	int64_t tick_ms, reap_ms, stop_ms; /* when the next one is due */
 };
 
 struct dispositions {
@@ -175,7 +175,7 @@ static void wait_once(struct flow *f, int64_t now)
 		[OUT] = { .fd = f->out, .events = POLLIN },
 		[ERR] = { .fd = f->err, .events = POLLIN },
 	};
-	int64_t until = min_ms(end_ms(f), min_ms(f->tick_ms, f->reap_ms));
+	int64_t until = min_ms(min_ms(end_ms(f), f->stop_ms), min_ms(f->tick_ms, f->reap_ms));
 
 	if (poll(p, NPOLL, until > now ? (int)min_ms(until - now, INT_MAX) : 0) <= 0)
 		return;
@@ -191,6 +191,14 @@ static void wait_once(struct flow *f, int64_t now)
 	}
 }
 
+static bool is_stopped(struct flow *f, int64_t now)
+{
+	if (now < f->stop_ms)
+		return false;
+	f->stop_ms = now + GG_RUN_STOP_MS;
+	return f->r->stop(f->r->arg);
+}
+
 /* Until the program has ended and nothing holds its pipes, or time is up. */
 static void work(struct flow *f, struct gg_run_end *ret)
 {
@@ -202,6 +210,10 @@ static void work(struct flow *f, struct gg_run_end *ret)
 		if (now >= end_ms(f)) {
 			ret->timed_out = f->exited_ms < 0;
 			ret->stray = f->exited_ms >= 0;
+			return;
+		}
+		if (is_stopped(f, now)) {
+			ret->stopped = true;
 			return;
 		}
 		on_time(f, now);
@@ -247,7 +259,7 @@ static void see_through(struct flow *f, struct gg_run_end *ret)
 {
 	f->elders.keep = f->pid;
 	work(f, ret);
-	if (ret->timed_out || ret->stray)
+	if (ret->timed_out || ret->stopped || ret->stray)
 		end_all(f, ret);
 	collect(f, ret);
 	ret->took_ms = gg_now_ms() - f->begun_ms;
@@ -264,6 +276,7 @@ int gg_run(const struct gg_run *r, struct gg_run_end *ret)
 	f.blind = gg_subtree_adopt() < 0 || gg_subtree_elders(r->spare, &f.elders) < 0;
 	f.begun_ms = gg_now_ms();
 	f.tick_ms = r->tick && r->tick_ms > 0 ? f.begun_ms + r->tick_ms : INT64_MAX;
+	f.stop_ms = r->stop ? f.begun_ms : INT64_MAX;
 	f.reap_ms = f.blind ? INT64_MAX : f.begun_ms + REAP_MS;
 	rc = start(&f);
 	if (rc == 0)
@@ -281,7 +294,8 @@ int gg_run(const struct gg_run *r, struct gg_run_end *ret)
 
 bool gg_run_ok(const struct gg_run_end *e)
 {
-	return !e->not_started && !e->timed_out && WIFEXITED(e->status) && WEXITSTATUS(e->status) == 0;
+	return !e->not_started && !e->timed_out && !e->stopped && WIFEXITED(e->status) &&
+	       WEXITSTATUS(e->status) == 0;
 }
 
 void gg_run_why(struct gg_buf *b, const struct gg_run_end *e, int64_t limit_ms)
@@ -291,6 +305,8 @@ void gg_run_why(struct gg_buf *b, const struct gg_run_end *e, int64_t limit_ms)
 	} else if (e->timed_out) {
 		gg_buf_add(b, "did not end within ");
 		gg_duration_add(b, limit_ms);
+	} else if (e->stopped) {
+		gg_buf_add(b, "was interrupted");
 	} else if (WIFSIGNALED(e->status)) {
 		gg_buf_add(b, "was killed by signal %d (%s)", WTERMSIG(e->status),
 			   strsignal(WTERMSIG(e->status)));

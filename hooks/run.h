@@ -9,8 +9,8 @@
  *   - At the limit, all that descends from it is killed, also what has left its session and cleared its
  *     environment, and again until a look finds nothing (3 s at most).
  *   - When the program has ended and something still holds its stdout or stderr, that has 2 s more; then it
- * is ended the same way, and named. A daemon that holds neither is left alone: git-gate-session adopts it,
- * and the gate ends it with the session.
+ *     is ended the same way, and named. A daemon that holds neither is left alone: git-gate-session adopts
+ *     it, and the gate ends it with the session.
  *   - Who was below the caller before the call is never ended, nor what is below them then. Their orphans of
  *     during the call are: a child that is to be left in peace must not fork and die meanwhile.
  *
@@ -32,6 +32,7 @@
 
 #define GG_RUN_GRACE_MS 2000 /* after the program's end, for who holds its pipes */
 #define GG_RUN_END_MS 3000   /* for a killed subtree to be gone */
+#define GG_RUN_STOP_MS 100
 
 struct gg_run {				 /* all borrowed, for the call */
 	const char *name;		 /* for messages: "scanner", "git push" */
@@ -45,6 +46,8 @@ struct gg_run {				 /* all borrowed, for the call */
 	void (*out)(void *arg, const char *bytes, size_t n); /* stdout; NULL: /dev/null */
 	void (*err)(void *arg, const char *bytes, size_t n); /* stderr; NULL: into the same pipe as stdout */
 	void (*tick)(void *arg, int64_t elapsed_ms);	     /* every tick_ms; NULL or 0: never */
+	/* Asked every GG_RUN_STOP_MS. True: it is ended now, as at the limit. NULL: nobody asks for that. */
+	bool (*stop)(void *arg);
 	void *arg;
 	int64_t tick_ms;
 	int64_t limit_ms; /* GG_NEVER: none */
@@ -53,11 +56,12 @@ struct gg_run {				 /* all borrowed, for the call */
 };
 
 struct gg_run_end {
-	bool not_started; /* nothing ran; error says why */
-	int error;	  /* -errno of the start, or 0 */
-	bool timed_out;	  /* ended at limit_ms */
-	int status; /* as of waitpid, unless not_started; of one that timed out: how it was ended, or 0 */
-	bool stray; /* it ended, but something held its output until that was ended too */
+	bool not_started;     /* nothing ran; error says why */
+	int error;	      /* -errno of the start, or 0 */
+	bool timed_out;	      /* ended at limit_ms */
+	bool stopped;	      /* ended before, because stop() said so */
+	int status;	      /* as of waitpid, unless not_started; of one that was ended: how, or 0 */
+	bool stray;	      /* it ended, but something held its output until that was ended too */
 	char stray_text[160]; /* who was ended, at the limit too: "sleep" (4711), "sh" (4712); quoted. "" when
 				 nobody was found: what holds the pipe is not below us */
 	size_t left;	      /* processes that not even SIGKILL ended in time */
@@ -72,8 +76,8 @@ bool gg_run_ok(const struct gg_run_end *e);
 
 /*
  * How it ended, to be put behind its name; no outside text is in it:
- * "cannot be run: No such file or directory", "did not end within 1m", "was killed by signal 9 (Killed)",
- * "exit status 3", "exit status 0". limit_ms: of its gg_run.
+ * "cannot be run: No such file or directory", "did not end within 1m", "was interrupted", "was killed by
+ * signal 9 (Killed)", "exit status 3", "exit status 0". limit_ms: of its gg_run.
  */
 void gg_run_why(struct gg_buf *b, const struct gg_run_end *e, int64_t limit_ms);
 

@@ -131,6 +131,13 @@ static void on_tick(void *arg, int64_t elapsed_ms)
 	s->in->tick(s->in->arg, elapsed_ms);
 }
 
+static bool on_stop(void *arg)
+{
+	struct scanner *s = arg;
+
+	return s->in->stop(s->in->arg);
+}
+
 static int run_scanner(struct scanner *s, const char *program, const struct gg_list *args, struct paths *p,
 		       struct gg_run_end *ret)
 {
@@ -148,18 +155,19 @@ static int run_scanner(struct scanner *s, const char *program, const struct gg_l
 		.err = on_said,
 		.tick = s->in->tick ? on_tick : NULL,
 		.tick_ms = TICK_MS,
+		.stop = s->in->stop ? on_stop : NULL,
 		.arg = s,
 		.limit_ms = time_left(s),
 	};
-	int r;
 
-	if (!argv)
+	if (!argv) {
+		*ret = (struct gg_run_end){ .not_started = true, .error = -ENOMEM };
 		return -ENOMEM;
+	}
 	argv[0] = (char *)program;
 	memcpy(argv + 1, args->v, args->n * sizeof(*argv));
 	s->said = (struct gg_lines){ .line = on_said_line, .arg = s };
-	r = gg_run(&run, ret);
-	return r;
+	return gg_run(&run, ret);
 }
 
 /* Why it is no result, apart from what its status and report say. False: it is one. */
@@ -167,7 +175,7 @@ static bool ended_badly(struct scanner *s, int r, const struct gg_run_end *end, 
 			const char **ret_key)
 {
 	*ret_key = end->timed_out ? "deadline.scan" : "hook.scanner";
-	if (r < 0 || end->timed_out || !WIFEXITED(end->status)) {
+	if (r < 0 || end->timed_out || end->stopped || !WIFEXITED(end->status)) {
 		gg_run_why(why, end, s->in->c->scan_ms);
 		if (end->timed_out)
 			gg_buf_add(why, " (deadline.scan)");

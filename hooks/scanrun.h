@@ -1,10 +1,12 @@
 /*
  * scanrun - run the scanner on what hooks/lay laid, and read what it reports. Effect: one process
- * (hooks/run), its report. For hooks/scan only, whose header says what holds for the scanner.
+ * (hooks/run), its report. For hooks/scan, whose header says what holds for the scanner, and for git-gate
+ * doctor.
  */
 #ifndef GG_HOOKS_SCANRUN_H
 #define GG_HOOKS_SCANRUN_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/text.h"
@@ -19,6 +21,7 @@ struct gg_scanrun {
 	const char *dir;			     /* the scratch directory */
 	int64_t end_ms;				     /* monotonic, or GG_NEVER */
 	void (*tick)(void *arg, int64_t elapsed_ms); /* every few seconds; NULL: nothing */
+	bool (*stop)(void *arg);		     /* as in struct gg_run; NULL: nobody asks for that */
 	void *arg;
 	struct gg_buf said; /* gets the last line of its stderr, escaped */
 };

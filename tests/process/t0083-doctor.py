@@ -206,6 +206,12 @@ for what, broken, repo, check, text, cure in ROWS:
     failed = [k for k, x in v.items() if x["result"] == "failed" and not (what == "another gate" and k[1] == "repository")]
     tap.eq(failed, [(repo, check)], "and nothing else", v)
 tap.eq(os.listdir(scratch), [], "nothing is left of the planted secrets")
+p = popen([GATE, "doctor", "own.git", "--config", conf, "-c", "hook.scannerCommand=" + path("hangs")], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+scanner = wait_for(lambda: [k for k in tree(p.pid) if cmdline(k) == "sleep 1000"], "the scanner")[0]
+p.send_signal(signal.SIGTERM)
+code, out = end(p)
+tap.ok(code == 1 and "hangs was interrupted" in out, "told to stop while the scanner runs", code, out)
+tap.eq((os.listdir(scratch), alive(scanner)), ([], False), "and nothing is left of it, nor of the planted secret")
 tap.eq(results(rows()), want, "all is well again")
 tap.ok("1 before a push" in rows(settings=["hook.dir=" + path("good-steps")])["", "steps"]["text"], "steps are counted")
 v = rows("own.git", settings=["hook.scanner=none"])

@@ -302,6 +302,46 @@ Test(hookrun, a_process_that_changes_its_number_is_ended)
 	nobody_left();
 }
 
+static bool after_some_words(void *arg)
+{
+	return ((struct seen *)arg)->nout >= 4;
+}
+
+static bool at_once(void *arg)
+{
+	(void)arg;
+	return true;
+}
+
+static bool never(void *arg)
+{
+	((struct seen *)arg)->ticks++;
+	return false;
+}
+
+Test(hookrun, stop_ends_the_whole_subtree)
+{
+	char mem[64];
+	struct gg_buf b = GG_BUF(mem);
+	struct seen s;
+	struct gg_run_end e = run_with("trap '' TERM; setsid sleep 90 & echo now; sleep 90; exit 0",
+				       (struct gg_run){ .limit_ms = LONG_MS, .stop = after_some_words }, &s);
+
+	cr_assert(e.stopped && !e.timed_out && !e.stray && !gg_run_ok(&e));
+	cr_assert(e.left == 0 && e.took_ms < SOON_MS);
+	cr_assert(strstr(e.stray_text, "sleep"), "%s", e.stray_text);
+	gg_run_why(&b, &e, LONG_MS);
+	cr_assert_str_eq(mem, "was interrupted");
+	nobody_left();
+	e = run_with("sleep 90", (struct gg_run){ .limit_ms = GG_NEVER, .stop = at_once }, &s);
+	cr_assert(e.stopped && e.took_ms < SOON_MS);
+	/* it is asked also of a program that is silent, and one that ends by itself was not stopped */
+	e = run_with("sleep 1", (struct gg_run){ .limit_ms = LONG_MS, .stop = never }, &s);
+	cr_assert(!e.stopped && gg_run_ok(&e));
+	cr_assert(s.ticks >= 3, "%d", s.ticks);
+	nobody_left();
+}
+
 Test(hookrun, who_ignores_signals_is_ended_at_the_limit)
 {
 	char mem[128];
