@@ -16,8 +16,9 @@ void gg_gate_url(struct gg_buf *b, const char *where, const char *name);
 /*
  * Lines for sh, one for each form in which people write the same upstream: its URL, with and without port 22,
  * and, when the port is 22, the scp form with the path from the root and from the home directory (which are
- * one on forges). The first line replaces what was set for this gate, so that they can be run again. url of
- * the repository at the gate upstream   ssh://…; nothing is added when it cannot be parsed
+ * one on forges). The first line replaces what was set for this gate, so that they can be run again.
+ *   url        of the repository at the gate
+ *   upstream   ssh://…; nothing is added when it cannot be parsed
  */
 void gg_insteadof_add(struct gg_buf *b, const char *url, const char *upstream);
 

@@ -17,11 +17,12 @@
 #include "hooks/update.h"
 
 /*
- * $GIT_DIR is the mirror, lock its lock: all that talks to upstream inherits it, so that it is held until
- * upstream has ended when this process is killed. Bounded by c->forward_ms, and what it takes to ask for the
- * outcome: c->connect_ms and some seconds. Tells the client, and the gate (push.forwarded,
- * push.forward-failed). Without an upstream: nothing. 0: upstream has all of it. -errno: told, nothing may be
- * accepted.
+ * $GIT_DIR is the mirror. Bounded by c->forward_ms, and what it takes to ask for the outcome: c->connect_ms
+ * and some seconds. Tells the client, and the gate (push.forwarded, push.forward-failed). Without an
+ * upstream: nothing.
+ *   lock  the mirror's lock; whatever talks to upstream inherits it, so when this process is killed it is
+ *         held until upstream has ended
+ * 0: upstream has all of it. -errno: told, nothing may be accepted.
  */
 int gg_forward(const struct gg_push_conf *c, const struct gg_gate_link *l, const struct gg_push *p, int lock);
 

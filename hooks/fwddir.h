@@ -5,9 +5,9 @@
  * below the mirror, in one place of fixed name that is made anew each time and belongs to who holds the
  * repository's lock (hooks/lock.h). Used by hooks/forward.c. Tested by tests/process/t0085-forward.py.
  *
- *   config packed-refs HEAD refs/   a git directory without objects of its own, so nobody can be served from
- * it global                          the remote: URL, refspecs, push options hooks/pre-push, expect the
- * lease, hooks/prepush.h
+ *   config packed-refs HEAD refs/   a git directory without objects of its own: nobody can be served from it
+ *   global                          the remote: URL, refspecs, push options
+ *   hooks/pre-push, expect          the lease, hooks/prepush.h
  */
 #ifndef GG_HOOKS_FWDDIR_H
 #define GG_HOOKS_FWDDIR_H
@@ -35,8 +35,8 @@ struct gg_fwd {
 	const char *gitdir, *url;
 	const char *hook; /* the program that is pre-push, absolute */
 	const struct gg_push *push;
-	const struct gg_listing
-		*upstream;    /* what it has, sorted, when the push deletes more than that; else NULL */
+	/* what it has, sorted, when the push deletes more than GG_FWDDIR_DELETIONS; else NULL */
+	const struct gg_listing *upstream;
 	char *const *options; /* push options, without line ends; NULL at the end */
 };
 

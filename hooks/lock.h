@@ -25,7 +25,9 @@
 
 /*
  * Wait for the lock, in the order of arrival. Tells the client when it has to wait. Uses SIGALRM and
- * ITIMER_REAL. ret_fd  owned; closing it, or exit, gives the lock back 0, -ETIMEDOUT, or -errno.
+ * ITIMER_REAL.
+ *   ret_fd  owned; closing it, or exit, gives the lock back, unless a child has inherited it
+ * 0, -ETIMEDOUT, or -errno.
  */
 int gg_lock_take(const char *gitdir, int64_t limit_ms, int *ret_fd);
 /* The same without a word; *ret_waited, NULL or whether it was free at once. */
@@ -35,8 +37,9 @@ int gg_lock_wait(const char *gitdir, int64_t limit_ms, int *ret_fd, bool *ret_wa
  * Leave the holder behind: a child without any of our descriptors but fd. It ends as soon as receive-pack has
  * (our parent), or gg_lock_let_go asks it to, or limit_ms is over; before it lets go it compares the
  * references with p, and has push.diverged recorded when they differ. Returns once it can be found by
- * gg_lock_let_go. ret_pid  the holder, for gg_run.spare; may be NULL 0: fd may be closed here; -errno: there
- * is none, and the lock is fd's alone.
+ * gg_lock_let_go.
+ *   ret_pid  the holder, for gg_run.spare; may be NULL
+ * 0: fd may be closed here; -errno: there is none, and the lock is fd's alone.
  */
 int gg_lock_hold(int fd, const char *gitdir, const struct gg_push *p, const struct gg_gate_link *l,
 		 int64_t limit_ms, pid_t *ret_pid);

@@ -29,8 +29,7 @@ struct gg_object {
 	unsigned char id[GG_HASH_MAX / 2];
 	int64_t size;	 /* bytes, raw */
 	uint32_t path;	 /* of gg_objects_path */
-	uint32_t commit; /* index of the commit that adds it; GG_NO_COMMIT: none (a tag, or outside of
-			    commits) */
+	uint32_t commit; /* index of the commit that adds it; GG_NO_COMMIT: a tag, or outside of commits */
 	uint8_t type;	 /* enum gg_object_type */
 };
 #define GG_NO_COMMIT UINT32_MAX

@@ -21,8 +21,9 @@ struct gg_listing {	     /* sorted by ref */
 
 /*
  * Lines "ID TAB REF". Those of peeled tags (REF^{}), of HEAD and the like, which are below no refs/, and of
- * symbolic references ("ref: …") are left out. text   of n bytes, and one more that is ours too; changed, and
- * referred to by ret 0; -EPROTO: a line is none of these; -ENOMEM.
+ * symbolic references ("ref: …") are left out.
+ *   text  of n bytes, and one more that is ours too; changed, and referred to by ret
+ * 0; -EPROTO: a line is none of these; -ENOMEM.
  */
 int gg_listing_parse(char *text, size_t n, struct gg_listing *ret);
 /* The id that is listed for ref; NULL: none. */

@@ -24,10 +24,12 @@
 
 /*
  * Bounded by c->refresh_ms; a fetch that is ended then is given two seconds of these to take its lock files
- * away. ret_why  on failure: one line for the client, without paths 0: what is there is as of c->fresh_ms ago
- * at most, or there is no upstream. -EBUSY: a push or another refresh has the repository for longer than
- * that. -ETIMEDOUT, -EIO, other -errno: upstream could not be asked. What is there is whole then, but may be
- * stale: c->on_stale says what becomes of the client.
+ * away.
+ *   ret_why  on failure: one line for the client, without paths
+ * 0: what is there is as of c->fresh_ms ago at most, or there is no upstream.
+ * -EBUSY: a push or another refresh has the repository for longer than that. -ETIMEDOUT, -EIO, other -errno:
+ * upstream could not be asked. What is there is whole then, but may be stale: c->on_stale says what becomes
+ * of the client.
  */
 int gg_refresh(const char *gitdir, const struct gg_push_conf *c, const struct gg_gate_link *l,
 	       struct gg_buf *ret_why);

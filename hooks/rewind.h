@@ -9,6 +9,7 @@
  * Cost: one `rev-list` over the commits that the push adds answers for whatever moves forward over new
  * commits, whether one ref or 20 000. What is left (moved to a commit that was there before, or really
  * rewound) takes a `git merge-base` for each different pair of old and new: some 2 ms.
+ *
  * Memory: about 150 bytes a new commit.
  */
 #ifndef GG_HOOKS_REWIND_H

@@ -7,7 +7,7 @@
  *   betterleaks  1.0 and later; the same command line and report
  *   command      `hook.scannerCommand DIR MANIFEST`; exit 0 clean, 1 found, anything else failed; stdout:
  *                lines "ID TAB LINE TAB RULE". DIR and MANIFEST: see hooks/scratch.h; LINE counts in the
- * files of DIR, 0: unknown
+ *                files of DIR, 0: unknown
  *
  * Nothing that was pushed says what they do: inline comments are off by the flag, .gitleaksignore and
  * .gitleaks.toml are looked for in the working directory and in DIR, and neither holds a file with a pushed

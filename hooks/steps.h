@@ -7,9 +7,12 @@
  * ("OLD NEW REF\n"), the caller's directory (the repository), the environment of hooks/stepenv.h and its own
  * limit. What it prints the client reads, within the bounds of hooks/sayfilter.h.
  *
- *   pre-receive    the first step that fails refuses the push, and no other runs. A file that is not
- * executable or no program, and a directory that cannot be read, fail before any step has run. post-receive
- * all run, whatever fails. A directory that is not there has no steps.
+ *   pre-receive   the first step that fails refuses the push, and no other runs. A file that is not
+ *                 executable or no program, and a directory that cannot be read, fail before any step has
+ *                 run.
+ *   post-receive  all run, whatever fails.
+ *
+ * A directory that is not there has no steps.
  */
 #ifndef GG_HOOKS_STEPS_H
 #define GG_HOOKS_STEPS_H
@@ -34,8 +37,8 @@ struct gg_steps {	 /* all borrowed, for the call */
 	 */
 	void (*begun)(void *arg, const char *step);
 	void (*failed)(void *arg, const char *step, const char *why);
-	void (*stray)(void *arg, const char *step,
-		      const char *who); /* held its output after its end; ended */
+	/* who held its output after its end, and was ended */
+	void (*stray)(void *arg, const char *step, const char *who);
 	void *arg;
 };
 

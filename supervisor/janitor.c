@@ -17,16 +17,14 @@
 #include "supervisor/gate.h"
 #include "supervisor/loglines.h"
 
-#define RETRY_MS 1000 /* while something is in use, or too young; doubled each time ... */
-#define RETRY_PATIENT_MS \
-	8000 /* ... up to this, for as many times as stand below: a push may take minutes \
-	      */
+#define RETRY_MS 1000	      /* while something is in use, or too young; doubled each time ... */
+#define RETRY_PATIENT_MS 8000 /* ... up to this, PATIENT_TRIES times: a push may take minutes */
 #define PATIENT_TRIES 60
 #define RETRY_MAX_MS 3600000 /* ... and from then on up to an hour */
 #define SETTLED_MS 900000    /* after this long since the boot the wall clock is taken to be right */
 #define SHARE 5 /* clients whose pushes fail cannot have it run for more than a fifth of the time */
-#define CLOCK_STEP_MS \
-	500 /* the wall clock moved against the monotonic one by more: birth times mean nothing */
+/* the wall clock moved against the monotonic one by more: birth times mean nothing */
+#define CLOCK_STEP_MS 500
 
 struct job {
 	char *repo;	   /* "": all of them */
