@@ -11,9 +11,8 @@
 #include "hooks/prepush.h"
 
 enum {
-	PREFIXES =
-		16, /* refs/heads/, refs/tags/, …: what is pruned is below those that the push deletes from */
-	DEPTH = 64, /* of directories that git may have made in it */
+	PREFIXES = 16, /* refs/heads/, refs/tags/, …: what is pruned is below those that deletions are in */
+	DEPTH = 64,    /* of directories that git may have made in it */
 };
 
 size_t gg_fwd_deletions(const struct gg_push *p)

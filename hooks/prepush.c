@@ -17,7 +17,7 @@ int gg_prepush_expect(int dirfd, const struct gg_push *sorted)
 
 	if (!f)
 		return -errno;
-	fd = -1;
+	(void)gg_take_fd(&fd);
 	for (size_t i = 0; i < sorted->n; i++)
 		fprintf(f, "%s %s %s\n", sorted->v[i].ref, sorted->v[i].old, sorted->v[i].new);
 	bad = ferror(f);
@@ -152,7 +152,7 @@ static int check_all(char *const *expect, size_t n, int in_fd, struct gg_buf *wh
 
 	if (!in)
 		return -errno;
-	fd = -1;
+	(void)gg_take_fd(&fd);
 	while ((len = getline(&line, &size, in)) > 0) {
 		if (r < 0)
 			continue;
@@ -174,7 +174,8 @@ int gg_prepush(int in_fd)
 	struct gg_buf why = GG_BUF(mem);
 	size_t n = 0;
 
-	if (dirfd < 0 || read_file(dirfd, GG_PREPUSH_EXPECT, &text) < 0 || !(expect = split(text, &n))) {
+	if (dirfd < 0 || read_file(dirfd, GG_PREPUSH_EXPECT, &text) < 0 || !text ||
+	    !(expect = split(text, &n))) {
 		fprintf(stderr, "git-gate: pre-push: cannot read what is expected\n");
 		return 1;
 	}

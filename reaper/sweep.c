@@ -129,8 +129,11 @@ int gg_sweep_rooms(const char *base, FILE *out)
 	AUTO_DIR DIR *d = opendir(base);
 	char path[PATH_MAX];
 	struct dirent *e;
-	int r = d ? open_sweep(&s) : -errno;
+	int r;
 
+	if (!d)
+		return -errno;
+	r = open_sweep(&s);
 	if (r < 0)
 		return r;
 	while ((e = readdir(d)))

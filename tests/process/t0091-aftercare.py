@@ -62,9 +62,9 @@ def held(gate, url=None):
     return p, [d for d in dirs() if d not in before][0], latch.release
 
 
-def cleanup(*args):
+def cleanup(*args, base=None):
     """Exit code and the lines of git-gate cleanup, as (word, path)."""
-    r = subprocess.run([GATE, "cleanup", "--base", g.base, *args], env=ENV, capture_output=True, text=True, timeout=PATIENCE)
+    r = subprocess.run([GATE, "cleanup", "--base", base or g.base, *args], env=ENV, capture_output=True, text=True, timeout=PATIENCE)
     return r.returncode, sorted(tuple(line.split("\t")[:2]) for line in r.stdout.splitlines())
 
 
@@ -128,6 +128,14 @@ works(g, "after a gate's death")
 
 # --- by hand: whose, how old, and who lives -----------------------------------------------------------------------------------
 
+for gate in (g, second, quick):     # they would do the same
+    gate.stop()
+os.mkdir(path("empty"))
+
+
+def by_hand(*args):
+    return cleanup(*args, base=path("empty"))
+
 
 def make(name, days=0.0, owner=scratch):
     d = os.path.join(owner, name)
@@ -136,31 +144,32 @@ def make(name, days=0.0, owner=scratch):
     return d
 
 
-young, old, ours = make("git-gate-aa-1-XXXXXX", 0.9), make("git-gate-bb-1-XXXXXX", 1.1), make("git-gate-cc-1-XXXXXX")
-lives = make("git-gate-cc-2-XXXXXX")
+CC = "cc%d" % os.getpid()      # nobody else's, when the test runs twice
+young, old, ours = make("git-gate-aa-1-XXXXXX", 0.9), make("git-gate-bb-1-XXXXXX", 1.1), make("git-gate-%s-1-XXXXXX" % CC)
+lives = make("git-gate-%s-2-XXXXXX" % CC)
 make("git-gate-cc-XXXXXX", 9)
 make("something", 9)
-os.symlink("/", os.path.join(scratch, "git-gate-cc-3-XXXXXX"))
-of_session = popen(["sleep", "1000"], env={**ENV, "GIT_GATE_INSTANCE": "cc", "GIT_GATE_SESSION": "2"})
+os.symlink("/", os.path.join(scratch, "git-gate-%s-3-XXXXXX" % CC))
+of_session = popen(["sleep", "1000"], env={**ENV, "GIT_GATE_INSTANCE": CC, "GIT_GATE_SESSION": "2"})
 wait_for(lambda: cmdline(of_session.pid) == "sleep 1000", "a process of a session")
-tap.eq(cleanup("--scratch", scratch, "--instance", "dd,cc"), (1, sorted([("foreign", young), ("removed", old), ("removed", ours), ("kept", lives)])),
+tap.eq(by_hand("--scratch", scratch, "--instance", "dd," + CC), (1, sorted([("foreign", young), ("removed", old), ("removed", ours), ("kept", lives)])),
        "gone: that of a dead gate, and what is a day old; kept: while a process of its session lives; untouched: another gate's")
 of_session.kill()
 of_session.wait()
 user = popen(["sleep", "1000"], cwd=os.path.join(lives, "objects"))
 wait_for(lambda: cmdline(user.pid) == "sleep 1000", "a process in the directory")
-tap.eq(cleanup("--scratch", scratch, "--instance", "cc"), (1, sorted([("foreign", young), ("kept", lives)])), "kept: while a process is in it")
+tap.eq(by_hand("--scratch", scratch, "--instance", CC), (1, sorted([("foreign", young), ("kept", lives)])), "kept: while a process is in it")
 user.kill()
 user.wait()
 lock = popen(["flock", young, "sleep", "1000"], start_new_session=True)
 wait_for(lambda: subprocess.run(["flock", "-n", young, "true"]).returncode != 0, "the lock")
 os.utime(young, (time.time() - 9 * DAY,) * 2)
-tap.eq(cleanup("--scratch", scratch, "--instance", "cc,aa"), (0, [("removed", lives)]), "what is held stays, whoever's and however old it is")
+tap.eq(by_hand("--scratch", scratch, "--instance", CC + ",aa"), (0, [("removed", lives)]), "what is held stays, whoever's and however old it is")
 os.killpg(lock.pid, signal.SIGKILL)
 lock.wait()
-tap.eq(cleanup("--scratch", scratch), (0, [("removed", young)]), "and goes when it no longer is")
-tap.eq(sorted(os.listdir(scratch)), ["git-gate-cc-3-XXXXXX", "git-gate-cc-XXXXXX", "something"], "no other name, and no link, is touched")
-tap.eq(cleanup("--scratch", path("nowhere"))[0], 0, "a directory that is not there has nothing left in it")
+tap.eq(by_hand("--scratch", scratch), (0, [("removed", young)]), "and goes when it no longer is")
+tap.eq(sorted(os.listdir(scratch)), sorted(["git-gate-%s-3-XXXXXX" % CC, "git-gate-cc-XXXXXX", "something"]), "no other name, and no link, is touched")
+tap.eq(by_hand("--scratch", path("nowhere"))[0], 0, "a directory that is not there has nothing left in it")
 
 # --- git-gate add and remove ---------------------------------------------------------------------------------------------------
 
@@ -172,7 +181,6 @@ os.mkdir(os.path.join(taken, "taken"))
 os.utime(taken, (time.time() - 9 * DAY,) * 2)
 user = popen(["sleep", "1000"], cwd=used)
 wait_for(lambda: cmdline(user.pid) == "sleep 1000", "a process in the directory")
-g.stop()
 g.start()
 wait_for(lambda: not os.path.exists(gone), "the room to go")
 wait_for(lambda: [e for e in g.events("cleanup.removed") if e["message"] == "removed " + gone], "cleanup.removed")
