@@ -9,6 +9,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "hooks/doubt.h"
 #include "hooks/fwddir.h"
 #include "hooks/fwdsay.h"
 #include "hooks/prepush.h"
@@ -29,6 +30,7 @@ struct forward {
 	const struct gg_gate_link *l;
 	const struct gg_push *all;
 	struct gg_remote up;
+	struct gg_doubter doubter;
 	char hook[PATH_MAX];
 	char **options; /* owned, but not the texts */
 	int64_t begun_ms, until_ms;
@@ -61,6 +63,13 @@ static void fail(struct forward *f, const char *ref, const char *fmt, ...)
 	gg_buf_vadd(&why, fmt, ap);
 	va_end(ap);
 	gg_escape(&name, ref, strlen(ref), sizeof(f->ref));
+}
+
+static void tell_failed(const struct forward *f, const char *ref, const struct gg_tally *t)
+{
+	const struct gg_fwd_failure failure = { .ref = ref, .why = f->why, .words = f->said.words, .t = t };
+
+	gg_fwdsay_failed(f->c, f->l, f->all, &failure);
 }
 
 static void on_out(void *arg, const char *bytes, size_t n)
@@ -130,6 +139,16 @@ static int open_forward(struct forward *f)
 	    __builtin_add_overflow(f->begun_ms, f->c->forward_ms, &f->until_ms))
 		f->until_ms = INT64_MAX;
 	return gg_remote_open(&f->up, f->c, dir, &why);
+}
+
+/* Until the references here have followed. */
+static int doubt(struct forward *f)
+{
+	int r = gg_doubt_begin(f->up.git.gitdir, &f->doubter);
+
+	if (r < 0)
+		fail(f, "", "the gate's repository cannot be written to: %s", strerror(-r));
+	return r;
 }
 
 /* What git said, or how it ended. */
@@ -274,10 +293,7 @@ static bool look_after(struct forward *f, struct gg_push *p, unsigned char *seen
 		return true;
 	}
 	*ret = -EIO;
-	if (o == GG_OUTCOME_OTHER && !f->ref[0])
-		gg_fwdsay_failed(f->c, f->l, f->all, p->v[t.at[GG_SEEN_OTHER]].ref, f->why, &t);
-	else
-		gg_fwdsay_failed(f->c, f->l, f->all, f->ref, f->why, &t);
+	tell_failed(f, o == GG_OUTCOME_OTHER && !f->ref[0] ? p->v[t.at[GG_SEEN_OTHER]].ref : f->ref, &t);
 	return false;
 }
 
@@ -289,7 +305,8 @@ static int push_all(struct forward *f)
 	int r = -ENOMEM;
 
 	if (!seen || !v) {
-		gg_fwdsay_failed(f->c, f->l, f->all, "", "not enough memory", NULL);
+		fail(f, "", "not enough memory");
+		tell_failed(f, "", NULL);
 		return r;
 	}
 	memcpy(v, f->all->v, p.n * sizeof(*v));
@@ -299,7 +316,9 @@ static int push_all(struct forward *f)
 		if (a == DONE)
 			return 0;
 		if (a == NOTHING_SENT && i == 0) {
-			gg_fwdsay_failed(f->c, f->l, f->all, f->ref, f->why, NULL);
+			if (!f->ref[0]) /* nor was anything of upstream's references seen */
+				gg_doubt_end(f->up.git.gitdir, &f->doubter);
+			tell_failed(f, f->ref, NULL);
 			return -EIO;
 		}
 		if (!look_after(f, &p, seen, i, &r))
@@ -310,7 +329,9 @@ static int push_all(struct forward *f)
 
 int gg_forward(const struct gg_push_conf *c, const struct gg_gate_link *l, const struct gg_push *p, int lock)
 {
-	struct forward f = { .c = c, .l = l, .all = p };
+	struct forward f = {
+		.c = c, .l = l, .all = p, .doubter = { .pid = getpid(), .session = l->session }
+	};
 	int r;
 
 	if (!*c->upstream || !p->n)
@@ -319,8 +340,9 @@ int gg_forward(const struct gg_push_conf *c, const struct gg_gate_link *l, const
 	r = open_forward(&f);
 	f.up.git.lock_fd = lock;
 	r = r ? r : find_options(&f);
+	r = r ? r : doubt(&f);
 	if (r < 0) {
-		gg_fwdsay_failed(c, l, p, "", f.why, NULL);
+		tell_failed(&f, "", NULL);
 	} else {
 		gg_say_client("forwarding to upstream…");
 		r = push_all(&f);

@@ -110,21 +110,26 @@ static void add_blamed(struct gg_buf *b, const struct gg_push *p, const char *re
 }
 
 void gg_fwdsay_failed(const struct gg_push_conf *c, const struct gg_gate_link *l, const struct gg_push *p,
-		      const char *ref, const char *why, const struct gg_tally *t)
+		      const struct gg_fwd_failure *f)
 {
-	char kinds[128], state[128], blamed[300];
-	struct gg_buf k = GG_BUF(kinds), s = GG_BUF(state), b = GG_BUF(blamed);
+	char kinds[128], state[128], blamed[300], words[400] = "";
+	struct gg_buf k = GG_BUF(kinds), s = GG_BUF(state), b = GG_BUF(blamed), w = GG_BUF(words);
 
 	add_kinds(&k, p);
-	add_tally(&s, p, t);
-	add_blamed(&b, p, ref);
-	gg_say_client("upstream push failed for %s: %s", blamed, why);
-	if (t && t->n[GG_SEEN_OLD] != p->n)
+	add_tally(&s, p, f->t);
+	add_blamed(&b, p, f->ref);
+	if (*f->words) {
+		gg_buf_add(&w, " (");
+		gg_escape(&w, f->words, strlen(f->words), 350);
+		gg_buf_add(&w, ")");
+	}
+	gg_say_client("upstream push failed for %s: %s", blamed, f->why);
+	if (f->t && f->t->n[GG_SEEN_OLD] != p->n)
 		gg_say_client("%s: fetch, then push again what is missing", state);
 	else
 		gg_say_client("%s", state);
-	gg_gate_event(l, "push.forward-failed", "%s: %s for %s; %s; %s", c->upstream, why, blamed, state,
-		      kinds);
+	gg_gate_event(l, "push.forward-failed", "%s: %s: %s%s; %s; %s", c->upstream, blamed, f->why, words,
+		      state, kinds);
 }
 
 void gg_fwdsay_unknown(const struct gg_push_conf *c, const struct gg_gate_link *l, const struct gg_push *p,
@@ -137,6 +142,6 @@ void gg_fwdsay_unknown(const struct gg_push_conf *c, const struct gg_gate_link *
 	gg_say_client("upstream push failed for %s: %s", blamed, why);
 	gg_say_client("upstream may have taken it or not, it cannot be asked: %s", that);
 	gg_say_client("fetch before you push again");
-	gg_gate_event(l, "push.forward-failed", "%s: %s for %s; what upstream has is not known: %s",
-		      c->upstream, why, blamed, that);
+	gg_gate_event(l, "push.forward-failed", "%s: %s: %s; what upstream has is not known: %s", c->upstream,
+		      blamed, why, that);
 }

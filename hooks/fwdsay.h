@@ -15,14 +15,16 @@ void gg_fwdsay_still(int64_t elapsed_ms);
 void gg_fwdsay_upstream(const char *line);
 void gg_fwdsay_done(const struct gg_push_conf *c, const struct gg_gate_link *l, const struct gg_push *p,
 		    int64_t took_ms);
-/*
- * Refused.
- *   ref   the reference that it failed for, "": the first, or all
- *   why   escaped
- *   t     what upstream has of it, NULL: nothing was sent
- */
+struct gg_fwd_failure {
+	const char *ref;   /* that it failed for; "": the first, or all */
+	const char *why;   /* escaped */
+	const char *words; /* upstream's own, for the record: the client has them already; raw, "" none */
+	const struct gg_tally *t; /* what upstream has of it; NULL: nothing was sent */
+};
+
+/* Refused. */
 void gg_fwdsay_failed(const struct gg_push_conf *c, const struct gg_gate_link *l, const struct gg_push *p,
-		      const char *ref, const char *why, const struct gg_tally *t);
+		      const struct gg_fwd_failure *f);
 /* It failed, and nobody knows what upstream has: it could not be asked, because of that. */
 void gg_fwdsay_unknown(const struct gg_push_conf *c, const struct gg_gate_link *l, const struct gg_push *p,
 		       const char *ref, const char *why, const char *that);

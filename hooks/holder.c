@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "base/pidfd.h"
 #include "base/pstat.h"
+#include "hooks/doubt.h"
 #include "hooks/locals.h"
 
 #define COMPARE_MS 30000 /* git for-each-ref; 100 ms for 50 000 references */
@@ -25,6 +26,7 @@ struct holder { /* what the child has of its parent */
 	const char *gitdir;
 	const struct gg_push *p;
 	const struct gg_gate_link *l;
+	struct gg_doubter doubter; /* the parent */
 	int64_t limit_ms;
 	int lock, receive_pack, ready; /* descriptors */
 };
@@ -100,6 +102,8 @@ static void compare(const struct holder *h)
 			"upstream has %zu references of this push that are not so here, the first is %s; "
 			"the next fetch or push heals it",
 			h->p->n - t.n[GG_SEEN_NEW], ref.s);
+	} else {
+		gg_doubt_end(h->gitdir, &h->doubter);
 	}
 }
 
@@ -140,7 +144,12 @@ int gg_lock_hold(int fd, const char *gitdir, const struct gg_push *p, const stru
 {
 	AUTO_CLOSE int receive_pack = -1, ready = -1, ours = -1;
 	AUTO_FREE char *dir = realpath(gitdir, NULL);
-	struct holder h = { .gitdir = dir, .p = p, .l = l, .limit_ms = limit_ms, .lock = fd };
+	struct holder h = { .gitdir = dir,
+			    .p = p,
+			    .l = l,
+			    .limit_ms = limit_ms,
+			    .lock = fd,
+			    .doubter = { .pid = getpid(), .session = l->session } };
 	sigset_t term, before;
 	int fds[2], r = dir ? open_parent(&receive_pack) : -errno;
 	pid_t pid;

@@ -116,8 +116,12 @@ static void trim(char *s)
 
 static void take_err(struct gg_push_report *r, char *line)
 {
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+
 	trim(line);
 	if (!strncmp(line, "remote: ", 8)) {
+		if (!r->words[0] && strpbrk(line + 8, letters))
+			copy(r->words, sizeof(r->words), line + 8, strlen(line + 8));
 		if (r->remote && r->nremote++ < GG_REPORT_REMOTE && line[8])
 			r->remote(r->arg, line + 8);
 	} else if (*line && strcmp(line, "remote:") && is_better(line, r->said)) {

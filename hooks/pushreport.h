@@ -31,6 +31,7 @@ struct gg_push_report {
 	bool weak;	  /* reason is another's refusal: the rest of an atomic push */
 	char said[256];	  /* git's or ssh's last words that were no hint; raw */
 	size_t nremote;
+	char words[160]; /* the first line of upstream's own that has a letter in it; raw */
 	/* Upstream's own words, line by line, raw; NULL: not wanted */
 	void (*remote)(void *arg, const char *line);
 	void *arg;

@@ -9,6 +9,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "hooks/doubt.h"
 #include "hooks/lock.h"
 #include "hooks/remote.h"
 
@@ -165,6 +166,14 @@ static bool is_theirs(const struct stamp *s, bool waited, int64_t since_ms)
 	return waited && s->at_ms != INT64_MIN && s->at_ms >= since_ms && s->at_ms <= wall_ms();
 }
 
+/* A push that is under way is not waited for: what is here is as recent as was promised. */
+static bool is_doubtful(const char *gitdir)
+{
+	AUTO_CLOSE int lock = -1;
+
+	return gg_doubt_is(gitdir) && gg_lock_wait(gitdir, 0, &lock, NULL) == 0;
+}
+
 static int with_lock(const char *gitdir, int dirfd, const struct gg_push_conf *c,
 		     const struct gg_gate_link *l, struct gg_buf *ret_why)
 {
@@ -188,9 +197,11 @@ static int with_lock(const char *gitdir, int dirfd, const struct gg_push_conf *c
 			gg_buf_add(ret_why, "%s", s.why);
 		return s.ok ? 0 : -EIO;
 	}
-	if (s.ok && is_recent(s.at_ms, wall_ms(), c->fresh_ms))
+	if (s.ok && is_recent(s.at_ms, wall_ms(), c->fresh_ms) && !gg_doubt_is(gitdir))
 		return 0;
 	r = ask_upstream(gitdir, c, l, lock, until_ms, &s, ret_why);
+	if (r == 0)
+		gg_doubt_clear(gitdir);
 	write_stamp(dirfd, &s);
 	return r;
 }
@@ -209,7 +220,7 @@ int gg_refresh(const char *gitdir, const struct gg_push_conf *c, const struct gg
 		return -errno;
 	}
 	read_stamp(dirfd, &s);
-	if (s.ok && is_recent(s.at_ms, wall_ms(), c->fresh_ms))
+	if (s.ok && is_recent(s.at_ms, wall_ms(), c->fresh_ms) && !is_doubtful(gitdir))
 		return 0;
 	return with_lock(gitdir, dirfd, c, l, ret_why);
 }

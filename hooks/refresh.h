@@ -9,6 +9,8 @@
  *
  * One at a time, and none while a push is between upstream and here: hooks/lock.h. Who waited for somebody
  * else's refresh takes its result, the bad as the good. The result is in git-gate.fresh in the repository.
+ * After a push of which it is not certain that both sides have the same now (hooks/doubt.h) it counts for
+ * nothing.
  */
 #ifndef GG_HOOKS_REFRESH_H
 #define GG_HOOKS_REFRESH_H

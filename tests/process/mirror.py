@@ -21,9 +21,12 @@ class Control:
     def serve(self):
         while True:
             c, _ = self.s.accept()
-            with c, c.makefile("r") as f:
-                self.requests.append(json.loads(f.readline()))
-                c.sendall(b'{"ok": true, "data": {}}\n')
+            try:
+                with c, c.makefile("r") as f:
+                    self.requests.append(json.loads(f.readline()))
+                    c.sendall(b'{"ok": true, "data": {}}\n')
+            except (OSError, ValueError):       # who asked has waited long enough: this is no reason to serve nobody any more
+                pass
 
     def events(self, name=None, session=None):
         return [r for r in self.requests if r["cmd"] == "event" and name in (None, r["event"]) and session in (None, r["id"])]

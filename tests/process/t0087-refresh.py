@@ -97,6 +97,63 @@ def how_often():
     lock.wait(PATIENCE)
 
 
+def in_doubt():
+    """Fresh for an hour, but not when it is not certain that both sides have the same."""
+    m = Mirror(up, fresh_ms=3600000)
+    mark = os.path.join(m.dir, "git-gate.doubt")
+
+    def child(parent, name):
+        return git("commit-tree", "-m", name, "HEAD^{tree}", "-p", parent, cwd=work).stdout.strip()
+
+    def refreshed(what, asks):
+        up.forget()
+        code, text = m.refresh()
+        tap.eq((code, "git-upload-pack" in asked(), os.path.exists(mark)), (0, asks, False), "%s: upstream is %sasked" % (what, "" if asks else "not "), text)
+        tap.eq(m.same(), "", "%s: both sides agree" % what)
+
+    m.push(work, "HEAD:main")
+    m.refresh()
+    m.push(work, "%s:main" % child("HEAD", "one"))
+    m.unlocked()
+    refreshed("after a push", False)
+    theirs = child(m.refs()["refs/heads/main"], "theirs")
+    git("push", "-q", m.up, theirs + ":main", cwd=work)
+    code, text, _ = m.push(work, "%s:main" % child(m.refs()["refs/heads/main"], "ours"))
+    tap.ok(code and "fetch first" in text, "others were first", text)
+    refreshed("after others were first", True)
+    m.set(known_hosts_file=path("nothing"))
+    m.push(work, "%s:main" % child(theirs, "ours"))
+    m.set(known_hosts_file=up.known_hosts)
+    refreshed("after upstream was not reached", False)
+    up.behave("nolist")
+    m.push(work, "%s:main" % child(theirs, "ours"))
+    up.behave()
+    refreshed("after nobody knew", True)
+    # a push that is under way, and one that is killed there
+    fifo = path("doubt-held")
+    os.mkfifo(fifo)
+    new = child(m.refs()["refs/heads/main"], "new")
+    push = m.begin(work, "%s:main" % new, HOOK_WAIT_HELD=fifo)
+    lock = os.path.join(m.dir, "git-gate.lock")
+    holder = int(wait_for(lambda: read(lock).split(), "the holder")[0])
+    up.forget()
+    code, text = m.refresh()
+    tap.eq((code, asked(), os.path.exists(mark)), (0, [], True), "while a push is under way nothing is asked, and nobody waits", text)
+    for p in tree(push.pid)[1:] + [holder]:
+        os.kill(p, signal.SIGKILL)
+    end(push)
+    m.unlocked()
+    tap.eq(m.refs()["refs/heads/main"] == m.refs(m.up)["refs/heads/main"], False, "all of it is killed: upstream has it, here it is not")
+    refreshed("after it was killed", True)
+    # somebody else's success is no answer to that
+    with open(mark, "w") as f:
+        f.write("1 s1\n")
+    m.push(work, "%s:refs/heads/other" % new)
+    m.unlocked()
+    tap.eq(read(mark), "1 s1\n", "a push that succeeds leaves another's doubt")
+    refreshed("after that", True)
+
+
 def fails():
     m = Mirror(up, refresh_ms=60000, connect_ms=1000)
     git("push", "-q", m.up, "HEAD:refs/heads/main", cwd=work)
@@ -155,7 +212,7 @@ def beside_a_push():
     tap.eq(m.control.events("push.diverged"), [], "nothing diverged")
 
 
-for test in (mirrored, head_follows, how_often, fails, beside_a_push):
+for test in (mirrored, head_follows, how_often, in_doubt, fails, beside_a_push):
     if len(sys.argv) < 2 or test.__name__ in sys.argv[1:]:
         test()
 up.stop()

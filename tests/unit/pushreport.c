@@ -108,4 +108,8 @@ Test(pushreport, upstream_s_own_words)
 		gg_push_report_err(&r, "remote: x\n", 10);
 	cr_assert_leq(b.len, 20 + 2 * GG_REPORT_REMOTE);
 	cr_assert_eq(r.nremote, 2004);
+	cr_assert_str_eq(r.words, "hello");
+	r = (struct gg_push_report){ .remote = collect, .arg = &b };
+	gg_push_report_err(&r, "remote: ====\nremote: \nremote: no\nremote: more\n", 49);
+	cr_assert_str_eq(r.words, "no");
 }
