@@ -151,9 +151,10 @@ class Upstream(Sshd):
         with open(serve, "w") as f:
             f.write('#!/bin/sh\nexport GIT_CONFIG_NOSYSTEM=1 GIT_CONFIG_GLOBAL="%s" HOME="%s"\n'
                     'echo "$SSH_ORIGINAL_COMMAND" >>"%s.log"\n'
-                    'if [ -s "%s" ]; then exec python3 "%s" "$(cat "%s")" "$SSH_ORIGINAL_COMMAND"; fi\n'
+                    'repo=${SSH_ORIGINAL_COMMAND##*/} mode="%s"\n[ -e "$mode.${repo%%?}" ] && mode="$mode.${repo%%?}"\n'
+                    'if [ -s "$mode" ]; then exec python3 "%s" "$(cat "$mode")" "$SSH_ORIGINAL_COMMAND"; fi\n'
                     'exec git-shell -c "$SSH_ORIGINAL_COMMAND"\n'
-                    % (ENV["GIT_CONFIG_GLOBAL"], TMP, self.mode, self.mode, self.bad, self.mode))
+                    % (ENV["GIT_CONFIG_GLOBAL"], TMP, self.mode, self.mode, self.bad))
         os.chmod(serve, 0o755)
         super().__init__(serve)
         self.base = os.path.join(self.dir, "git")
@@ -166,11 +167,12 @@ class Upstream(Sshd):
         git("config", "receive.denyDeleteCurrent", "ignore", cwd=d)
         return d
 
-    def behave(self, how=""):
-        """'' is well; see BAD."""
+    def behave(self, how="", repo=None):
+        """'' is well; see BAD. For all repositories, or for one, NAME.git, whatever all are told."""
+        mode = self.mode + "." + repo if repo else self.mode
         with open(self.mode + ".new", "w") as f:
             f.write(how)
-        os.rename(self.mode + ".new", self.mode)
+        os.rename(self.mode + ".new", mode)
 
     def served(self):
         """The commands that clients ran."""
@@ -183,8 +185,8 @@ class Upstream(Sshd):
 class Silent:
     """Accepts, and never speaks."""
 
-    def __init__(self):
-        self.s = socket.create_server(("127.0.0.1", 0))
+    def __init__(self, port=0):
+        self.s = socket.create_server(("127.0.0.1", port))
         self.port = self.s.getsockname()[1]
         self.taken = []
         threading.Thread(target=self.accept, daemon=True).start()
@@ -195,6 +197,12 @@ class Silent:
                 self.taken.append(self.s.accept()[0])
             except OSError:
                 return
+
+    def close(self):
+        self.s.shutdown(socket.SHUT_RDWR)
+        self.s.close()
+        for s in self.taken:
+            s.close()
 
     def url(self, directory):
         return "ssh://127.0.0.1:%d%s" % (self.port, directory)
