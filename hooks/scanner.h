@@ -27,8 +27,8 @@
 enum {
 	GG_FOUND_STATUS = 77, /* --exit-code: apart from 1 (error), 2 (Go's panic) and 126 (unknown flag) */
 	GG_RULE_MAX = 200,    /* bytes of a rule's name */
-	GG_FINDINGS_MAX = 100000,	  /* more is a failure */
-	GG_REPORT_MAX = 64 * 1024 * 1024, /* bytes */
+	GG_FINDINGS_MAX = 20000, /* more is a failure */
+	GG_REPORT_MAX = 8 << 20, /* bytes; held in memory, and JSON takes several times as much */
 	GG_FINGERPRINT_MAX = GG_HASH_MAX + GG_RULE_MAX + 32,
 };
 

@@ -212,7 +212,7 @@ Test(scanner, too_many)
 	for (size_t at = 0; at < n; at += line)
 		memcpy(text + at, A "\t1\tr\n", line);
 	cr_expect_eq(gg_scanner_judge(&c, 1, text, n, 40, &f, &why), GG_SCAN_FAILED);
-	cr_expect_str_eq(why_text, "reported more than 100000 findings");
+	cr_expect_str_eq(why_text, "reported more than 20000 findings");
 	cr_expect_eq(gg_scanner_judge(&c, 1, text, n - line, 40, &f, &why), GG_SCAN_FOUND);
 	gg_findings_free(&f);
 }
