@@ -149,14 +149,16 @@ class Upstream(Sshd):
             f.write(BAD)
         serve = path("serve%d" % (Sshd.count + 1))
         with open(serve, "w") as f:
-            f.write('#!/bin/sh\nexport GIT_CONFIG_NOSYSTEM=1 GIT_CONFIG_GLOBAL="%s" HOME="%s"\n'
+            f.write('#!/bin/sh\nexport TEST_UPSTREAM="%s"\nexport GIT_CONFIG_NOSYSTEM=1 GIT_CONFIG_GLOBAL="%s" HOME="%s"\n'
                     'echo "$SSH_ORIGINAL_COMMAND" >>"%s.log"\n'
                     'repo=${SSH_ORIGINAL_COMMAND##*/} mode="%s"\n[ -e "$mode.${repo%%?}" ] && mode="$mode.${repo%%?}"\n'
                     'if [ -s "$mode" ]; then exec python3 "%s" "$(cat "$mode")" "$SSH_ORIGINAL_COMMAND"; fi\n'
                     'exec git-shell -c "$SSH_ORIGINAL_COMMAND"\n'
-                    % (ENV["GIT_CONFIG_GLOBAL"], TMP, self.mode, self.mode, self.bad))
+                    % (serve, ENV["GIT_CONFIG_GLOBAL"], TMP, self.mode, self.mode, self.bad))
         os.chmod(serve, 0o755)
         super().__init__(serve)
+        self.mark = "TEST_UPSTREAM=" + serve
+        atexit.register(self.stop)
         self.base = os.path.join(self.dir, "git")
         os.makedirs(self.base)
 
@@ -166,6 +168,15 @@ class Upstream(Sshd):
         git("config", "receive.advertisePushOptions", "true", cwd=d)
         git("config", "receive.denyDeleteCurrent", "ignore", cwd=d)
         return d
+
+    def stop(self):
+        """Also who was told to hang, and what hangs with it: sshd's end does not reach them."""
+        super().stop()
+        for p in with_environment(self.mark):
+            try:
+                os.kill(p, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
 
     def behave(self, how="", repo=None):
         """'' is well; see BAD. For all repositories, or for one, NAME.git, whatever all are told."""
