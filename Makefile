@@ -31,7 +31,7 @@ BENCH_DEPS := tini dumb-init catatonit s6 runit supervisor python3 lighttpd ngin
 objects  = $(patsubst %.c,$(O)/%.o,$(wildcard $(1)))
 BASE    := $(call objects,base/*.c)
 GATE    := $(call objects,cli/*.c supervisor/*.c reaper/*.c) $(O)/daemon-wrap/argv.o $(O)/daemon-wrap/status.o \
-	   $(addprefix $(O)/hooks/,pushconf.o run.o subtree.o ssh.o scanner.o report.o scratch.o scanrun.o objects.o gitcmd.o)
+	   $(addprefix $(O)/hooks/,pushconf.o run.o subtree.o ssh.o scanner.o report.o stepname.o scratch.o scanrun.o objects.o gitcmd.o)
 WRAP    := $(addprefix $(O)/daemon-wrap/,wrap.o repo.o refresh.o request.o status.o)
 SESSION := $(O)/daemon-wrap/git-session.o $(WRAP)
 HTTP    := $(filter-out $(O)/daemon-wrap/git-session.o,$(call objects,daemon-wrap/*.c))
@@ -45,7 +45,7 @@ TORTURE := $(call objects,tests/torture/*.c)
 PURE    := $(addprefix $(O)/,reaper/classify.o reaper/policy.o reaper/escalate.o reaper/leftover.o reaper/tell.o \
 	   daemon-wrap/request.o daemon-wrap/status.o base/text.o base/addr.o base/upstream.o cli/format.o cli/insteadof.o cli/addname.o cli/sshsays.o supervisor/servicestate.o \
 	   daemon-wrap/httpparse.o daemon-wrap/httproute.o daemon-wrap/httpenv.o daemon-wrap/httpreply.o hooks/sayfilter.o hooks/ssh.o hooks/pushreport.o \
-	   hooks/refrule.o hooks/scanner.o)
+	   hooks/refrule.o hooks/scanner.o hooks/stepname.o)
 UNIT    := $(call objects,tests/unit/*.c) $(sort $(BASE) $(PURE) $(O)/daemon-wrap/argv.o $(O)/supervisor/setup.o \
 	   $(O)/supervisor/loglines.o $(O)/supervisor/waitroom.o $(O)/supervisor/hooksettings.o $(HTTPP) $(HOOKP))
 MAN     := git-gate.1 git-gate.8 git-gate.conf.5

@@ -3,32 +3,12 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
-
-static int read_file(const char *path, char *buf, size_t size, size_t *ret_len)
-{
-	AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
-	size_t len = 0;
-
-	if (fd < 0)
-		return -errno;
-	while (len < size - 1) {
-		ssize_t k = read(fd, buf + len, size - 1 - len);
-
-		if (k < 0)
-			return -errno;
-		if (k == 0)
-			break;
-		len += (size_t)k;
-	}
-	buf[len] = 0;
-	*ret_len = len;
-	return 0;
-}
+#include "base/readfile.h"
 
 /* A thread's list of children may be long: PID 1 of a busy gate has thousands. *ret is owned by the caller.
  */
@@ -45,7 +25,7 @@ static int read_list(pid_t pid, const char *tid, char **ret, uint64_t *reads)
 		if (!text)
 			return -ENOMEM;
 		++*reads;
-		r = read_file(path, text, cap, &len);
+		r = gg_read_file(path, text, cap, &len);
 		if (r < 0)
 			return r;
 		if (len < cap - 1) {

@@ -137,11 +137,6 @@ bool gg_key_may_be_never(const struct gg_conf_key *key)
 	       key != &gg_conf_keys[GG_KEY_grace_ms];
 }
 
-bool gg_conf_may_be_never(enum gg_key k)
-{
-	return gg_key_may_be_never(&gg_conf_keys[k]);
-}
-
 const char *gg_key_choice(const struct gg_conf_key *key, int i, size_t *ret_len)
 {
 	const char *s = key->text;

@@ -50,6 +50,8 @@ extern const struct gg_conf_key gg_repo_keys[GG_NREPO_KEYS];
 /* What conf.h has for one setting, for a key of any table. */
 int gg_key_default(const struct gg_conf_key *key, void *base);
 void gg_key_free(const struct gg_conf_key *key, void *base);
+/* "never" makes sense: a deadline may be taken away, but not the step that ends a session, nor a kernel
+ * timer. */
 bool gg_key_may_be_never(const struct gg_conf_key *key);
 const char *gg_key_choice(const struct gg_conf_key *key, int i, size_t *ret_len);
 bool gg_key_is_list(const struct gg_conf_key *key);
@@ -66,10 +68,6 @@ void gg_conf_add_num(struct gg_buf *b, enum gg_kind kind, int64_t v);
 
 /* Set every field to its default. c need not be initialised; after -ENOMEM it can be freed. */
 int gg_conf_defaults(struct gg_conf *c);
-
-/* "never" makes sense: a deadline may be taken away, but not the step that ends a session, nor a kernel
- * timer. */
-bool gg_conf_may_be_never(enum gg_key k);
 
 /* Append an error to the reader, with outside text already escaped. 0 or -ENOMEM. */
 int gg_reader_error(struct gg_reader *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

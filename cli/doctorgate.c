@@ -17,6 +17,7 @@
 #include "cli/client.h"
 #include "cli/doctor.h"
 #include "cli/format.h"
+#include "hooks/stepname.h"
 
 static bool look_gate(struct gg_doctor *d, struct gg_found *f)
 {
@@ -98,15 +99,6 @@ static bool look_hooks(struct gg_doctor *d, struct gg_found *f)
 	return gg_found_ok(f, "%s", dir);
 }
 
-/* As hooks/steps.c sees them. */
-static bool is_step(const char *name)
-{
-	size_t n = strlen(name);
-
-	return *name != '.' && name[n - 1] != '~' && !(n > 4 && strcmp(name + n - 4, ".bak") == 0) &&
-	       !strstr(name, ".dpkg-");
-}
-
 /* Programs in a directory of steps, or -1: f has what is wrong. */
 static int count_steps(const char *dir, struct gg_found *f)
 {
@@ -125,7 +117,7 @@ static int count_steps(const char *dir, struct gg_found *f)
 		struct stat st;
 
 		snprintf(path, sizeof(path), "%s/%s", dir, e->d_name);
-		if (!is_step(e->d_name) || (stat(path, &st) == 0 && S_ISDIR(st.st_mode)))
+		if (gg_step_ignored(e->d_name) || (stat(path, &st) == 0 && S_ISDIR(st.st_mode)))
 			continue;
 		if (access(path, X_OK) < 0) {
 			gg_found_bad(f, "%s: %s", path, strerror(errno));

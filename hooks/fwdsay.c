@@ -23,7 +23,8 @@ void gg_fwdsay_upstream(const char *line)
 	gg_say_client("upstream: %s", mem);
 }
 
-void gg_fwdsay_name(struct gg_buf *b, const char *ref)
+/* "main", "tags/v1", "refs/notes/x": a reference for people, escaped. */
+static void add_name(struct gg_buf *b, const char *ref)
 {
 	const char *s = !strncmp(ref, "refs/heads/", 11)  ? ref + 11
 			: !strncmp(ref, "refs/tags/", 10) ? ref + 5
@@ -37,7 +38,7 @@ static void say_one(const struct gg_update *u)
 	char mem[400];
 	struct gg_buf name = GG_BUF(mem);
 
-	gg_fwdsay_name(&name, u->ref);
+	add_name(&name, u->ref);
 	if (gg_update_deletes(u))
 		gg_say_client("forwarded %s (deleted, was %.7s)", mem, u->old);
 	else if (gg_update_creates(u))

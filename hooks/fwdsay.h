@@ -29,7 +29,4 @@ void gg_fwdsay_failed(const struct gg_push_conf *c, const struct gg_gate_link *l
 void gg_fwdsay_unknown(const struct gg_push_conf *c, const struct gg_gate_link *l, const struct gg_push *p,
 		       const char *ref, const char *why, const char *that);
 
-/* "main", "tags/v1", "refs/notes/x": a reference for people, escaped. Pure. */
-void gg_fwdsay_name(struct gg_buf *b, const char *ref);
-
 #endif

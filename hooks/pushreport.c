@@ -12,7 +12,7 @@ static void copy(char *ret, size_t size, const char *s, size_t n)
 	ret[n] = '\0';
 }
 
-static void feed(struct gg_lines *l, const char *bytes, size_t n,
+static void feed(struct gg_report_lines *l, const char *bytes, size_t n,
 		 void (*take)(struct gg_push_report *, char *), struct gg_push_report *r)
 {
 	for (size_t i = 0; i < n; i++) {

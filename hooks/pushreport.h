@@ -18,13 +18,13 @@ enum {
 	GG_REPORT_REMOTE = 40, /* lines of upstream's own words that are passed on */
 };
 
-struct gg_lines { /* bytes to lines: LF and CR end one, what is too long is cut */
+struct gg_report_lines { /* bytes to lines: LF and CR end one, what is too long is cut */
 	char line[GG_REPORT_LINE + 1];
 	size_t len;
 };
 
 struct gg_push_report {
-	struct gg_lines out, err;
+	struct gg_report_lines out, err;
 	size_t done, same, refused; /* references: changed, already so, refused */
 	char ref[256];	  /* the first that was refused for a reason that is not another's refusal */
 	char reason[256]; /* in brackets of git's: "non-fast-forward"; raw */

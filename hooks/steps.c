@@ -15,6 +15,7 @@
 #include "hooks/run.h"
 #include "hooks/say.h"
 #include "hooks/stepenv.h"
+#include "hooks/stepname.h"
 
 #define TICK_MS 10000 /* how often the client reads that a step still runs */
 
@@ -34,14 +35,6 @@ struct live {
 	const char *shown;
 	struct gg_say_filter filter;
 };
-
-bool gg_step_ignored(const char *name)
-{
-	size_t n = strlen(name);
-
-	return *name == '.' || (n && name[n - 1] == '~') || (n >= 4 && strcmp(name + n - 4, ".bak") == 0) ||
-	       strstr(name, ".dpkg-");
-}
 
 static void free_list(struct list *l)
 {

@@ -49,7 +49,4 @@ struct gg_steps {	 /* all borrowed, for the call */
  */
 int gg_steps_run(const struct gg_steps *s);
 
-/* The rule of what is left out, by name. Pure. */
-bool gg_step_ignored(const char *name);
-
 #endif

@@ -9,6 +9,7 @@
 
 #include "base/children.h"
 #include "base/cleanup.h"
+#include "base/readfile.h"
 
 static uint64_t reads;
 
@@ -19,25 +20,8 @@ uint64_t gg_procfs_reads(void)
 
 static int read_file(const char *path, char *buf, size_t size, size_t *ret_len)
 {
-	AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
-	size_t len = 0;
-
 	reads++;
-	if (fd < 0)
-		return -errno;
-	while (len < size - 1) {
-		ssize_t k = read(fd, buf + len, size - 1 - len);
-
-		if (k < 0)
-			return -errno;
-		if (k == 0)
-			break;
-		len += (size_t)k;
-	}
-	buf[len] = 0;
-	if (ret_len)
-		*ret_len = len;
-	return 0;
+	return gg_read_file(path, buf, size, ret_len);
 }
 
 int gg_procfs_read(pid_t pid, const char *file, char *buf, size_t size, size_t *ret_len)

@@ -59,7 +59,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 		if (key->kind > GG_KIND_COUNT)
 			continue;
 		if (*gg_conf_num(&r.conf, k) == GG_NEVER
-			    ? !gg_conf_may_be_never(k)
+			    ? !gg_key_may_be_never(&gg_conf_keys[k])
 			    : *gg_conf_num(&r.conf, k) < key->min || *gg_conf_num(&r.conf, k) > key->max)
 			abort();
 	}

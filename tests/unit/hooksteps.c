@@ -13,6 +13,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "hooks/stepenv.h"
+#include "hooks/stepname.h"
 #include "hooks/steps.h"
 
 #define ZERO "0000000000000000000000000000000000000000"
