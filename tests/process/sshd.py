@@ -217,3 +217,13 @@ class Silent:
 
     def url(self, directory):
         return "ssh://127.0.0.1:%d%s" % (self.port, directory)
+
+
+def upstream():
+    """A good one that runs; where none can, the whole test is skipped."""
+    if missing():
+        skip_all(missing())
+    try:
+        return Upstream().start()
+    except PermissionError as e:
+        skip_all(str(e).replace("\n", " "))

@@ -5,13 +5,7 @@ the way to it can fail. Whatever happens, the client is told the truth, in bound
 from mirror import *
 
 tap = Tap()
-if missing():
-    skip_all(missing())
-up = Upstream()
-try:
-    up.start()
-except PermissionError as e:
-    skip_all(str(e).replace("\n", " "))
+up = upstream()
 
 work = path("work")
 git("init", "-q", work)

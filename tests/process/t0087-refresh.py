@@ -5,13 +5,7 @@ answer or a push is under way.
 from mirror import *
 
 tap = Tap()
-if missing():
-    skip_all(missing())
-up = Upstream()
-try:
-    up.start()
-except PermissionError as e:
-    skip_all(str(e).replace("\n", " "))
+up = upstream()
 
 work = path("work")
 git("init", "-q", work)
