@@ -138,10 +138,10 @@ const char gg_mantext_steps[] =
 	".Ic deadline.grace ,\n"
 	"the next step follows.\n"
 	"While a hook runs only the hook is killed, never git, which may hold locks of a\n"
-	"ref transaction.\n"
+	"reference transaction.\n"
 	"SIGTERM is not used: the children of\n"
 	".Xr git-daemon 1\n"
-	"ignore it, and inside a ref transaction it makes receive-pack drop its locks and\n"
+	"ignore it, and inside a reference transaction it makes receive-pack drop its locks and\n"
 	"carry on.\n"
 	"Signals go through pidfds of processes whose start time was checked.\n"
 	"The record names the steps that were taken:\n";

@@ -78,7 +78,7 @@ static int check_name(const struct gg_push_conf *c, const struct gg_update *u, s
 	const char *deny = find_match(&c->deny_ref, u->ref, "");
 
 	if (deny) {
-		refuse(why, "ref ", u, " is denied by ");
+		refuse(why, "reference ", u, " is denied by ");
 		gg_quote(why, deny, strlen(deny), SHOWN);
 		gg_buf_add(why, " (hook.denyRef)");
 		return -EPERM;
@@ -86,12 +86,12 @@ static int check_name(const struct gg_push_conf *c, const struct gg_update *u, s
 	if (!strncmp(u->ref, REPLACE, strlen(REPLACE)))
 		return find_match(&c->allow_ref, u->ref, REPLACE)
 			       ? 0
-			       : refuse(why, "ref ", u,
+			       : refuse(why, "reference ", u,
 					" replaces an object, which must be allowed by name (hook.allowRef)");
 	if (strncmp(u->ref, "refs/", 5) != 0)
-		return refuse(why, "ref ", u, " is not below refs/");
+		return refuse(why, "reference ", u, " is not below refs/");
 	if (c->allow_ref.n && !find_match(&c->allow_ref, u->ref, ""))
-		return refuse(why, "ref ", u, " is not allowed (hook.allowRef)");
+		return refuse(why, "reference ", u, " is not allowed (hook.allowRef)");
 	return 0;
 }
 
@@ -111,9 +111,9 @@ int gg_refrule_check(const struct gg_push_conf *c, const struct gg_update *u, bo
 	if (gg_update_deletes(u))
 		return c->allow_delete
 			       ? 0
-			       : refuse(ret_why, "deleting ref ", u, " is not allowed (hook.allowDelete)");
+			       : refuse(ret_why, "deleting reference ", u, " is not allowed (hook.allowDelete)");
 	if (rewinds && !c->allow_force && !gg_update_creates(u))
-		return refuse(ret_why, "a forced update of ref ", u, " is not allowed (hook.allowForce)");
+		return refuse(ret_why, "a forced update of reference ", u, " is not allowed (hook.allowForce)");
 	return 0;
 }
 
@@ -121,7 +121,7 @@ int gg_refrule_check_count(const struct gg_push_conf *c, size_t nrefs, struct gg
 {
 	if (c->limit_refs <= 0 || nrefs <= (size_t)c->limit_refs)
 		return 0;
-	gg_buf_add(ret_why, "%zu refs in one push, %lld are allowed (limit.refs)", nrefs,
+	gg_buf_add(ret_why, "%zu references in one push, %lld are allowed (limit.refs)", nrefs,
 		   (long long)c->limit_refs);
 	return -EPERM;
 }

@@ -21,7 +21,7 @@ enum { GG_REFRULE_PATTERN_MAX = 1024 }; /* bytes; a longer pattern refuses every
 
 /*
  *   rewinds  the update takes commits away (hooks/rewind.h); looked at only if c->allow_force is false
- *   ret_why  one line for the client on failure: 'ref "refs/x" is not allowed (hook.allowRef)'
+ *   ret_why  one line for the client on failure: 'reference "refs/x" is not allowed (hook.allowRef)'
  * 0 or -EPERM.
  */
 int gg_refrule_check(const struct gg_push_conf *c, const struct gg_update *u, bool rewinds,

@@ -33,7 +33,7 @@ void gg_scan_tell_begin(const struct gg_scan_tell *t, const struct gg_objects *o
 
 	add_name(t, &name);
 	if (!o->n)
-		gg_say_client("scanning the names of refs (%s)…", name.s);
+		gg_say_client("scanning the names of references (%s)…", name.s);
 	else
 		gg_say_client("scanning %zu commit%s, %zu object%s (%s)…", commits, s_of(commits), o->n,
 			      s_of(o->n), name.s);
@@ -90,7 +90,7 @@ static void add_where(const struct gg_objects *o, const struct gg_finding *f, st
 	char hex[GG_HASH_MAX + 1];
 
 	if (gg_finding_in_refs(f)) {
-		gg_buf_add(b, "in the name of a ref");
+		gg_buf_add(b, "in the name of a reference");
 		return;
 	}
 	v = &o->v[i];

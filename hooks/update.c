@@ -101,7 +101,7 @@ int gg_push_parse(const char *bytes, size_t n, int64_t limit_refs, struct gg_pus
 	int r = p.v ? 0 : -ENOMEM;
 
 	if (r == 0 && limit_refs > 0 && lines > (size_t)limit_refs) {
-		gg_buf_add(ret_err, "%zu refs in one push, %lld are allowed (limit.refs)", lines,
+		gg_buf_add(ret_err, "%zu references in one push, %lld are allowed (limit.refs)", lines,
 			   (long long)limit_refs);
 		r = -E2BIG;
 	}
@@ -111,7 +111,7 @@ int gg_push_parse(const char *bytes, size_t n, int64_t limit_refs, struct gg_pus
 			gg_buf_add(ret_err, "line %zu of what git told the hook is malformed", p.n + 1);
 	}
 	if (r == -ENOMEM)
-		gg_buf_add(ret_err, "not enough memory for %zu refs", lines);
+		gg_buf_add(ret_err, "not enough memory for %zu references", lines);
 	if (r < 0) {
 		gg_push_free(&p);
 		return r;
@@ -163,8 +163,8 @@ int gg_push_read(int fd, int64_t limit_refs, struct gg_push *ret, struct gg_buf 
 	int r = read_all(fd, &bytes, &n);
 
 	if (r == -E2BIG)
-		gg_buf_add(ret_err, "the list of refs is longer than %d MiB", GG_PUSH_INPUT_MAX >> 20);
+		gg_buf_add(ret_err, "the list of references is longer than %d MiB", GG_PUSH_INPUT_MAX >> 20);
 	else if (r < 0)
-		gg_buf_add(ret_err, "cannot read the list of refs: %s", strerror(-r));
+		gg_buf_add(ret_err, "cannot read the list of references: %s", strerror(-r));
 	return r < 0 ? r : gg_push_parse(bytes, n, limit_refs, ret, ret_err);
 }

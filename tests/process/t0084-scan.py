@@ -267,7 +267,7 @@ def clean():
     r = repo.push(w, "main", "v1")
     tap.ok(r.returncode == 0 and "scanning 1 commit, 6 objects (scanner)" in r.stderr, "commit and tag", r.stderr)
     r = repo.push(w, "HEAD:refs/heads/same", "HEAD:refs/tags/light")
-    tap.ok(r.returncode == 0 and "scanning the names of refs" in r.stderr, "nothing new but names", r.stderr)
+    tap.ok(r.returncode == 0 and "scanning the names of references" in r.stderr, "nothing new but names", r.stderr)
     r = repo.push(w, "HEAD~0:refs/heads/same")
     tap.ok(r.returncode == 0 and "scanning" not in r.stderr, "nothing new: nothing is said", r.stderr)
     r = repo.push(w, ":refs/heads/same", ":refs/tags/light")

@@ -170,7 +170,7 @@ else:
     tap.skip("hook.scratch is full", "no mount namespaces")
 repo.set(limit_refs=2)
 r = repo.push(w, "HEAD:refs/heads/a", "HEAD:refs/heads/b", "HEAD:refs/heads/c")
-tap.ok("3 refs in one push, 2 are allowed (limit.refs)" in r.stderr, "limit.refs", r.stderr)
+tap.ok("3 references in one push, 2 are allowed (limit.refs)" in r.stderr, "limit.refs", r.stderr)
 
 # --- a long scan, and signals -----------------------------------------------------------------------------------------------
 
@@ -217,7 +217,7 @@ tap.eq(re.findall(r"rewinds (\S+)", r.stderr), ["refs/heads/a"], "forward to wha
 repo.hook("exec '%s' '%s/settings'" % (os.path.join(BUILD, "hook-scan"), repo.dir))
 repo.set(allow_force=False)
 r = repo.push(w, "+%s:refs/heads/a" % ids[0])
-tap.ok('a forced update of ref "refs/heads/a" is not allowed (hook.allowForce)' in r.stderr, "hook.allowForce", r.stderr)
+tap.ok('a forced update of reference "refs/heads/a" is not allowed (hook.allowForce)' in r.stderr, "hook.allowForce", r.stderr)
 
 # --- what it costs -----------------------------------------------------------------------------------------------------------
 

@@ -86,37 +86,37 @@ Test(refrule, rules)
 		{ "refs/heads/**", "", Z, B, "refs/heads/a/b", false, true, true, NULL },
 		{ "refs/heads/** refs/tags/*", "", Z, B, "refs/tags/v1", false, true, true, NULL },
 		{ "refs/heads/**", "", Z, B, "refs/tags/v1", false, true, true,
-		  "ref \"refs/tags/v1\" is not allowed (hook.allowRef)" },
+		  "reference \"refs/tags/v1\" is not allowed (hook.allowRef)" },
 		{ "", "refs/heads/main", A, B, "refs/heads/main", false, true, true,
-		  "ref \"refs/heads/main\" is denied by \"refs/heads/main\" (hook.denyRef)" },
+		  "reference \"refs/heads/main\" is denied by \"refs/heads/main\" (hook.denyRef)" },
 		{ "refs/heads/main", "refs/heads/*", A, B, "refs/heads/main", false, true, true,
-		  "ref \"refs/heads/main\" is denied by \"refs/heads/*\" (hook.denyRef)" },
+		  "reference \"refs/heads/main\" is denied by \"refs/heads/*\" (hook.denyRef)" },
 		{ "", "refs/heads/main", A, Z, "refs/heads/main", false, true, true,
-		  "ref \"refs/heads/main\" is denied by \"refs/heads/main\" (hook.denyRef)" },
+		  "reference \"refs/heads/main\" is denied by \"refs/heads/main\" (hook.denyRef)" },
 		{ "", "", A, Z, "refs/heads/x", false, false, true,
-		  "deleting ref \"refs/heads/x\" is not allowed (hook.allowDelete)" },
+		  "deleting reference \"refs/heads/x\" is not allowed (hook.allowDelete)" },
 		{ "", "", A, Z, "refs/heads/x", false, true, false, NULL },
 		{ "", "", A, B, "refs/heads/x", true, true, false,
-		  "a forced update of ref \"refs/heads/x\" is not allowed (hook.allowForce)" },
+		  "a forced update of reference \"refs/heads/x\" is not allowed (hook.allowForce)" },
 		{ "", "", A, B, "refs/heads/x", false, true, false, NULL },
 		{ "", "", Z, B, "refs/heads/x", true, true, false, NULL },
 		{ "", "", Z, B, "refs/replace/" A, false, true, true,
-		  "ref \"refs/replace/" A
+		  "reference \"refs/replace/" A
 		  "\" replaces an object, which must be allowed by name (hook.allowRef)" },
 		{ "** refs/**", "", Z, B, "refs/replace/" A, false, true, true,
-		  "ref \"refs/replace/" A
+		  "reference \"refs/replace/" A
 		  "\" replaces an object, which must be allowed by name (hook.allowRef)" },
 		{ "", "", A, Z, "refs/replace/" A, false, true, true,
-		  "ref \"refs/replace/" A
+		  "reference \"refs/replace/" A
 		  "\" replaces an object, which must be allowed by name (hook.allowRef)" },
 		{ "refs/replace/*", "", Z, B, "refs/replace/" A, false, true, true, NULL },
 		{ "refs/replace/*", "**", Z, B, "refs/replace/" A, false, true, true,
-		  "ref \"refs/replace/" A "\" is denied by \"**\" (hook.denyRef)" },
-		{ "", "", Z, B, "HEAD", false, true, true, "ref \"HEAD\" is not below refs/" },
-		{ "**", "", Z, B, "FETCH_HEAD", false, true, true, "ref \"FETCH_HEAD\" is not below refs/" },
-		{ "**", "", Z, B, "refsx", false, true, true, "ref \"refsx\" is not below refs/" },
+		  "reference \"refs/replace/" A "\" is denied by \"**\" (hook.denyRef)" },
+		{ "", "", Z, B, "HEAD", false, true, true, "reference \"HEAD\" is not below refs/" },
+		{ "**", "", Z, B, "FETCH_HEAD", false, true, true, "reference \"FETCH_HEAD\" is not below refs/" },
+		{ "**", "", Z, B, "refsx", false, true, true, "reference \"refsx\" is not below refs/" },
 		{ "refs/a", "", Z, B, "refs/\x1b", false, true, true,
-		  "ref \"refs/\\x1b\" is not allowed (hook.allowRef)" },
+		  "reference \"refs/\\x1b\" is not allowed (hook.allowRef)" },
 	};
 
 	for (size_t i = 0; i < GG_LEN(rows); i++) {
@@ -162,7 +162,7 @@ Test(refrule, count)
 
 	cr_expect_eq(gg_refrule_check_count(&c, 2, &why), 0);
 	cr_expect_eq(gg_refrule_check_count(&c, 3, &why), -EPERM);
-	cr_expect_str_eq(text, "3 refs in one push, 2 are allowed (limit.refs)");
+	cr_expect_str_eq(text, "3 references in one push, 2 are allowed (limit.refs)");
 	c.limit_refs = 0;
 	cr_expect_eq(gg_refrule_check_count(&c, 1000000, &why), 0);
 }
