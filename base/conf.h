@@ -142,6 +142,8 @@ enum gg_repo_key {
 const char *gg_conf_key_name(enum gg_key k);
 /* "readyTimeout", what stands behind "service.NAME.". */
 const char *gg_service_key_name(enum gg_service_key k);
+/* "denyRef", what stands behind "repo.NAME.". */
+const char *gg_repo_key_name(enum gg_repo_key k);
 
 /*
  * A configuration being read, with where each value came from and every error met.
@@ -209,8 +211,17 @@ struct gg_repo_rules {
 	const struct gg_list *allow_ref, *deny_ref;
 	bool allow_delete, allow_force;
 	int64_t push_refs, object_max;
+	bool own[GG_NREPO_KEYS]; /* of those above: the value is that of its section */
 };
 void gg_conf_rules(const struct gg_conf *c, const char *name, struct gg_repo_rules *ret);
+
+/*
+ * Append which setting a rule is from: "repo.NAME.denyRef" when it is a repository's own, else
+ * "hook.denyRef". Pure.
+ *   name  of the repository, escaped
+ *   k     a setting that takes the place of one for all repositories
+ */
+void gg_rule_key(struct gg_buf *b, const char *name, bool own, enum gg_repo_key k);
 
 /* One effective value as text, as it would be written in the file. */
 void gg_conf_value(struct gg_buf *b, const struct gg_conf *c, enum gg_key k);

@@ -28,6 +28,11 @@ const struct gg_conf_key gg_repo_keys[GG_NREPO_KEYS] = {
 #undef LIST
 };
 
+const char *gg_repo_key_name(enum gg_repo_key k)
+{
+	return gg_repo_keys[k].name;
+}
+
 /* A path as realpath(3) writes them: no segment is empty, "." or "..". */
 static bool name_ok(const char *s, size_t n)
 {
@@ -152,4 +157,26 @@ void gg_conf_rules(const struct gg_conf *c, const char *name, struct gg_repo_rul
 		.push_refs = own && own->push_refs != GG_INHERIT ? own->push_refs : c->push_refs,
 		.object_max = own && own->object_max != GG_INHERIT ? own->object_max : c->object_max,
 	};
+	if (!own)
+		return;
+	ret->own[GG_REPO_allow_ref] = own->allow_ref.n > 0;
+	ret->own[GG_REPO_deny_ref] = own->deny_ref.n > 0;
+	ret->own[GG_REPO_allow_delete] = own->allow_delete != GG_AS_ALL;
+	ret->own[GG_REPO_allow_force] = own->allow_force != GG_AS_ALL;
+	ret->own[GG_REPO_push_refs] = own->push_refs != GG_INHERIT;
+	ret->own[GG_REPO_object_max] = own->object_max != GG_INHERIT;
+}
+
+void gg_rule_key(struct gg_buf *b, const char *name, bool own, enum gg_repo_key k)
+{
+	static const enum gg_key for_all[GG_NREPO_KEYS] = {
+		[GG_REPO_allow_ref] = GG_KEY_allow_ref,	      [GG_REPO_deny_ref] = GG_KEY_deny_ref,
+		[GG_REPO_allow_delete] = GG_KEY_allow_delete, [GG_REPO_allow_force] = GG_KEY_allow_force,
+		[GG_REPO_push_refs] = GG_KEY_push_refs,	      [GG_REPO_object_max] = GG_KEY_object_max,
+	};
+
+	if (own)
+		gg_buf_add(b, "repo.%s.%s", name, gg_repo_keys[k].name);
+	else
+		gg_buf_add(b, "%s", gg_conf_key_name(for_all[k]));
 }

@@ -37,7 +37,8 @@ void gg_gate_step(const struct gg_gate_link *l, const char *step);
 void gg_gate_event(const struct gg_gate_link *l, const char *event, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
-/* The same with the fields reason and key ("deadline.scan"); NULL: none. */
+/* The same with the fields reason (up to 64 bytes) and key ("deadline.scan", less than GG_RULE_KEY_MAX
+ * bytes); NULL: none. */
 void gg_gate_event_about(const struct gg_gate_link *l, const char *event, const char *reason, const char *key,
 			 const char *fmt, ...) __attribute__((format(printf, 5, 6)));
 

@@ -19,6 +19,8 @@
 #include "hooks/scan.h"
 #include "hooks/steps.h"
 
+enum { WHY_MAX = 1000 };
+
 #define LET_GO_MS 10000 /* the holder compares the references before it lets go */
 
 extern char **environ;
@@ -41,13 +43,11 @@ static int64_t left_ms(const struct push *h)
 	return left > 0 ? left : 0;
 }
 
-static int refuse(const struct push *h, const char *key, const char *why)
+/* reason, key: fields of the event; NULL: none. */
+static int refuse(const struct push *h, const char *reason, const char *key, const char *why)
 {
-	gg_say_client("push refused: %s", why);
-	if (key)
-		gg_gate_event_about(&h->link, "push.rejected", NULL, key, "%s", why);
-	else
-		gg_gate_event(&h->link, "push.rejected", "%s", why);
+	gg_say_client("push refused: %s, session %s", why, h->link.session);
+	gg_gate_event_about(&h->link, "push.rejected", reason, key, "%s", why);
 	return 1;
 }
 
@@ -55,19 +55,22 @@ static int refuse(const struct push *h, const char *key, const char *why)
 static int check_rules(const struct push *h)
 {
 	AUTO_FREE bool *rewinds = NULL;
-	char mem[1000];
-	struct gg_buf why = GG_BUF(mem);
-	int r = gg_refrule_check_count(&h->conf, h->p.n, &why);
+	char mem[WHY_MAX], key_mem[GG_RULE_KEY_MAX];
+	struct gg_buf why = GG_BUF(mem), key = GG_BUF(key_mem);
 
-	if (r == 0 && !h->conf.allow_force) {
+	if (gg_refrule_check_count(&h->conf, h->p.n, &why, &key) < 0)
+		return refuse(h, "limit", key.s, why.s);
+	if (!h->conf.allow_force) {
 		rewinds = calloc(h->p.n, sizeof(*rewinds));
 		if (!rewinds)
-			return refuse(h, NULL, "out of memory, try again");
-		r = gg_rewind_find(&h->p, left_ms(h), rewinds, &why);
+			return refuse(h, NULL, NULL, "out of memory, try again");
+		if (gg_rewind_find(&h->p, left_ms(h), rewinds, &why) < 0)
+			return refuse(h, NULL, NULL, why.s);
 	}
-	for (size_t i = 0; i < h->p.n && r == 0; i++)
-		r = gg_refrule_check(&h->conf, &h->p.v[i], rewinds && rewinds[i], &why);
-	return r == 0 ? 0 : refuse(h, NULL, why.s);
+	for (size_t i = 0; i < h->p.n; i++)
+		if (gg_refrule_check(&h->conf, &h->p.v[i], rewinds && rewinds[i], &why, &key) < 0)
+			return refuse(h, "rule", *key.s ? key.s : NULL, why.s);
+	return 0;
 }
 
 static void step_failed(void *arg, const char *step, const char *why)
@@ -114,7 +117,7 @@ static int run_steps(struct push *h, bool post)
 static int forward(struct push *h)
 {
 	AUTO_CLOSE int lock = -1;
-	char mem[1000];
+	char mem[WHY_MAX];
 	struct gg_buf why = GG_BUF(mem);
 	int r;
 
@@ -122,14 +125,14 @@ static int forward(struct push *h)
 	r = gg_lock_take(".", left_ms(h), &lock);
 	if (r < 0) {
 		if (r == -ETIMEDOUT)
-			return refuse(h, "deadline.hook",
+			return refuse(h, NULL, "deadline.hook",
 				      "another push to this repository is being forwarded, try again");
 		gg_buf_add(&why, "the repository cannot be locked: %s", strerror(-r));
-		return refuse(h, NULL, why.s);
+		return refuse(h, NULL, NULL, why.s);
 	}
 	r = gg_locals_check(".", &h->p, left_ms(h), &why);
 	if (r < 0)
-		return refuse(h, NULL, why.s);
+		return refuse(h, NULL, NULL, why.s);
 	gg_gate_step(&h->link, "forward");
 	if (gg_forward(&h->conf, &h->link, &h->p, lock) < 0)
 		return 1;
@@ -146,7 +149,7 @@ static int accept_or_refuse(struct push *h)
 
 	if (!h->conf.upstream[0] && access(GG_MIRROR_MARK, F_OK) == 0)
 		return refuse(
-			h, NULL,
+			h, NULL, NULL,
 			"this is the mirror of an upstream that the gate has not been told of, or no longer "
 			"has; the operator can run git-gate reload, see git-gate doctor");
 	r = check_rules(h);
@@ -184,7 +187,7 @@ static void close_push(struct push *h)
 int gg_prereceive(void)
 {
 	struct push h = { 0 };
-	char mem[1000];
+	char mem[WHY_MAX];
 	struct gg_buf why = GG_BUF(mem);
 	int code;
 
@@ -200,7 +203,7 @@ int gg_prereceive(void)
 int gg_postreceive(void)
 {
 	struct push h = { 0 };
-	char mem[1000];
+	char mem[WHY_MAX];
 	struct gg_buf why = GG_BUF(mem);
 
 	if (open_push(&h, &why) < 0) {

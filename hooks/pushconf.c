@@ -35,6 +35,7 @@ static const struct member {
 	M(limit_refs, NUMBER),
 	M(limit_object, NUMBER),
 	M(limit_scan, NUMBER),
+	M(own, LIST),
 	M(hook_ms, NUMBER),
 	M(scan_ms, NUMBER),
 	M(step_ms, NUMBER),
@@ -184,6 +185,15 @@ int gg_push_conf_parse(const char *json, size_t n, struct gg_push_conf *ret)
 
 	json_decref(j);
 	return e;
+}
+
+void gg_push_conf_key(struct gg_buf *b, const struct gg_push_conf *c, enum gg_repo_key k)
+{
+	bool own = false;
+
+	for (size_t i = 0; i < c->own.n && !own; i++)
+		own = !strcmp(c->own.v[i], gg_repo_key_name(k));
+	gg_rule_key(b, c->repo, own, k);
 }
 
 void gg_push_conf_free(struct gg_push_conf *c)

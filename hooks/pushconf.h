@@ -31,6 +31,7 @@ struct gg_push_conf {
 	struct gg_list allow_ref, deny_ref; /* the repository's own where it has any */
 	bool allow_delete, allow_force;
 	int64_t limit_refs, limit_object, limit_scan;
+	struct gg_list own; /* which of these are the repository's own: "denyRef", "object" */
 
 	int64_t hook_ms, scan_ms, step_ms, forward_ms, connect_ms, refresh_ms;
 
@@ -51,6 +52,12 @@ int gg_push_conf_parse(const char *json, size_t n, struct gg_push_conf *ret);
 int gg_push_conf_load(const json_t *j, struct gg_push_conf *ret);
 /* c can be zeroed, or freed before. */
 void gg_push_conf_free(struct gg_push_conf *c);
+
+enum { GG_RULE_KEY_MAX = 640 }; /* room for the text of gg_push_conf_key; a longer one is cut */
+
+/* Append which setting rule k of c is from, for people: "hook.denyRef", or "repo.NAME.denyRef" when it is the
+ * repository's own. */
+void gg_push_conf_key(struct gg_buf *b, const struct gg_push_conf *c, enum gg_repo_key k);
 
 /* The object of c, the caller's. NULL without memory, or when a text is not valid UTF-8. */
 json_t *gg_push_conf_dump(const struct gg_push_conf *c);

@@ -65,63 +65,93 @@ static bool too_long(const struct gg_list *l)
 	return false;
 }
 
-static int refuse(struct gg_buf *why, const char *before, const struct gg_update *u, const char *after)
+/* What a check has to look at, and to say. */
+struct check {
+	const struct gg_push_conf *c;
+	const struct gg_update *u;
+	struct gg_buf *why, *key;
+};
+
+/* The setting that refuses, behind what it refuses. */
+static int blame(const struct check *k, enum gg_repo_key rule)
 {
-	gg_buf_add(why, "%s", before);
-	gg_quote(why, u->ref, strlen(u->ref), SHOWN);
-	gg_buf_add(why, "%s", after);
+	gg_push_conf_key(k->key, k->c, rule);
+	gg_buf_add(k->why, " (%s)", k->key->s);
 	return -EPERM;
 }
 
-static int check_name(const struct gg_push_conf *c, const struct gg_update *u, struct gg_buf *why)
+static void name(const struct check *k, const char *before, const char *after)
 {
-	const char *deny = find_match(&c->deny_ref, u->ref, "");
+	gg_buf_add(k->why, "%s", before);
+	gg_quote(k->why, k->u->ref, strlen(k->u->ref), SHOWN);
+	gg_buf_add(k->why, "%s", after);
+}
+
+static int refuse(const struct check *k, const char *before, const char *after, enum gg_repo_key rule)
+{
+	name(k, before, after);
+	return blame(k, rule);
+}
+
+static int check_patterns(const struct check *k)
+{
+	bool deny = too_long(&k->c->deny_ref);
+
+	if (!deny && !too_long(&k->c->allow_ref))
+		return 0;
+	gg_buf_add(k->why, "a pattern is longer than %d bytes", GG_REFRULE_PATTERN_MAX);
+	return blame(k, deny ? GG_REPO_deny_ref : GG_REPO_allow_ref);
+}
+
+static int check_name(const struct check *k)
+{
+	const struct gg_list *allow = &k->c->allow_ref;
+	const char *ref = k->u->ref, *deny = find_match(&k->c->deny_ref, ref, "");
 
 	if (deny) {
-		refuse(why, "reference ", u, " is denied by ");
-		gg_quote(why, deny, strlen(deny), SHOWN);
-		gg_buf_add(why, " (hook.denyRef)");
+		name(k, "reference ", " is denied by ");
+		gg_quote(k->why, deny, strlen(deny), SHOWN);
+		return blame(k, GG_REPO_deny_ref);
+	}
+	if (!strncmp(ref, REPLACE, strlen(REPLACE)))
+		return find_match(allow, ref, REPLACE)
+			       ? 0
+			       : refuse(k, "reference ", " replaces an object, which must be allowed by name",
+					GG_REPO_allow_ref);
+	if (strncmp(ref, "refs/", 5) != 0) {
+		name(k, "reference ", " is not below refs/");
 		return -EPERM;
 	}
-	if (!strncmp(u->ref, REPLACE, strlen(REPLACE)))
-		return find_match(&c->allow_ref, u->ref, REPLACE)
-			       ? 0
-			       : refuse(why, "reference ", u,
-					" replaces an object, which must be allowed by name (hook.allowRef)");
-	if (strncmp(u->ref, "refs/", 5) != 0)
-		return refuse(why, "reference ", u, " is not below refs/");
-	if (c->allow_ref.n && !find_match(&c->allow_ref, u->ref, ""))
-		return refuse(why, "reference ", u, " is not allowed (hook.allowRef)");
+	if (allow->n && !find_match(allow, ref, ""))
+		return refuse(k, "reference ", " is not allowed", GG_REPO_allow_ref);
 	return 0;
 }
 
 int gg_refrule_check(const struct gg_push_conf *c, const struct gg_update *u, bool rewinds,
-		     struct gg_buf *ret_why)
+		     struct gg_buf *ret_why, struct gg_buf *ret_key)
 {
-	int r;
+	const struct check k = { .c = c, .u = u, .why = ret_why, .key = ret_key };
+	int r = check_patterns(&k);
 
-	if (too_long(&c->allow_ref) || too_long(&c->deny_ref)) {
-		gg_buf_add(ret_why, "a pattern of hook.allowRef or hook.denyRef is longer than %d bytes",
-			   GG_REFRULE_PATTERN_MAX);
-		return -EPERM;
-	}
-	r = check_name(c, u, ret_why);
+	r = r ? r : check_name(&k);
 	if (r < 0)
 		return r;
 	if (gg_update_deletes(u))
 		return c->allow_delete
 			       ? 0
-			       : refuse(ret_why, "deleting reference ", u, " is not allowed (hook.allowDelete)");
+			       : refuse(&k, "deleting reference ", " is not allowed", GG_REPO_allow_delete);
 	if (rewinds && !c->allow_force && !gg_update_creates(u))
-		return refuse(ret_why, "a forced update of reference ", u, " is not allowed (hook.allowForce)");
+		return refuse(&k, "a forced update of reference ", " is not allowed", GG_REPO_allow_force);
 	return 0;
 }
 
-int gg_refrule_check_count(const struct gg_push_conf *c, size_t nrefs, struct gg_buf *ret_why)
+int gg_refrule_check_count(const struct gg_push_conf *c, size_t nrefs, struct gg_buf *ret_why,
+			   struct gg_buf *ret_key)
 {
+	const struct check k = { .c = c, .why = ret_why, .key = ret_key };
+
 	if (c->limit_refs <= 0 || nrefs <= (size_t)c->limit_refs)
 		return 0;
-	gg_buf_add(ret_why, "%zu references in one push, %lld are allowed (limit.refs)", nrefs,
-		   (long long)c->limit_refs);
-	return -EPERM;
+	gg_buf_add(ret_why, "%zu references in one push, %lld are allowed", nrefs, (long long)c->limit_refs);
+	return blame(&k, GG_REPO_push_refs);
 }

@@ -22,13 +22,16 @@ enum { GG_REFRULE_PATTERN_MAX = 1024 }; /* bytes; a longer pattern refuses every
 /*
  *   rewinds  the update takes commits away (hooks/rewind.h); looked at only if c->allow_force is false
  *   ret_why  one line for the client on failure: 'reference "refs/x" is not allowed (hook.allowRef)'
+ *   ret_key  the setting that refuses, which ret_why has at its end ("repo.NAME.allowRef" when it is the
+ *            repository's own); nothing when there is none
  * 0 or -EPERM.
  */
 int gg_refrule_check(const struct gg_push_conf *c, const struct gg_update *u, bool rewinds,
-		     struct gg_buf *ret_why);
+		     struct gg_buf *ret_why, struct gg_buf *ret_key);
 
 /* limit.refs, for a push that was read before the limit was known. 0 or -EPERM. */
-int gg_refrule_check_count(const struct gg_push_conf *c, size_t nrefs, struct gg_buf *ret_why);
+int gg_refrule_check_count(const struct gg_push_conf *c, size_t nrefs, struct gg_buf *ret_why,
+			   struct gg_buf *ret_key);
 
 /* Does the ref match the pattern (of at most GG_REFRULE_PATTERN_MAX bytes)? Time: length of one times length
  * of the other. */

@@ -83,8 +83,8 @@ static int list(struct scan *s)
 
 static int check_object_size(struct scan *s)
 {
-	char text[WHY_MAX], hex[GG_HASH_MAX + 1];
-	struct gg_buf why = GG_BUF(text);
+	char text[WHY_MAX], hex[GG_HASH_MAX + 1], setting[GG_RULE_KEY_MAX];
+	struct gg_buf why = GG_BUF(text), key = GG_BUF(setting);
 	const char *path;
 
 	if (s->c->limit_object <= 0 || s->o.largest <= s->c->limit_object)
@@ -98,8 +98,9 @@ static int check_object_size(struct scan *s)
 	}
 	gg_buf_add(&why, " has %lld bytes, more than ", (long long)s->o.largest);
 	gg_size_add(&why, s->c->limit_object);
-	gg_buf_add(&why, " (limit.object)");
-	gg_scan_tell_limit(&s->tell, "limit.object", why.s);
+	gg_push_conf_key(&key, s->c, GG_REPO_object_max);
+	gg_buf_add(&why, " (%s)", key.s);
+	gg_scan_tell_limit(&s->tell, key.s, why.s);
 	return -EPERM;
 }
 

@@ -6,12 +6,13 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/event.h"
+#include "hooks/pushconf.h"
 #include "supervisor/commands.h"
 #include "supervisor/hooksettings.h"
 #include "supervisor/session.h"
 
 #define EVENTS_MAX 50 /* of one request of a client's */
-#define FIELD_MAX 64  /* bytes of a reason or a key */
+#define REASON_MAX 64 /* bytes of it */
 
 /* The session that a hook means, with all that was said of it so far. NULL: ret has the error. */
 static struct gg_session *find(struct gg_gate *g, const json_t *req, json_t **ret)
@@ -67,11 +68,11 @@ static int find_event(const char *name)
 }
 
 /* Long enough for every reason and key of ours; outside text is escaped where it is written. */
-static const char *field(const json_t *req, const char *name)
+static const char *field(const json_t *req, const char *name, size_t max)
 {
 	const char *s = json_string_value(json_object_get(req, name));
 
-	return s && strlen(s) <= FIELD_MAX ? s : NULL;
+	return s && strlen(s) <= max ? s : NULL;
 }
 
 json_t *gg_hook_event(struct gg_gate *g, const json_t *req)
@@ -94,8 +95,8 @@ json_t *gg_hook_event(struct gg_gate *g, const json_t *req)
 	s->told++;
 	gg_session_fields(s, gg_now_ms(), &f);
 	f.phase = NULL;
-	f.reason = field(req, "reason");
-	f.key = field(req, "key");
+	f.reason = field(req, "reason", REASON_MAX);
+	f.key = field(req, "key", GG_RULE_KEY_MAX - 1);
 	f.limit_ms = f.quiet_ms = f.age_ms = f.bytes_in = f.bytes_out = -1;
 	gg_event((enum gg_event_id)id, &f, "%s", message);
 	return gg_command_data(json_object());

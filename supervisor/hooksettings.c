@@ -7,7 +7,7 @@
 #include "hooks/pushconf.h"
 #include "reaper/registry.h"
 
-/* What c points to, but for scanner_command, is borrowed; the casts take away const only. */
+/* What c points to, but for scanner_command and own, is borrowed; the casts take away const only. */
 static void fill(struct gg_push_conf *c, const struct gg_conf *conf, const struct gg_repo_rules *rules)
 {
 	static const struct gg_repo_conf none = { .upstream = (char *)"",
@@ -42,6 +42,17 @@ static void fill(struct gg_push_conf *c, const struct gg_conf *conf, const struc
 	};
 }
 
+/* The names of those rules that are the repository's own. 0 or -ENOMEM. */
+static int list_own(const struct gg_repo_rules *rules, struct gg_list *ret)
+{
+	int e = 0;
+
+	for (enum gg_repo_key k = 0; k < GG_NREPO_KEYS && e == 0; k++)
+		if (rules->own[k])
+			e = gg_list_add(ret, gg_repo_key_name(k));
+	return e;
+}
+
 json_t *gg_hook_settings(const struct gg_conf *conf, const char *repo, const char *peer,
 			 const char *transport)
 {
@@ -58,8 +69,10 @@ json_t *gg_hook_settings(const struct gg_conf *conf, const char *repo, const cha
 	c.repo = shown;
 	c.peer = (char *)peer;
 	c.transport = (char *)transport;
-	if (gg_split_words(conf->scanner_command, &c.scanner_command, &why) == 0)
+	if (gg_split_words(conf->scanner_command, &c.scanner_command, &why) == 0 &&
+	    list_own(&rules, &c.own) == 0)
 		j = gg_push_conf_dump(&c);
 	gg_list_clear(&c.scanner_command);
+	gg_list_clear(&c.own);
 	return j;
 }

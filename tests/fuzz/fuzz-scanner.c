@@ -57,9 +57,9 @@ static void judge(const char *s, size_t n)
 static void read_push(const char *s, size_t n)
 {
 	struct gg_push p = { 0 };
-	struct gg_push_conf c = { 0 };
-	char text[1000];
-	struct gg_buf why = GG_BUF(text);
+	struct gg_push_conf c = { .repo = (char *)"r" };
+	char text[1000], setting[GG_RULE_KEY_MAX];
+	struct gg_buf why = GG_BUF(text), key = GG_BUF(setting);
 
 	if (gg_push_parse(s, n, 0, &p, &why) < 0) {
 		must(why.len > 0 && !p.v);
@@ -67,8 +67,8 @@ static void read_push(const char *s, size_t n)
 	}
 	for (size_t i = 0; i < p.n; i++) {
 		must(strlen(p.v[i].old) == p.hash && strlen(p.v[i].new) == p.hash && *p.v[i].ref);
-		why.len = 0;
-		must(gg_refrule_check(&c, &p.v[i], true, &why) == 0 || why.len > 0);
+		why.len = key.len = 0;
+		must(gg_refrule_check(&c, &p.v[i], true, &why, &key) == 0 || why.len > 0);
 	}
 	gg_push_free(&p);
 }

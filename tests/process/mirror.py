@@ -52,7 +52,7 @@ class Mirror:
         self.settings = {
             "repo": "r.git", "peer": "127.0.0.1:1", "transport": "git", "scanner": "none", "scanner_command": [], "scanner_config": "",
             "scratch": TMP, "dir": "", "allow_finding": [], "allow_ref": [], "deny_ref": [], "allow_delete": True, "allow_force": True,
-            "limit_refs": 0, "limit_object": 0, "limit_scan": 0, "hook_ms": 60000, "scan_ms": 60000, "step_ms": 60000,
+            "limit_refs": 0, "limit_object": 0, "limit_scan": 0, "own": [], "hook_ms": 60000, "scan_ms": 60000, "step_ms": 60000,
             "forward_ms": 60000, "connect_ms": 10000, "refresh_ms": 30000, "upstream": url or (upstream.url(self.up) if upstream else ""),
             "identity_file": upstream.identity if upstream else "", "known_hosts_file": upstream.known_hosts if upstream else "",
             "fresh_ms": 0, "on_stale": "refuse",

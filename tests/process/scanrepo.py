@@ -46,7 +46,7 @@ class Repo:
         self.settings = {
             "repo": self.git, "peer": "", "transport": "git", "scanner": "command", "scanner_command": command or [script(GREP)],
             "scanner_config": "", "scratch": self.scratch, "dir": "", "allow_finding": [], "allow_ref": [], "deny_ref": [],
-            "allow_delete": True, "allow_force": True, "limit_refs": 0, "limit_object": 0, "limit_scan": 256 << 20,
+            "allow_delete": True, "allow_force": True, "limit_refs": 0, "limit_object": 0, "limit_scan": 256 << 20, "own": [],
             "hook_ms": 600000, "scan_ms": 60000, "step_ms": 60000, "forward_ms": 60000, "connect_ms": 10000, "refresh_ms": 10000,
             "upstream": "", "identity_file": "", "known_hosts_file": "", "fresh_ms": 2000, "on_stale": "refuse", **settings,
         }

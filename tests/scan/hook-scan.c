@@ -31,11 +31,11 @@ static int read_settings(const char *path, struct gg_push_conf *ret)
 
 static int check_rules(const struct gg_push_conf *c, const struct gg_push *p, const bool *rewinds)
 {
-	char text[1000];
-	struct gg_buf why = GG_BUF(text);
+	char text[1000], setting[GG_RULE_KEY_MAX];
+	struct gg_buf why = GG_BUF(text), key = GG_BUF(setting);
 
 	for (size_t i = 0; i < p->n; i++) {
-		if (gg_refrule_check(c, &p->v[i], rewinds[i], &why) == 0)
+		if (gg_refrule_check(c, &p->v[i], rewinds[i], &why, &key) == 0)
 			continue;
 		gg_say_client("push refused: %s", why.s);
 		return -1;

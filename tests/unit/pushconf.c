@@ -51,6 +51,7 @@ Test(push_conf, defaults)
 	cr_expect_str_eq(c.dir, "/etc/git-gate/hooks");
 	cr_expect(c.allow_delete && c.allow_force);
 	cr_expect(c.limit_refs == 0 && c.limit_object == 0 && c.limit_scan == 256 << 20);
+	expect_list(&c.own, "");
 	cr_expect(c.hook_ms == 600000 && c.scan_ms == 300000 && c.step_ms == 60000 && c.forward_ms == 300000);
 	cr_expect(c.connect_ms == 10000 && c.refresh_ms == 30000);
 	cr_expect(!*c.upstream && !*c.identity_file && !*c.known_hosts_file);
@@ -83,6 +84,7 @@ Test(push_conf, everything_set)
 	expect_list(&c.deny_ref, "refs/x");
 	cr_expect(c.allow_delete && !c.allow_force);
 	cr_expect(c.limit_refs == 9 && c.limit_object == 1024 && c.limit_scan == 0);
+	expect_list(&c.own, "allowRef|allowDelete|allowForce|object");
 	cr_expect(c.scan_ms == GG_NEVER && c.hook_ms == GG_NEVER);
 	cr_expect_str_eq(c.upstream, "ssh://git@h:22/\xc3\xa4.git");
 	cr_expect_str_eq(c.identity_file, "/k");
@@ -118,7 +120,7 @@ Test(push_conf, protocol_errors)
 		cr_expect_eq(gg_push_conf_parse(texts[i], strlen(texts[i]), &c), -EPROTO, "%s", texts[i]);
 	tell("hook.allowRef=*", "r", &full);
 	j = gg_push_conf_dump(&full);
-	cr_assert_eq(json_object_size(j), 27);
+	cr_assert_eq(json_object_size(j), 28);
 	json_object_foreach(j, name, v)
 	{
 		json_t *without = json_deep_copy(j), *other = json_deep_copy(j);

@@ -113,7 +113,8 @@ Test(refrule, rules)
 		{ "refs/replace/*", "**", Z, B, "refs/replace/" A, false, true, true,
 		  "reference \"refs/replace/" A "\" is denied by \"**\" (hook.denyRef)" },
 		{ "", "", Z, B, "HEAD", false, true, true, "reference \"HEAD\" is not below refs/" },
-		{ "**", "", Z, B, "FETCH_HEAD", false, true, true, "reference \"FETCH_HEAD\" is not below refs/" },
+		{ "**", "", Z, B, "FETCH_HEAD", false, true, true,
+		  "reference \"FETCH_HEAD\" is not below refs/" },
 		{ "**", "", Z, B, "refsx", false, true, true, "reference \"refsx\" is not below refs/" },
 		{ "refs/a", "", Z, B, "refs/\x1b", false, true, true,
 		  "reference \"refs/\\x1b\" is not allowed (hook.allowRef)" },
@@ -123,16 +124,64 @@ Test(refrule, rules)
 		struct gg_push_conf c = { .allow_delete = rows[i].allow_delete,
 					  .allow_force = rows[i].allow_force };
 		struct gg_update u = { .ref = (char *)rows[i].ref };
-		char text[500];
-		struct gg_buf why = GG_BUF(text);
+		char text[500], setting[GG_RULE_KEY_MAX], end[GG_RULE_KEY_MAX + 4];
+		struct gg_buf why = GG_BUF(text), key = GG_BUF(setting);
 
 		strcpy(u.old, rows[i].old);
 		strcpy(u.new, rows[i].new);
 		list(&c.allow_ref, rows[i].allow);
 		list(&c.deny_ref, rows[i].deny);
-		cr_expect_eq(gg_refrule_check(&c, &u, rows[i].rewinds, &why), rows[i].why ? -EPERM : 0,
+		cr_expect_eq(gg_refrule_check(&c, &u, rows[i].rewinds, &why, &key), rows[i].why ? -EPERM : 0,
 			     "row %zu: %s", i, text);
 		cr_expect_str_eq(text, rows[i].why ? rows[i].why : "");
+		snprintf(end, sizeof(end), "(%s)", setting);
+		cr_expect(strchr(text, '(') ? strstr(text, end) != NULL : !*setting, "row %zu: key %s", i,
+			  setting);
+		gg_list_clear(&c.allow_ref);
+		gg_list_clear(&c.deny_ref);
+	}
+}
+
+/* The setting that is named is the one that counted: the repository's own, or the one for all. */
+Test(refrule, whose_setting)
+{
+	static const struct {
+		const char *own; /* what the repository has itself */
+		const char *allow, *deny, *new, *ref;
+		size_t nrefs;
+		const char *key;
+	} rows[] = {
+		{ "denyRef", "", "refs/x/*", B, "refs/x/a", 1, "repo.team/a b.git.denyRef" },
+		{ "allowRef object", "", "refs/x/*", B, "refs/x/a", 1, "hook.denyRef" },
+		{ "allowRef", "refs/y/*", "", B, "refs/x/a", 1, "repo.team/a b.git.allowRef" },
+		{ "denyRef", "refs/y/*", "", B, "refs/x/a", 1, "hook.allowRef" },
+		{ "allowRef", "", "", B, "refs/replace/a", 1, "repo.team/a b.git.allowRef" },
+		{ "allowDelete", "", "", Z, "refs/x/a", 1, "repo.team/a b.git.allowDelete" },
+		{ "allowForce", "", "", Z, "refs/x/a", 1, "hook.allowDelete" },
+		{ "allowForce", "", "", B, "refs/x/a", 1, "repo.team/a b.git.allowForce" },
+		{ "", "", "", B, "refs/x/a", 1, "hook.allowForce" },
+		{ "refs", "", "", B, "refs/x/a", 3, "repo.team/a b.git.refs" },
+		{ "object", "", "", B, "refs/x/a", 3, "limit.refs" },
+		{ "denyRef allowRef", "", "", B, "HEAD", 1, "" },
+	};
+
+	for (size_t i = 0; i < GG_LEN(rows); i++) {
+		struct gg_push_conf c = { .repo = (char *)"team/a b.git", .limit_refs = 2 };
+		struct gg_update u = { .old = A, .ref = (char *)rows[i].ref };
+		char text[500], setting[GG_RULE_KEY_MAX];
+		struct gg_buf why = GG_BUF(text), key = GG_BUF(setting);
+		int r;
+
+		strcpy(u.new, rows[i].new);
+		list(&c.own, rows[i].own);
+		list(&c.allow_ref, rows[i].allow);
+		list(&c.deny_ref, rows[i].deny);
+		r = gg_refrule_check_count(&c, rows[i].nrefs, &why, &key);
+		r = r ? r : gg_refrule_check(&c, &u, true, &why, &key);
+		cr_expect_eq(r, -EPERM, "row %zu", i);
+		cr_expect_str_eq(setting, rows[i].key, "row %zu: %s", i, setting);
+		cr_expect(!*setting || strstr(text, setting), "row %zu: %s", i, text);
+		gg_list_clear(&c.own);
 		gg_list_clear(&c.allow_ref);
 		gg_list_clear(&c.deny_ref);
 	}
@@ -143,26 +192,27 @@ Test(refrule, too_long)
 {
 	struct gg_push_conf c = { .allow_delete = true, .allow_force = true };
 	struct gg_update u = { .new = A, .old = Z, .ref = (char *)"refs/heads/a" };
-	char pattern[GG_REFRULE_PATTERN_MAX + 2], text[200];
-	struct gg_buf why = GG_BUF(text);
+	char pattern[GG_REFRULE_PATTERN_MAX + 2], text[200], setting[GG_RULE_KEY_MAX];
+	struct gg_buf why = GG_BUF(text), key = GG_BUF(setting);
 
 	memset(pattern, '*', sizeof(pattern) - 1);
 	pattern[sizeof(pattern) - 1] = '\0';
 	cr_assert_eq(gg_list_add(&c.deny_ref, pattern), 0);
-	cr_expect_eq(gg_refrule_check(&c, &u, false, &why), -EPERM);
-	cr_expect(strstr(text, "longer than"), "%s", text);
+	cr_expect_eq(gg_refrule_check(&c, &u, false, &why, &key), -EPERM);
+	cr_expect_str_eq(text, "a pattern is longer than 1024 bytes (hook.denyRef)");
+	cr_expect_str_eq(setting, "hook.denyRef");
 	gg_list_clear(&c.deny_ref);
 }
 
 Test(refrule, count)
 {
 	struct gg_push_conf c = { .limit_refs = 2 };
-	char text[200];
-	struct gg_buf why = GG_BUF(text);
+	char text[200], setting[GG_RULE_KEY_MAX];
+	struct gg_buf why = GG_BUF(text), key = GG_BUF(setting);
 
-	cr_expect_eq(gg_refrule_check_count(&c, 2, &why), 0);
-	cr_expect_eq(gg_refrule_check_count(&c, 3, &why), -EPERM);
+	cr_expect_eq(gg_refrule_check_count(&c, 2, &why, &key), 0);
+	cr_expect_eq(gg_refrule_check_count(&c, 3, &why, &key), -EPERM);
 	cr_expect_str_eq(text, "3 references in one push, 2 are allowed (limit.refs)");
 	c.limit_refs = 0;
-	cr_expect_eq(gg_refrule_check_count(&c, 1000000, &why), 0);
+	cr_expect_eq(gg_refrule_check_count(&c, 1000000, &why, &key), 0);
 }

@@ -269,11 +269,14 @@ Test(repo_conf, what_applies)
 		const char *name, *allow, *deny;
 		bool own, allow_delete, allow_force;
 		int64_t refs, object;
+		const char *keys; /* the settings that are its own */
 	} rows[] = {
-		{ "a", "*", "refs/heads/x", true, false, true, 0, 0 },
-		{ "b", "refs/heads/*", "refs/tags/*", true, true, false, 5, 1024 },
-		{ "A", "refs/heads/*", "refs/heads/x", false, true, false, 5, 0 },
-		{ "", "refs/heads/*", "refs/heads/x", false, true, false, 5, 0 },
+		{ "a", "*", "refs/heads/x", true, false, true, 0, 0,
+		  " repo.a.allowRef repo.a.allowDelete repo.a.allowForce repo.a.refs" },
+		{ "b", "refs/heads/*", "refs/tags/*", true, true, false, 5, 1024,
+		  " repo.b.denyRef repo.b.object" },
+		{ "A", "refs/heads/*", "refs/heads/x", false, true, false, 5, 0, "" },
+		{ "", "refs/heads/*", "refs/heads/x", false, true, false, 5, 0, "" },
 	};
 	struct gg_reader r;
 
@@ -281,6 +284,8 @@ Test(repo_conf, what_applies)
 	cr_assert_eq(r.nerror, 0, "%s", r.nerror ? r.error[0] : "");
 	for (size_t i = 0; i < GG_LEN(rows); i++) {
 		struct gg_repo_rules got;
+		char mem[300];
+		struct gg_buf keys = GG_BUF(mem);
 
 		gg_conf_rules(&r.conf, rows[i].name, &got);
 		cr_expect_eq(got.repo != NULL, rows[i].own, "%s", rows[i].name);
@@ -292,6 +297,13 @@ Test(repo_conf, what_applies)
 		cr_expect_eq(got.allow_force, rows[i].allow_force, "%s", rows[i].name);
 		cr_expect_eq(got.push_refs, rows[i].refs, "%s", rows[i].name);
 		cr_expect_eq(got.object_max, rows[i].object, "%s", rows[i].name);
+		for (enum gg_repo_key k = 0; k < GG_NREPO_KEYS; k++) {
+			if (!got.own[k])
+				continue;
+			gg_buf_add(&keys, " ");
+			gg_rule_key(&keys, rows[i].name, true, k);
+		}
+		cr_expect_str_eq(keys.s, rows[i].keys, "%s", keys.s);
 	}
 	gg_reader_free(&r);
 }
