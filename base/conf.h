@@ -196,9 +196,16 @@ int gg_conf_load(struct gg_reader *r, const char *file, char *const *set, size_t
 bool gg_conf_same(const struct gg_conf *a, const struct gg_conf *b, enum gg_key k);
 void gg_conf_swap(struct gg_conf *a, struct gg_conf *b, enum gg_key k);
 
-/* The same for all sections of a kind: append "service.NAME" of each that is only in one, or not the same in
- * both; exchange them, those of a pointing into b then. 0 or -ENOMEM. */
-int gg_conf_changed(const struct gg_conf *a, const struct gg_conf *b, enum gg_section s, struct gg_list *ret);
+/* Where the names go of what is only in the new one, only in the old one, and not the same in both; they may
+ * be one list. */
+struct gg_conf_diff {
+	struct gg_list *added, *removed, *changed;
+};
+
+/* The same for all sections of a kind: append "service.NAME" of each that differs, a being the old ones;
+ * exchange them, those of a pointing into b then. 0 or -ENOMEM. */
+int gg_conf_changed(const struct gg_conf *a, const struct gg_conf *b, enum gg_section s,
+		    const struct gg_conf_diff *to);
 void gg_conf_swap_sections(struct gg_conf *a, struct gg_conf *b, enum gg_section s);
 
 /*

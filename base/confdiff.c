@@ -79,7 +79,8 @@ static int add_name(struct gg_list *l, const struct gg_conf *c, enum gg_section 
 	return gg_list_add(l, name);
 }
 
-int gg_conf_changed(const struct gg_conf *a, const struct gg_conf *b, enum gg_section s, struct gg_list *ret)
+int gg_conf_changed(const struct gg_conf *a, const struct gg_conf *b, enum gg_section s,
+		    const struct gg_conf_diff *to)
 {
 	size_t na = gg_section_count(a, s), nb = gg_section_count(b, s);
 	int e = 0;
@@ -87,13 +88,14 @@ int gg_conf_changed(const struct gg_conf *a, const struct gg_conf *b, enum gg_se
 	for (size_t i = 0; i < na && e == 0; i++) {
 		size_t k = gg_section_find(b, s, gg_section_name(a, s, i));
 
-		if (k == nb ||
-		    !same_section(gg_section_kind(s), gg_section_at(a, s, i), gg_section_at(b, s, k)))
-			e = add_name(ret, a, s, i);
+		if (k == nb)
+			e = add_name(to->removed, a, s, i);
+		else if (!same_section(gg_section_kind(s), gg_section_at(a, s, i), gg_section_at(b, s, k)))
+			e = add_name(to->changed, a, s, i);
 	}
 	for (size_t i = 0; i < nb && e == 0; i++)
 		if (gg_section_find(a, s, gg_section_name(b, s, i)) == na)
-			e = add_name(ret, b, s, i);
+			e = add_name(to->added, b, s, i);
 	return e;
 }
 

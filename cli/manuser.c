@@ -64,7 +64,8 @@ static const struct gg_page_item more[] = {
 	{ "reload",
 	  "The gate reads it as it did when it was started, with the --config and -c of then; those given "
 	  "here "
-	  "only find the gate. It answers which settings changed, and which were changed but need a restart. "
+	  "only find the gate. It answers which settings changed, which repositories were added and removed, "
+	  "and what was changed but needs a restart. "
 	  "If anything is wrong every setting stays as it is, the errors are printed, and the exit status is "
 	  "1. Running sessions go on, see SIGHUP in git-gate(8)." },
 	{ "drain",

@@ -15,24 +15,26 @@ static int ask(const struct gg_args *a, const char *cmd, json_t **ret_data)
 	return code;
 }
 
-static void print_keys(const json_t *keys, const char *what)
+/* Returns how many there are. */
+static size_t print_keys(const json_t *keys, const char *what)
 {
 	for (size_t i = 0; i < json_array_size(keys); i++)
 		printf("%s %s\n", json_string_value(json_array_get(keys, i)), what);
+	return json_array_size(keys);
 }
 
 int gg_cmd_reload(const struct gg_args *a)
 {
-	const json_t *changed, *restart;
 	json_t *data;
 	int code = ask(a, "reload", &data);
+	size_t n = 0;
 
-	changed = json_object_get(data, "changed");
-	restart = json_object_get(data, "restart");
 	if (code == 0 && !a->json) {
-		print_keys(changed, "changed");
-		print_keys(restart, "needs a restart");
-		if (!json_array_size(changed) && !json_array_size(restart))
+		n += print_keys(json_object_get(data, "changed"), "changed");
+		n += print_keys(json_object_get(data, "added"), "added");
+		n += print_keys(json_object_get(data, "removed"), "removed");
+		n += print_keys(json_object_get(data, "restart"), "needs a restart");
+		if (!n)
 			puts("nothing changed");
 	}
 	json_decref(data);

@@ -112,8 +112,9 @@ static json_t *do_reload(struct gg_gate *g, const json_t *req)
 	if (g->stage >= GG_DRAINING)
 		return gg_command_error(stopping);
 	if (gg_reload(g, &done) == 0)
-		j = gg_command_data(json_pack("{s:o, s:o}", "changed", texts(&done.changed), "restart",
-					      texts(&done.restart)));
+		j = gg_command_data(json_pack("{s:o, s:o, s:o, s:o}", "changed", texts(&done.changed),
+					      "added", texts(&done.added), "removed", texts(&done.removed),
+					      "restart", texts(&done.restart)));
 	else
 		j = json_pack("{s:b, s:s, s:o}", "ok", 0, "error", "nothing was reloaded", "errors",
 			      texts(&done.errors));

@@ -19,14 +19,16 @@ static bool needs_restart(enum gg_key k)
 
 static int compare(const struct gg_conf *old, const struct gg_conf *new, struct gg_reload *ret)
 {
+	const struct gg_conf_diff repos = { &ret->added, &ret->removed, &ret->changed },
+				  services = { &ret->restart, &ret->restart, &ret->restart };
 	int r = 0;
 
 	for (enum gg_key k = 0; k < GG_NKEYS && r == 0; k++)
 		if (!gg_conf_same(old, new, k))
 			r = gg_list_add(needs_restart(k) ? &ret->restart : &ret->changed,
 					gg_conf_key_name(k));
-	r = r ? r : gg_conf_changed(old, new, GG_SECTION_REPO, &ret->changed);
-	return r ? r : gg_conf_changed(old, new, GG_SECTION_SERVICE, &ret->restart);
+	r = r ? r : gg_conf_changed(old, new, GG_SECTION_REPO, &repos);
+	return r ? r : gg_conf_changed(old, new, GG_SECTION_SERVICE, &services);
 }
 
 /*
@@ -105,6 +107,8 @@ static void say_done(const struct gg_reload *done)
 	struct gg_buf b = GG_BUF(mem);
 
 	add_names(&b, &done->changed, "changed");
+	add_names(&b, &done->added, "added");
+	add_names(&b, &done->removed, "removed");
 	add_names(&b, &done->restart, done->restart.n == 1 ? "needs a restart" : "need a restart");
 	gg_event(GG_EV_GATE_RELOADED, NULL, "%s", b.len ? b.s : "nothing changed");
 }
@@ -146,5 +150,7 @@ void gg_reload_free(struct gg_reload *r)
 {
 	gg_list_clear(&r->errors);
 	gg_list_clear(&r->changed);
+	gg_list_clear(&r->added);
+	gg_list_clear(&r->removed);
 	gg_list_clear(&r->restart);
 }

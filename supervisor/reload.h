@@ -9,8 +9,9 @@
 #include "supervisor/state.h"
 
 struct gg_reload {
-	struct gg_list errors;	/* for the user, a line each */
-	struct gg_list changed; /* keys that have another value now */
+	struct gg_list errors;	       /* for the user, a line each */
+	struct gg_list changed;	       /* keys, and "repo.NAME", that have other values now */
+	struct gg_list added, removed; /* "repo.NAME" of sections that are new, and that are gone */
 	struct gg_list
 		restart; /* keys, and "service.NAME", that were changed and need a restart: as before */
 };

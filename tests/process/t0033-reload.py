@@ -51,7 +51,7 @@ instance = g.status()["instance"]
 
 # --- what changed ---------------------------------------------------------------------------------------------------------
 
-tap.eq(g.ask("reload"), {"changed": [], "restart": []}, "reload of the same file")
+tap.eq(g.ask("reload"), {"changed": [], "added": [], "removed": [], "restart": []}, "reload of the same file")
 tap.eq([e["message"] for e in g.events("gate.reloaded")], ["nothing changed"], "the event says so")
 raw = Raw(g)
 raw.advertisement()
@@ -173,9 +173,22 @@ st = g.status()
 tap.eq((st["listening"], st["control"], st["services"], st["limit_sessions"]), (["git://127.0.0.1:%d" % port], g.control, [], 7), "and is as before; the rest applies")
 push_well("a change that needs a restart")
 
-# --- SIGHUP ---------------------------------------------------------------------------------------------------------------------
+# --- repositories -----------------------------------------------------------------------------------------------------------------
 
 good.update({"listen.git": "127.0.0.1:0", "gate.control": g.control})
+configure({**good, "limit.sessions": "7"})
+g.ask("reload")
+A, B, B2 = '[repo "a.git"]\n\tfresh = 1s\n', '[repo "d/b.git"]\n\tfresh = 1s\n', '[repo "d/b.git"]\n\tfresh = 2s\n'
+for sections, more, says in ((A, {}, "repo.a.git added"), (A + B, {}, "repo.d/b.git added"), (A + B2, {}, "repo.d/b.git changed"), (B2 + A, {}, "nothing changed"),
+                             (B, {"limit.sessions": "8"}, "limit.sessions, repo.d/b.git changed; repo.a.git removed"),
+                             (A, {"limit.sessions": "8"}, "repo.a.git added; repo.d/b.git removed"), ("", {"limit.sessions": "8"}, "repo.a.git removed")):
+    configure({**good, "limit.sessions": "7", **more}, sections)
+    r = g.cli("reload")
+    said = [(names, what.rsplit(" ", 1)[1]) for what in says.split("; ") for names in what.rsplit(" ", 1)[0].split(", ")]
+    tap.eq((r.returncode, r.stdout, g.events("gate.reloaded")[-1]["message"]), (0, "".join("%s %s\n" % s for s in said), says), "sections: " + says)
+
+# --- SIGHUP ---------------------------------------------------------------------------------------------------------------------
+
 configure({**good, "limit.sessions": "9"})
 n = len(g.events("gate.reloaded"))
 os.kill(g.pid, signal.SIGHUP)

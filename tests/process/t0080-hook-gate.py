@@ -131,7 +131,7 @@ tap.eq((got["allow_ref"], got["deny_ref"], got["allow_force"], got["allow_delete
        (["*"], ["refs/heads/never"], False, True, 5, "serve"), "what is its own is in the place of what is set for all")
 configure("[limit]\n\trefs = 9\n[repo \"team/a b.git\"]\n\tfresh = 9s\n[repo \"new\"]\n\tobject = 1k\n")
 changed = g.ask("reload")
-tap.eq(changed, {"changed": ["limit.refs", "hook.allowRef", "hook.denyRef", "repo.team/a b.git", "repo.new"], "restart": []}, "a reload takes sections over")
+tap.eq(changed, {"changed": ["limit.refs", "hook.allowRef", "hook.denyRef", "repo.team/a b.git"], "added": ["repo.new"], "removed": [], "restart": []}, "a reload takes sections over")
 got = data("push", id=s["id"])
 tap.eq((got["upstream"], got["allow_ref"], got["limit_refs"], got["fresh_ms"]), ("", [], 9, 9000), "for the push that runs, too")
 configure("[repo \"team/a b.git\"]\n\tupstream = git@host:a.git\n")

@@ -311,23 +311,28 @@ Test(repo_conf, what_applies)
 Test(repo_conf, changes)
 {
 	struct gg_reader a, b;
-	struct gg_list l = { 0 };
+	struct gg_list l = { 0 }, added = { 0 }, removed = { 0 };
+	const struct gg_conf_diff one = { &l, &l, &l }, each = { &added, &removed, &l };
 
 	read_settings(&a, "service.x.command=t\nservice.y.command=t\nrepo.r.git.fresh=1s\nrepo.s.fresh="
 			  "1s\nrepo.gone\".fresh=1s");
 	read_settings(&b, "service.y.command=t\nservice.x.command=t\nservice.x.burst=7\nrepo.new.fresh="
 			  "1s\nrepo.s.fresh=1000ms\n"
 			  "repo.r.git.allowRef=*\nrepo.r.git.fresh=1s");
-	cr_assert_eq(gg_conf_changed(&a.conf, &b.conf, GG_SECTION_SERVICE, &l), 0);
+	cr_assert_eq(gg_conf_changed(&a.conf, &b.conf, GG_SECTION_SERVICE, &one), 0);
 	cr_assert_eq(l.n, 1);
 	cr_assert_str_eq(l.v[0], "service.x");
 	gg_list_clear(&l);
-	cr_assert_eq(gg_conf_changed(&a.conf, &b.conf, GG_SECTION_REPO, &l), 0);
-	cr_assert_eq(l.n, 3);
+	cr_assert_eq(gg_conf_changed(&a.conf, &b.conf, GG_SECTION_REPO, &each), 0);
+	cr_assert_eq(l.n, 1);
 	cr_assert_str_eq(l.v[0], "repo.r.git");
-	cr_assert_str_eq(l.v[1], "repo.gone\\\"");
-	cr_assert_str_eq(l.v[2], "repo.new");
+	cr_assert_eq(removed.n, 1);
+	cr_assert_str_eq(removed.v[0], "repo.gone\\\"");
+	cr_assert_eq(added.n, 1);
+	cr_assert_str_eq(added.v[0], "repo.new");
 	gg_list_clear(&l);
+	gg_list_clear(&added);
+	gg_list_clear(&removed);
 	gg_conf_swap_sections(&a.conf, &b.conf, GG_SECTION_REPO);
 	cr_assert_eq(gg_section_find(&a.conf, GG_SECTION_REPO, "new"), 0);
 	cr_assert_eq(gg_section_find(&b.conf, GG_SECTION_REPO, "new"), b.conf.nrepo);
