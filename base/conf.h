@@ -217,7 +217,7 @@ struct gg_repo_rules {
 	const struct gg_repo_conf *repo; /* its section; NULL: it has none */
 	const struct gg_list *allow_ref, *deny_ref;
 	bool allow_delete, allow_force;
-	int64_t push_refs, object_max;
+	int64_t push_max, push_refs, object_max;
 	bool own[GG_NREPO_KEYS]; /* of those above: the value is that of its section */
 };
 void gg_conf_rules(const struct gg_conf *c, const char *name, struct gg_repo_rules *ret);

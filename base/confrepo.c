@@ -154,6 +154,7 @@ void gg_conf_rules(const struct gg_conf *c, const char *name, struct gg_repo_rul
 		.deny_ref = own && own->deny_ref.n ? &own->deny_ref : &c->deny_ref,
 		.allow_delete = own_flag(own ? own->allow_delete : GG_AS_ALL, c->allow_delete),
 		.allow_force = own_flag(own ? own->allow_force : GG_AS_ALL, c->allow_force),
+		.push_max = own && own->push_max != GG_INHERIT ? own->push_max : c->push_max,
 		.push_refs = own && own->push_refs != GG_INHERIT ? own->push_refs : c->push_refs,
 		.object_max = own && own->object_max != GG_INHERIT ? own->object_max : c->object_max,
 	};
@@ -163,6 +164,7 @@ void gg_conf_rules(const struct gg_conf *c, const char *name, struct gg_repo_rul
 	ret->own[GG_REPO_deny_ref] = own->deny_ref.n > 0;
 	ret->own[GG_REPO_allow_delete] = own->allow_delete != GG_AS_ALL;
 	ret->own[GG_REPO_allow_force] = own->allow_force != GG_AS_ALL;
+	ret->own[GG_REPO_push_max] = own->push_max != GG_INHERIT;
 	ret->own[GG_REPO_push_refs] = own->push_refs != GG_INHERIT;
 	ret->own[GG_REPO_object_max] = own->object_max != GG_INHERIT;
 }
@@ -172,7 +174,8 @@ void gg_rule_key(struct gg_buf *b, const char *name, bool own, enum gg_repo_key 
 	static const enum gg_key for_all[GG_NREPO_KEYS] = {
 		[GG_REPO_allow_ref] = GG_KEY_allow_ref,	      [GG_REPO_deny_ref] = GG_KEY_deny_ref,
 		[GG_REPO_allow_delete] = GG_KEY_allow_delete, [GG_REPO_allow_force] = GG_KEY_allow_force,
-		[GG_REPO_push_refs] = GG_KEY_push_refs,	      [GG_REPO_object_max] = GG_KEY_object_max,
+		[GG_REPO_push_max] = GG_KEY_push_max,	      [GG_REPO_push_refs] = GG_KEY_push_refs,
+		[GG_REPO_object_max] = GG_KEY_object_max,
 	};
 
 	if (own)

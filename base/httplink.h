@@ -9,11 +9,13 @@
  * Beside the report of a request (daemon-wrap/status.h) there are messages of one byte and perhaps a text.
  *   to the gate    GG_STATUS_IDLE  the reply is complete, nothing of the next request has come
  *                  GG_STATUS_HEAD  the first byte of a request has
+ *                  GG_STATUS_LARGE the push of the present request was refused: limit.push, or repo.NAME.push
  *   from the gate  GG_STATUS_END   text: why the session is about to be ended
  */
 #define GG_STATUS_IDLE '\1'
 #define GG_STATUS_HEAD '\2'
 #define GG_STATUS_END '\3'
+#define GG_STATUS_LARGE '\4'
 
 /* Its ends of git's stdin and stdout. */
 #define GG_HTTP_FD_BODY 10

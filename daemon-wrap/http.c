@@ -36,6 +36,8 @@ struct request {
 	struct gg_route route;
 	struct gg_status status;
 	struct gg_asked asked;
+	int64_t limit;	     /* of the body of a push, in bytes; 0: none */
+	char too_large[560]; /* what the client is told of a larger one */
 };
 
 static void tell_gate(const struct gg_wrap *o, char what)
@@ -148,11 +150,33 @@ static void refresh(const struct gg_wrap *o, struct request *q, struct gg_http_e
 		*ret_err = (struct gg_http_error){ .status = 503, .reason = q->status.refused };
 }
 
+/* own: that of the repository, -1: it has none. */
+static void set_limit(const struct gg_wrap *o, struct request *q, int64_t own)
+{
+	struct gg_buf b = GG_BUF(q->too_large);
+	const char *session = getenv("GIT_GATE_SESSION");
+
+	q->limit = own >= 0 ? own : o->limit_push;
+	gg_buf_add(&b, "git-gate: push refused: it is larger than ");
+	gg_size_add(&b, q->limit);
+	gg_buf_add(&b, " (");
+	if (own >= 0) {
+		gg_buf_add(&b, "repo.");
+		gg_escape(&b, q->status.repo, strlen(q->status.repo), 300);
+		gg_buf_add(&b, ".push");
+	} else {
+		gg_buf_add(&b, "limit.push");
+	}
+	gg_buf_add(&b, "), session %s", session ? session : "unknown");
+}
+
 /* Which repository, and may it be served? 0, or the status of *ret_err. */
 static int examine(const struct gg_wrap *o, struct request *q, struct gg_http_error *ret_err)
 {
 	static struct gg_request asked;
+	int64_t own = -1;
 
+	q->limit = 0;
 	q->status = (struct gg_status){ .request_bytes = 0 };
 	snprintf(asked.service, sizeof(asked.service), "%s", q->route.service[0] ? q->route.service : "dumb");
 	snprintf(asked.path, sizeof(asked.path), "%s", q->route.repo);
@@ -161,7 +185,9 @@ static int examine(const struct gg_wrap *o, struct request *q, struct gg_http_er
 		ask_repository(o, q);
 	gg_wrap_report(o, &q->status);
 	if (o->ask && !q->status.refused[0])
-		gg_wrap_wait_for_room(o, &q->status);
+		own = gg_wrap_ask(o, &q->status);
+	if (q->route.kind == GG_ROUTE_RECEIVE_PACK)
+		set_limit(o, q, own);
 	if (q->status.refused[0])
 		*ret_err = (struct gg_http_error){ .status = status_of(q->status.refused),
 						   .reason = q->status.refused };
@@ -200,7 +226,8 @@ static enum gg_pumped serve(const struct gg_wrap *o, struct request *q, struct g
 			     .rpc = q->route.kind == GG_ROUTE_RECEIVE_PACK ||
 				    q->route.kind == GG_ROUTE_UPLOAD_PACK,
 			     .push = q->route.kind == GG_ROUTE_RECEIVE_PACK,
-			     .limit = q->route.kind == GG_ROUTE_RECEIVE_PACK ? o->limit_push : 0 };
+			     .limit = q->limit,
+			     .too_large = q->too_large };
 	enum gg_pumped how = GG_PUMPED_OWN;
 	int r = gg_httpenv_request(&env, environ, &q->route, h, ret_err);
 
@@ -208,7 +235,7 @@ static enum gg_pumped serve(const struct gg_wrap *o, struct request *q, struct g
 		*ret_err = (struct gg_http_error){ .status = 503, .reason = "out of memory, try again" };
 	if (r == 0 && p.limit && h->content_length > p.limit)
 		*ret_err = (struct gg_http_error){ .status = 413,
-						   .reason = "the push is larger than limit.push allows" };
+						   .reason = q->too_large + strlen("git-gate: ") };
 	if (!ret_err->status) {
 		p.env = env.v;
 		p.gzip = p.rpc && gg_httpenv_gzip(h) == 1;
@@ -216,6 +243,8 @@ static enum gg_pumped serve(const struct gg_wrap *o, struct request *q, struct g
 		    gg_httpclient_send_all(&client, GG_REPLY_CONTINUE, strlen(GG_REPLY_CONTINUE)))
 			how = gg_pump_run(&p, ret_err);
 	}
+	if (ret_err->status == 413 || (p.limit && client.http.body > p.limit))
+		tell_gate(o, GG_STATUS_LARGE);
 	gg_strv_free(&env);
 	return how;
 }

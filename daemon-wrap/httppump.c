@@ -27,8 +27,6 @@
 #define PIECE (PIPE_SIZE) /* of the reply */
 #define HEAD_ROOM GG_CHUNK_HEAD_MAX
 
-static const char TOO_LARGE[] = "git-gate: the push is larger than limit.push allows";
-
 struct run {
 	const struct gg_pump *p;
 	struct gg_httpclient *c;
@@ -149,7 +147,7 @@ static void parse_body(struct run *r)
 		}
 		if (r->p->limit && c->http.body > r->p->limit && !r->bad.status) {
 			r->bad = (struct gg_http_error){ .status = 413,
-							 .reason = TOO_LARGE + strlen("git-gate: ") };
+							 .reason = r->p->too_large + strlen("git-gate: ") };
 			end_body(r, false);
 		}
 		look_at_capabilities(r);
@@ -194,7 +192,7 @@ static void feed(struct run *r)
 static size_t put_told(const struct run *r, char *p, size_t size)
 {
 	struct gg_buf b = { .s = p, .size = size };
-	const char *text = r->c->told[0] ? r->c->told : r->bad.status == 413 ? TOO_LARGE : NULL;
+	const char *text = r->c->told[0] ? r->c->told : r->bad.status == 413 ? r->p->too_large : NULL;
 
 	if (!r->banded || !text || r->sent)
 		return 0;

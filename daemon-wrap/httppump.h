@@ -17,11 +17,12 @@ struct gg_pump {
 	const struct gg_asked *asked;
 	const char *backend; /* path of git-http-backend */
 	char *const *env;
-	bool has_body; /* else the backend's input is /dev/null */
-	bool rpc;      /* a POST: the reply is made of packets, or of nothing */
-	bool gzip;     /* the body is inflated by the backend */
-	bool push;     /* what the client is told may go to it as a side-band packet */
-	int64_t limit; /* of the body, in bytes; 0: none */
+	bool has_body;	       /* else the backend's input is /dev/null */
+	bool rpc;	       /* a POST: the reply is made of packets, or of nothing */
+	bool gzip;	       /* the body is inflated by the backend */
+	bool push;	       /* what the client is told may go to it as a side-band packet */
+	int64_t limit;	       /* of the body, in bytes; 0: none */
+	const char *too_large; /* "git-gate: …", what the client is told of one that is larger */
 };
 
 enum gg_pumped {

@@ -1,10 +1,12 @@
-/* status - what git-gate-session tells the gate. See status.h. */
+/* status - what git-gate-session tells the gate, and is answered. See status.h. */
 #include "daemon-wrap/status.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "base/text.h"
 
 /* "BYTES\0SERVICE\0REPO\0REFUSED\0" */
 size_t gg_status_pack(const struct gg_status *s, char *buf)
@@ -40,4 +42,24 @@ int gg_status_unpack(const char *buf, size_t n, struct gg_status *ret)
 		return -EINVAL;
 	ret->request_bytes = (uint32_t)strtoul(bytes, NULL, 10);
 	return 0;
+}
+
+/* "PUSH_MAX\0REFUSED\0" */
+size_t gg_answer_pack(const struct gg_answer *a, char *buf)
+{
+	int n = snprintf(buf, GG_STATUS_MAX, "%lld%c%s", (long long)a->push_max, 0, a->refused);
+
+	return n < 0 ? 0 : (size_t)n + 1;
+}
+
+int gg_answer_unpack(const char *buf, size_t n, struct gg_answer *ret)
+{
+	const char *p = buf, *end = buf + n;
+	char bytes[24];
+	int r = field(&p, end, bytes, sizeof(bytes));
+
+	r = r ? r : field(&p, end, ret->refused, sizeof(ret->refused));
+	if (r < 0 || p != end)
+		return -EINVAL;
+	return gg_int_parse(bytes, -1, INT64_MAX, &ret->push_max);
 }

@@ -5,6 +5,7 @@
 #include <getopt.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -62,6 +63,8 @@ static int parse(int argc, char **argv, struct gg_wrap *o)
 			return -EINVAL;
 		}
 	}
+	if (getenv("GIT_CONFIG_COUNT") && gg_int_parse(getenv("GIT_CONFIG_COUNT"), 0, INT_MAX - 1, &n) == 0)
+		o->nconfig = (int)n;
 	o->command = argv + optind;
 	return o->base_path && o->hook_path && o->command[0] ? 0 : -EINVAL;
 }
@@ -75,17 +78,41 @@ int gg_wrap_options(const char *name, int argc, char **argv, struct gg_wrap *ret
 	return r;
 }
 
-void gg_wrap_wait_for_room(const struct gg_wrap *o, struct gg_status *st)
+/* git takes the last value of a setting: this one stands behind what the gate gave to all. */
+static int limit_git(const struct gg_wrap *o, int64_t push_max)
+{
+	char name[40], value[24];
+	int r = 0, n = o->nconfig;
+
+	if (push_max >= 0) {
+		snprintf(name, sizeof(name), "GIT_CONFIG_KEY_%d", n);
+		r = setenv(name, "receive.maxInputSize", 1);
+		snprintf(name, sizeof(name), "GIT_CONFIG_VALUE_%d", n++);
+		snprintf(value, sizeof(value), "%lld", (long long)push_max);
+		r |= setenv(name, value, 1);
+	}
+	/* an earlier request of the connection may have been for another repository */
+	snprintf(value, sizeof(value), "%d", n);
+	return r | setenv("GIT_CONFIG_COUNT", value, 1);
+}
+
+int64_t gg_wrap_ask(const struct gg_wrap *o, struct gg_status *st)
 {
 	unsigned backstop = alarm(0); /* the wait has its own limit */
-	ssize_t n = read(o->status_fd, st->refused, sizeof(st->refused) - 1);
+	char buf[GG_STATUS_MAX];
+	struct gg_answer a = { .push_max = -1 };
+	ssize_t n = read(o->status_fd, buf, sizeof(buf) - 1);
 
-	st->refused[n > 0 ? n : 0] = 0;
-	if (st->refused[0] == GG_STATUS_END)
-		memmove(st->refused, st->refused + 1, (size_t)n);
 	alarm(backstop);
-	if (n <= 0)
-		snprintf(st->refused, sizeof(st->refused), "the gate has ended, try again later");
+	buf[n > 0 ? n : 0] = 0;
+	if (buf[0] == GG_STATUS_END)
+		snprintf(a.refused, sizeof(a.refused), "%.*s", (int)sizeof(a.refused) - 1, buf + 1);
+	else if (n <= 0 || gg_answer_unpack(buf, (size_t)n, &a) < 0)
+		snprintf(a.refused, sizeof(a.refused), "the gate has ended, try again later");
+	else if (limit_git(o, a.push_max))
+		snprintf(a.refused, sizeof(a.refused), "out of memory, try again");
+	strcpy(st->refused, a.refused);
+	return a.push_max;
 }
 
 void gg_wrap_report(const struct gg_wrap *o, const struct gg_status *st)

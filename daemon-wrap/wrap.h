@@ -14,11 +14,12 @@
 
 struct gg_wrap {
 	int status_fd;	    /* -1: nobody is told */
-	bool ask;	    /* the gate answers a report: limit.sessionsPerRepo */
+	bool ask;	    /* the gate answers a report: limit.sessionsPerRepo, repo.NAME.push */
 	bool refresh;	    /* some repository has an upstream */
 	unsigned init_s;    /* deadline.init and some graces, a backstop for when the gate is gone; 0: none */
 	int64_t keep_ms;    /* deadline.init, for a connection between two requests; 0: for ever */
-	int64_t limit_push; /* bytes; 0: none */
+	int64_t limit_push; /* bytes; 0: none; a repository can have its own */
+	int nconfig;	    /* settings that the gate gave git in the environment */
 	const char *base_path, *hook_path;
 	char *safe[256];
 	size_t nsafe;
@@ -34,7 +35,11 @@ void gg_wrap_examine(const struct gg_wrap *o, const struct gg_request *req, int 
 
 void gg_wrap_report(const struct gg_wrap *o, const struct gg_status *st);
 
-/* Wait until the gate has room for another session of the repository. refused: why it will not have any. */
-void gg_wrap_wait_for_room(const struct gg_wrap *o, struct gg_status *st);
+/*
+ * After a report, if o->ask: wait until the gate has room for another session of the repository. st->refused:
+ * why it will not have any. What is set for this repository alone is set for git in our environment.
+ * Returns repo.NAME.push, in bytes, 0: no limit; -1: limit.push counts.
+ */
+int64_t gg_wrap_ask(const struct gg_wrap *o, struct gg_status *st);
 
 #endif

@@ -73,6 +73,7 @@ struct gg_session {
 	size_t nknown;
 	uint64_t log_dropped;  /* stderr lines over the rate */
 	char step[32];	       /* what its hook says it does: "scan"; "": nothing */
+	bool judged;	       /* a hook of the push was run, and said what it does */
 	bool hook_died;	       /* of an earlier request of the connection: it never said that it was done */
 	unsigned told;	       /* events that its hooks had recorded, of the present request */
 	uint64_t told_dropped; /* and those that were too many, of all */

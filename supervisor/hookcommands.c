@@ -55,6 +55,7 @@ json_t *gg_hook_step(struct gg_gate *g, const json_t *req)
 	if (!step || strlen(step) >= sizeof(s->step) || strspn(step, letters) != strlen(step))
 		return gg_command_error("a step is a word of at most 31 letters, digits and '-'");
 	snprintf(s->step, sizeof(s->step), "%s", step);
+	s->judged = true; /* only hooks of a push have steps, a refresh has none */
 	return gg_command_data(json_object());
 }
 

@@ -28,6 +28,7 @@
 #include "supervisor/janitor.h"
 #include "supervisor/linger.h"
 #include "supervisor/listen.h"
+#include "supervisor/pushlimit.h"
 #include "supervisor/sessionio.h"
 
 #define RETRY_MS 1000 /* when the machine lacked a descriptor; a look each time */
@@ -88,13 +89,15 @@ static void close_status(struct gg_io *io)
 	close_watcher(io->gate, &io->status);
 }
 
-/* Answer git-gate-session, which waits for it when limit.sessionsPerRepo is set: "" go on, else why not. */
+/* Answer git-gate-session, if it waits for that: "" go on, else why not. */
 static void answer(struct gg_session *s, const char *why)
 {
 	struct gg_io *io = s->io;
+	char buf[GG_STATUS_MAX];
+	size_t n = gg_pushlimit_answer(io->gate->conf, s, why, buf);
 
 	if (io->status.fd >= 0 && io->asks)
-		(void)!send(io->status.fd, why, strlen(why) + 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+		(void)!send(io->status.fd, buf, n, MSG_DONTWAIT | MSG_NOSIGNAL);
 	if (!s->http)
 		close_status(io);
 }
@@ -178,7 +181,10 @@ static bool take_status(struct gg_io *io)
 	if (!s->http)
 		ev_io_stop(io->gate->loop, &io->status);
 	if (n == 1 && s->http) {
-		between(s, buf[0]);
+		if (buf[0] == GG_STATUS_LARGE)
+			gg_pushlimit_record(io->gate->conf, s);
+		else
+			between(s, buf[0]);
 		gg_gate_wake(io->gate);
 		return false;
 	}
@@ -423,7 +429,7 @@ static int start(struct gg_gate *g, struct gg_session *s, const struct gg_waiter
 	s->io = io;
 	io->gate = g;
 	io->session = s;
-	io->asks = g->conf->sessions_per_repo != 0;
+	io->asks = gg_argv_asks(g->conf);
 	if (s->http)
 		s->tell_fd = st_r;
 	io->server.fd = io->root.fd = -1;
@@ -571,6 +577,7 @@ void gg_session_finish(struct gg_session *s, void *gate)
 	close_status(io);
 	close_watcher(g, &io->server);
 	forget_idle_end(s);
+	gg_pushlimit_ended(g->conf, s);
 	log_end(s, now);
 	/* a push that did not end by itself, and well, may have left something; receive-pack ends well also
 	 * when its hook was killed */

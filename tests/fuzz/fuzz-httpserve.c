@@ -32,7 +32,7 @@ enum {
 	KIND = 0x0f,   /* of backend */
 	ASK = 0x10,    /* the gate is asked for room */
 	TELL = 0x20,   /* the gate says that it ends the session */
-	LIMIT = 0x40,  /* limit.push */
+	LIMIT = 0x40,  /* limit.push; with ASK: repo.NAME.push */
 	REFUSE = 0x80, /* with ASK: there is no room */
 };
 
@@ -141,14 +141,17 @@ static void client_writes(struct peers *p)
 /* A report is more than one byte; what is only told is not. */
 static void gate_hears(struct peers *p)
 {
-	static const char end[] = "\3git-gate: ended by a fuzzer", no[] = "no room, try again later";
+	static const char end[] = "\3git-gate: ended by a fuzzer", no[] = "-1\0no room, try again later",
+			  yes[] = "-1\0", small[] = "20\0";
 	char buf[GG_STATUS_MAX];
 	ssize_t n = recv(p->gate, buf, sizeof(buf), MSG_DONTWAIT);
 
 	if (n <= 1)
 		return;
-	if (p->flags & ASK)
-		must(send(p->gate, p->flags & REFUSE ? no : "", p->flags & REFUSE ? sizeof(no) : 1, 0) > 0);
+	if ((p->flags & ASK) && (p->flags & REFUSE))
+		must(send(p->gate, no, sizeof(no), 0) > 0);
+	else if (p->flags & ASK)
+		must(send(p->gate, p->flags & LIMIT ? small : yes, sizeof(yes), 0) > 0);
 	if (p->flags & TELL)
 		must(send(p->gate, end, sizeof(end), 0) > 0);
 }

@@ -1,9 +1,11 @@
 #!/usr/bin/python3
 """The rules and limits of a push at a whole gate, over both transports: set for all, and by the repository itself. What the client reads, and the
 record, name the setting that counted, and the session."""
+import gzip
 import shutil
 
 from gate import *
+from rawhttp import Cut, Http, rpc
 
 tap = Tap()
 LONG = {k: "10m" for k in SCALED if "grace" not in k}
@@ -91,4 +93,78 @@ for http in (False, True):
                what + ": refused, by " + key, r.stderr)
         tap.ok(len(records) == 1 and records[0].get("key") == key and records[0].get("reason") == reason and records[0]["session"] in r.stderr
                and key in records[0]["message"], what + ": recorded with it", records)
+
+# --- the size of a push: git says it over git://, git-gate-http over HTTP; both are recorded ---------------------------------------
+
+configure("""[limit]
+	push = 200k
+[repo "small.git"]
+	push = 50k
+[repo "large.git"]
+	push = 1m
+[repo "any.git"]
+	push = 0
+[repo "same.git"]
+	push = inherit
+[repo "plain.git"]
+	fresh = 1s
+""")
+g.ask("reload")
+for name in "small.git", "large.git", "any.git", "same.git", "plain.git", "other.git":
+    g.repo(name)
+sizes = {}
+for kib in 20, 40, 100, 400, 1500:
+    sizes[kib] = path("size%d" % kib)
+    git("init", "-q", sizes[kib])
+    commit(sizes[kib], "blob", os.urandom(kib << 10))
+CHUNKED, LENGTH = ("-c", "http.postBuffer=1k"), ("-c", "http.postBuffer=100m")
+SIZES = [("small.git", 20, None, None), ("small.git", 100, "50k", "repo.small.git.push"), ("large.git", 400, None, None),
+         ("large.git", 1500, "1m", "repo.large.git.push"), ("any.git", 1500, None, None), ("same.git", 100, None, None),
+         ("same.git", 400, "200k", "limit.push"), ("plain.git", 400, "200k", "limit.push"), ("other.git", 100, None, None), ("other.git", 400, "200k", "limit.push")]
+for transport, args in (("git", ()), ("http, chunked", CHUNKED), ("http, by length", LENGTH)):
+    for name, kib, limit, key in SIZES:
+        what = "%s: %d KiB to %s" % (transport, kib, name)
+        seen = len(g.events("push.rejected"))
+        r = git(*args, "push", url(name, args), "HEAD:refs/heads/%d-%s" % (kib, transport[-3:]), cwd=sizes[kib], check=False)
+        if not key:
+            g.settle()
+            tap.ok(r.returncode == 0 and len(g.events("push.rejected")) == seen, what + ": accepted", r.stderr)
+            continue
+        record = wait_for(lambda: g.events("push.rejected")[seen:], "the record")[0]
+        tap.ok((record.get("key"), record.get("reason"), record["repo"], record["message"]) ==
+               (key, "limit", name, "the push is larger than %s (%s)" % (limit, key)), what + ": recorded with it", record)
+        if transport == "http, by length":
+            says = "HTTP 413"
+        elif transport == "git":
+            says = "remote: fatal: pack exceeds maximum allowed size"
+        else:
+            says = "remote: git-gate: push refused: it is larger than %s (%s), session %s" % (limit, key, record["session"])
+        tap.ok(r.returncode and says in r.stderr, what + ": refused", r.stderr)
+        g.settle()
+seen = len(g.events("push.rejected"))
+r = git("push", g.url("small.git"), *["HEAD:refs/heads/many%03d" % i for i in range(300)], cwd=sizes[40], check=False)
+g.settle()
+closed = g.events("session.closed", repo="small.git")[-1]
+tap.ok(r.returncode == 0 and closed["bytes_in"] > 51200 and len(g.events("push.rejected")) == seen, "git: a pack below the limit, with commands that are not counted", r.stderr, closed)
+
+# --- many repositories on one connection: what git inflates is bounded by each one's own limit ---------------------------------------
+
+c = Http(g)
+for i, (name, kib, over) in enumerate([("small.git", 100, True), ("other.git", 100, False), ("large.git", 400, False), ("other.git", 400, True),
+                                         ("any.git", 400, False), ("plain.git", 400, True), ("small.git", 20, False), ("any.git", 400, False)]):
+    zeros = path("zeros%d" % i)
+    git("init", "-q", zeros)
+    git("config", "core.compression", "0", cwd=zeros)
+    commit(zeros, "blob", bytes(kib << 10))
+    tip, pack = pack_of(zeros)
+    command = ("%s %s refs/heads/zeros%d\0report-status side-band-64k" % ("0" * 40, tip, i)).encode()
+    c.send(rpc("receive-pack", gzip.compress(b"%04x" % (len(command) + 4) + command + b"0000" + pack), ["Content-Encoding: gzip"], repo=name))
+    try:
+        r = c.reply("POST")
+    except Cut as e:        # git http-backend may fail when git does not take all that it inflates
+        r, c = e.args[0], Http(g)
+    says = b"pack exceeds maximum allowed size" if over else b"unpack ok"
+    tap.ok(r.status == 200 and says in r.body, "one connection, packed bodies: %d KiB to %s: %s" % (kib, name, "refused" if over else "accepted"), r)
+c.close()
+g.settle()
 finish(tap, g)

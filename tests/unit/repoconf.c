@@ -122,6 +122,8 @@ Test(repo_conf, values)
 		{ "repo..r.fresh=5s", ".r", GG_REPO_fresh_ms, "5s", "file F" },
 		{ "repo.....fresh=5s", "...", GG_REPO_fresh_ms, "5s", "file F" },
 		{ "repo.r.refs=7\nrepo.r.refs=inherit", "r", GG_REPO_push_refs, "inherit", "file F" },
+		{ "repo.r.push=2m\nrepo.r.push=inherit\nrepo.r.push=0", "r", GG_REPO_push_max, "0",
+		  "file F" },
 		{ "repo.r.refs=0\nrepo.r.object=1k", "r", GG_REPO_object_max, "1k", "file F" },
 		{ "repo.r.allowForce=false", "r", GG_REPO_allow_force, "false", "file F" },
 		{ "repo.r.allowRef=refs/heads/*\nrepo.r.allowRef=*", "r", GG_REPO_allow_ref,
@@ -190,6 +192,8 @@ Test(repo_conf, errors)
 		{ "repo.r.fresh=2", "F: repo.r.fresh: '2' has no unit; write 15s, 500ms or 2m" },
 		{ "repo.r.refs=many",
 		  "F: repo.r.refs: 'many' is not a whole number; write digits only, or inherit" },
+		{ "repo.r.push=big",
+		  "F: repo.r.push: 'big' is not a size; write 1024, 1k or 16m, or inherit" },
 		{ "repo.r.object=2t",
 		  "F: repo.r.object: '2t' is not a size; write 1024, 1k or 16m, or inherit" },
 		{ "repo.r.refs=10000001",
@@ -264,19 +268,20 @@ Test(repo_conf, what_applies)
 	static const char lines[] =
 		"hook.allowRef=refs/heads/*\nhook.denyRef=refs/heads/x\nlimit.refs=5\nhook.allowForce=false\n"
 		"repo.a.allowRef=*\nrepo.a.allowDelete=false\nrepo.a.allowForce=true\nrepo.a.refs=0\n"
-		"repo.b.object=1k\nrepo.b.denyRef=refs/tags/*";
+		"repo.b.object=1k\nrepo.b.denyRef=refs/tags/"
+		"*\nlimit.push=7\nrepo.b.push=0\nrepo.a.push=inherit";
 	static const struct {
 		const char *name, *allow, *deny;
 		bool own, allow_delete, allow_force;
-		int64_t refs, object;
+		int64_t push, refs, object;
 		const char *keys; /* the settings that are its own */
 	} rows[] = {
-		{ "a", "*", "refs/heads/x", true, false, true, 0, 0,
+		{ "a", "*", "refs/heads/x", true, false, true, 7, 0, 0,
 		  " repo.a.allowRef repo.a.allowDelete repo.a.allowForce repo.a.refs" },
-		{ "b", "refs/heads/*", "refs/tags/*", true, true, false, 5, 1024,
-		  " repo.b.denyRef repo.b.object" },
-		{ "A", "refs/heads/*", "refs/heads/x", false, true, false, 5, 0, "" },
-		{ "", "refs/heads/*", "refs/heads/x", false, true, false, 5, 0, "" },
+		{ "b", "refs/heads/*", "refs/tags/*", true, true, false, 0, 5, 1024,
+		  " repo.b.denyRef repo.b.push repo.b.object" },
+		{ "A", "refs/heads/*", "refs/heads/x", false, true, false, 7, 5, 0, "" },
+		{ "", "refs/heads/*", "refs/heads/x", false, true, false, 7, 5, 0, "" },
 	};
 	struct gg_reader r;
 
@@ -295,6 +300,7 @@ Test(repo_conf, what_applies)
 			  rows[i].name);
 		cr_expect_eq(got.allow_delete, rows[i].allow_delete, "%s", rows[i].name);
 		cr_expect_eq(got.allow_force, rows[i].allow_force, "%s", rows[i].name);
+		cr_expect_eq(got.push_max, rows[i].push, "%s", rows[i].name);
 		cr_expect_eq(got.push_refs, rows[i].refs, "%s", rows[i].name);
 		cr_expect_eq(got.object_max, rows[i].object, "%s", rows[i].name);
 		for (enum gg_repo_key k = 0; k < GG_NREPO_KEYS; k++) {

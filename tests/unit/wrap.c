@@ -88,6 +88,36 @@ Test(status, round_trip_and_refusals)
 	cr_expect_eq(gg_status_unpack(buf, n, &out), 0);
 }
 
+Test(status, answers)
+{
+	static const struct {
+		const char *refused;
+		int64_t push_max;
+	} rows[] = { { "", -1 }, { "", 0 }, { "", 1099511627776 }, { "why \"not\"\n", -1 }, { "no", 7 } };
+	static const char *const wrong[] = { "", "-2", "x", "7x", "9223372036854775808" };
+	char buf[GG_STATUS_MAX];
+
+	for (size_t i = 0; i < GG_LEN(rows); i++) {
+		struct gg_answer in = { .push_max = rows[i].push_max }, out = { .push_max = 3 };
+		size_t n;
+
+		strcpy(in.refused, rows[i].refused);
+		n = gg_answer_pack(&in, buf);
+		for (size_t k = 0; k < n; k++)
+			cr_expect_eq(gg_answer_unpack(buf, k, &out), -EINVAL, "row %zu, cut at %zu", i, k);
+		cr_expect_eq(gg_answer_unpack(buf, n, &out), 0, "row %zu", i);
+		cr_expect_eq(out.push_max, rows[i].push_max, "row %zu", i);
+		cr_expect_str_eq(out.refused, rows[i].refused);
+	}
+	for (size_t i = 0; i < GG_LEN(wrong); i++) {
+		struct gg_answer out;
+
+		strcpy(buf, wrong[i]);
+		buf[strlen(wrong[i]) + 1] = 0;
+		cr_expect_lt(gg_answer_unpack(buf, strlen(wrong[i]) + 2, &out), 0, "%s", wrong[i]);
+	}
+}
+
 static bool has(const struct gg_strv *s, const char *want)
 {
 	for (size_t i = 0; i < s->n; i++)
@@ -135,6 +165,11 @@ Test(argv, rows)
 		{ NULL, NULL, "--status-fd=3", true },
 		{ NULL, NULL, "--ask", false },
 		{ "limit.sessionsPerRepo", "3", "--ask", true },
+		{ "repo.r.push", "1m", "--ask", true },
+		{ "repo.r.push", "0", "--ask", true },
+		{ "repo.r.push", "inherit", "--ask", false },
+		{ "repo.r.refs", "3", "--ask", false },
+		{ "limit.push", "1m", "--ask", false },
 	};
 
 	for (size_t i = 0; i < GG_LEN(rows); i++) {
@@ -177,6 +212,9 @@ Test(argv, environment_from_nothing)
 		{ "gate.safeDirectory", "*", "GIT_CONFIG_VALUE_2=*", true },
 		{ "gate.safeDirectory", "*", "GIT_CONFIG_VALUE_3=.", true },
 		{ "gate.safeDirectory", "*", "GIT_CONFIG_COUNT=4", true },
+		{ "limit.push", "1k", "GIT_CONFIG_KEY_2=receive.maxInputSize", true },
+		{ "limit.push", "1k", "GIT_CONFIG_VALUE_2=1024", true },
+		{ "repo.r.push", "1k", "GIT_CONFIG_COUNT=2", true }, /* that of one is not for all */
 		{ "gate.control", "/r/c", "GIT_GATE_CONTROL=/r/c", true },
 		{ "hook.scanner", "none", "GIT_GATE_SCANNER=none", false },
 		{ NULL, NULL, "SECRET=of the gate", false },

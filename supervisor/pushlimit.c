@@ -1,0 +1,53 @@
+/* pushlimit - limit.push of a session's repository. See pushlimit.h. */
+#include "supervisor/pushlimit.h"
+
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/event.h"
+#include "daemon-wrap/status.h"
+
+size_t gg_pushlimit_answer(const struct gg_conf *c, const struct gg_session *s, const char *refused,
+			   char *buf)
+{
+	struct gg_answer a = { .push_max = -1 };
+	struct gg_repo_rules rules;
+
+	gg_conf_rules(c, s->repo, &rules);
+	if (s->found && rules.own[GG_REPO_push_max])
+		a.push_max = rules.push_max;
+	snprintf(a.refused, sizeof(a.refused), "%s", refused);
+	return gg_answer_pack(&a, buf);
+}
+
+void gg_pushlimit_record(const struct gg_conf *c, const struct gg_session *s)
+{
+	char name[4 * GG_REPO_MAX], key[4 * GG_REPO_MAX + 32], size[32];
+	struct gg_buf n = GG_BUF(name), k = GG_BUF(key), max = GG_BUF(size);
+	struct gg_repo_rules rules;
+	struct gg_fields f;
+
+	gg_conf_rules(c, s->repo, &rules);
+	gg_escape(&n, s->repo, strlen(s->repo), GG_REPO_MAX);
+	gg_rule_key(&k, name, rules.own[GG_REPO_push_max], GG_REPO_push_max);
+	gg_size_add(&max, rules.push_max);
+	gg_session_fields(s, gg_now_ms(), &f);
+	f.phase = NULL;
+	f.reason = "limit";
+	f.key = key;
+	f.limit_ms = f.quiet_ms = f.age_ms = f.bytes_in = f.bytes_out = -1;
+	gg_event(GG_EV_PUSH_REJECTED, &f, "the push is larger than %s (%s)", size, key);
+}
+
+void gg_pushlimit_ended(const struct gg_conf *c, const struct gg_session *s)
+{
+	struct gg_repo_rules rules;
+
+	if (s->http || s->lent || s->adopted || s->refused || s->judged || !s->found ||
+	    strcmp(s->service, "receive-pack") != 0 || s->verdict.reason != GG_REASON_NONE)
+		return;
+	gg_conf_rules(c, s->repo, &rules);
+	if (rules.push_max && s->tcp.received > (uint64_t)rules.push_max + s->track.request_bytes)
+		gg_pushlimit_record(c, s);
+}
