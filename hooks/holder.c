@@ -130,13 +130,14 @@ static void hold(struct holder *h)
 	_exit(0);
 }
 
-static int open_parent(int *ret_fd)
+/* As long as it is our parent its number is nobody else's. */
+static int open_parent(pid_t pid, int *ret_fd)
 {
 	struct gg_pstat st;
-	pid_t pid = getppid();
 	int r = gg_pstat_read(pid, &st);
 
-	return r < 0 ? r : gg_pidfd_open(pid, st.start_tick, ret_fd);
+	r = r ? r : gg_pidfd_open(pid, st.start_tick, ret_fd);
+	return r == 0 && getppid() != pid ? -ESRCH : r;
 }
 
 int gg_lock_hold(int fd, const char *gitdir, const struct gg_push *p, const struct gg_gate_link *l,
@@ -151,7 +152,7 @@ int gg_lock_hold(int fd, const char *gitdir, const struct gg_push *p, const stru
 			    .lock = fd,
 			    .doubter = { .pid = getpid(), .session = l->session } };
 	sigset_t term, before;
-	int fds[2], r = dir ? open_parent(&receive_pack) : -errno;
+	int fds[2], r = dir ? open_parent(p->receive_pack, &receive_pack) : -errno;
 	pid_t pid;
 	char c;
 

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "hooks/git.h"
@@ -184,8 +185,15 @@ static int try_locks(const char *gitdir, const struct gg_push *p, int64_t limit_
 
 int gg_locals_check(const char *gitdir, const struct gg_push *p, int64_t limit_ms, struct gg_buf *ret_why)
 {
-	return p->n > BY_LOCK ? compare_old(gitdir, p, limit_ms, ret_why)
-			      : try_locks(gitdir, p, limit_ms, ret_why);
+	int r = p->n > BY_LOCK ? compare_old(gitdir, p, limit_ms, ret_why)
+			       : try_locks(gitdir, p, limit_ms, ret_why);
+
+	/* last: whoever outlives it gets another parent in that moment */
+	if (r == 0 && getppid() != p->receive_pack) {
+		gg_buf_add(ret_why, "git receive-pack has ended");
+		r = -ESRCH;
+	}
+	return r;
 }
 
 int gg_locals_compare(const char *gitdir, const struct gg_push *p, int64_t limit_ms, struct gg_tally *ret,

@@ -39,7 +39,8 @@ int gg_lock_wait(const char *gitdir, int64_t limit_ms, int *ret_fd, bool *ret_wa
  * references with p, and has push.diverged recorded when they differ. Returns once it can be found by
  * gg_lock_let_go.
  *   ret_pid  the holder, for gg_run.spare; may be NULL
- * 0: fd may be closed here; -errno: there is none, and the lock is fd's alone.
+ * 0: fd may be closed here; -ESRCH: receive-pack has ended; other -errno: there is none. The lock is fd's
+ * alone then.
  */
 int gg_lock_hold(int fd, const char *gitdir, const struct gg_push *p, const struct gg_gate_link *l,
 		 int64_t limit_ms, pid_t *ret_pid);

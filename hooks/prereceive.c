@@ -137,7 +137,11 @@ static int forward(struct push *h)
 	if (gg_forward(&h->conf, &h->link, &h->p, lock) < 0)
 		return 1;
 	r = gg_lock_hold(lock, ".", &h->p, &h->link, left_ms(h), NULL);
-	if (r < 0) /* upstream has it: to refuse now would be a lie, and what may go wrong heals */
+	if (r == -ESRCH)
+		gg_gate_event(&h->link, "push.diverged",
+			      "upstream has taken it, and git receive-pack has ended before the references "
+			      "here moved; the next fetch or push heals it");
+	else if (r < 0) /* upstream has it: to refuse now would be a lie, and what may go wrong heals */
 		gg_gate_event(&h->link, "push.step-failed", "the repository's lock is not kept: %s",
 			      strerror(-r));
 	return 0;

@@ -159,6 +159,7 @@ static int read_all(int fd, char **ret, size_t *ret_n)
 int gg_push_read(int fd, int64_t limit_refs, struct gg_push *ret, struct gg_buf *ret_err)
 {
 	AUTO_FREE char *bytes = NULL;
+	pid_t parent = getppid(); /* before all else: it may end while we read */
 	size_t n = 0;
 	int r = read_all(fd, &bytes, &n);
 
@@ -166,5 +167,9 @@ int gg_push_read(int fd, int64_t limit_refs, struct gg_push *ret, struct gg_buf 
 		gg_buf_add(ret_err, "the list of references is longer than %d MiB", GG_PUSH_INPUT_MAX >> 20);
 	else if (r < 0)
 		gg_buf_add(ret_err, "cannot read the list of references: %s", strerror(-r));
-	return r < 0 ? r : gg_push_parse(bytes, n, limit_refs, ret, ret_err);
+	if (r == 0)
+		r = gg_push_parse(bytes, n, limit_refs, ret, ret_err);
+	if (r == 0)
+		ret->receive_pack = parent;
+	return r;
 }

@@ -233,12 +233,36 @@ def forward_outlives_hook(what):
     wait_for(lambda: not holders(m), "all of it to end")
 
 
+def receive_pack_is_gone():
+    """git receive-pack is killed while the hook waits for the lock: nobody could move the references any more, so nothing is sent."""
+    m = Mirror(up)
+    m.push(work, "HEAD:main")
+    m.unlocked()
+    before, asked = m.refs(m.up), len(up.served())
+    lock = popen(["flock", os.path.join(m.dir, "git-gate.lock"), "sleep", "1000"], start_new_session=True)
+    wait_for(lambda: is_locked(m), "the lock")
+    push = m.begin(work, "%s:main" % new_oid())
+    hook = wait_for(lambda: [h for h in holders(m) if os.path.basename(cmdline(h)) == "pre-receive"], "the hook to wait")[0]
+    server = proc_stat(hook)[1]
+    os.kill(server, signal.SIGKILL)
+    code, text = end(push)
+    tap.ok(code != 0 and alive(hook), "receive-pack is killed, its hook waits for the lock", text)
+    os.killpg(lock.pid, signal.SIGKILL)
+    lock.wait()
+    wait_for(lambda: not alive(hook), "the hook to end")
+    tap.eq((m.refs(m.up), up.served()[asked:], m.control.events("push.forwarded")[1:]), (before, [], []), "upstream is not even asked")
+    tap.ok(not os.path.exists(os.path.join(m.dir, "git-gate.doubt")), "nothing is in doubt")
+    m.unlocked()
+    code, text, _ = m.push(work, "%s:main" % new_oid())
+    tap.ok(code == 0 and not m.same(), "the next push is fine", text, m.same())
+
+
 def orphaned():
     forward_outlives_hook("a push")
     forward_outlives_hook("a fetch")
 
 
-for test in (orphaned, order, holder_stays, moves_are_seen, refused_here, waits_are_bounded, file_is_replaced):
+for test in (orphaned, receive_pack_is_gone, order, holder_stays, moves_are_seen, refused_here, waits_are_bounded, file_is_replaced):
     if len(sys.argv) < 2 or test.__name__ in sys.argv[1:]:
         test()
 up.stop()
