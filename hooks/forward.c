@@ -17,11 +17,11 @@
 #include "hooks/say.h"
 
 enum {
-	TICK_MS = 5000,	    /* "still forwarding" */
-	ASK_MORE_MS = 5000, /* to ask for the outcome, beyond deadline.connect */
-	ASKS = 3, /* when no answer came, and upstream does not have it yet: it may still be at work */
+	TICK_MS = 5000, /* "still forwarding" */
+	ASKS = 3,	/* when no answer came, and upstream does not have it yet: it may still be at work */
 	ASK_PAUSE_MS = 1000,
-	ATTEMPTS = 2, /* the whole, then what is missing */
+	TELL_MS = 1000, /* of deadline.hook, for the client and the gate to be told */
+	ATTEMPTS = 2,	/* the whole, then what is missing */
 	OPTIONS_MAX = 10000,
 };
 
@@ -32,10 +32,11 @@ struct forward {
 	struct gg_remote up;
 	struct gg_doubter doubter;
 	char hook[PATH_MAX];
-	char **options; /* owned, but not the texts */
-	int64_t begun_ms, until_ms;
-	struct gg_push_report said; /* of the last push */
-	char why[512], ref[256];    /* of the last failure: for people; the reference, "" for all of it */
+	char **options;				  /* owned, but not the texts */
+	int64_t begun_ms, until_ms, ask_until_ms; /* INT64_MAX: no end */
+	const char *limit;			  /* the setting that until_ms comes from */
+	struct gg_push_report said;		  /* of the last push */
+	char why[512], ref[256]; /* of the last failure: for people; the reference, "" for all of it */
 };
 
 /* What became of one git push. */
@@ -45,11 +46,40 @@ enum attempt {
 	NOT_KNOWN,
 };
 
+static int64_t after(int64_t at_ms, int64_t ms)
+{
+	int64_t sum;
+
+	return ms == GG_NEVER || __builtin_add_overflow(at_ms, ms, &sum) ? INT64_MAX : sum;
+}
+
+static int64_t min_ms(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+static int64_t span_ms(int64_t from_ms, int64_t until_ms)
+{
+	return until_ms == INT64_MAX ? GG_NEVER : until_ms > from_ms ? until_ms - from_ms : 0;
+}
+
 static int64_t left_ms(const struct forward *f)
 {
-	int64_t left = f->until_ms - gg_now_ms();
+	return span_ms(gg_now_ms(), f->until_ms);
+}
 
-	return f->until_ms == INT64_MAX ? GG_NEVER : left > 0 ? left : 0;
+/* hook_ms is what is left of deadline.hook: of that, half at most is kept for asking, and an eighth for
+ * telling. */
+static void set_limits(struct forward *f, int64_t hook_ms)
+{
+	int64_t ask_ms = f->c->connect_ms == GG_NEVER ? 30000 : f->c->connect_ms + GG_FORWARD_ASK_MORE_MS;
+	int64_t most_ms = hook_ms == GG_NEVER ? GG_NEVER : hook_ms - min_ms(TELL_MS, hook_ms / 8);
+	int64_t push_ms = hook_ms == GG_NEVER ? GG_NEVER : most_ms - min_ms(ask_ms, most_ms / 2);
+
+	f->begun_ms = gg_now_ms();
+	f->limit = push_ms < f->c->forward_ms ? "deadline.hook" : "deadline.forward";
+	f->until_ms = after(f->begun_ms, min_ms(push_ms, f->c->forward_ms));
+	f->ask_until_ms = min_ms(after(f->until_ms, ask_ms), after(f->begun_ms, most_ms));
 }
 
 static void fail(struct forward *f, const char *ref, const char *fmt, ...)
@@ -134,10 +164,6 @@ static int open_forward(struct forward *f)
 		return -EINVAL;
 	}
 	f->hook[n] = '\0';
-	f->begun_ms = gg_now_ms();
-	if (f->c->forward_ms == GG_NEVER ||
-	    __builtin_add_overflow(f->begun_ms, f->c->forward_ms, &f->until_ms))
-		f->until_ms = INT64_MAX;
 	return gg_remote_open(&f->up, f->c, dir, &why);
 }
 
@@ -165,8 +191,10 @@ static void explain(struct forward *f, const struct gg_fwddir *d, const struct g
 		gg_escape(&b, f->said.reason, strlen(f->said.reason), sizeof(f->said.reason));
 		fail(f, f->said.ref, "%s", mem);
 	} else {
-		gg_remote_why(&f->up, &b, "git push", &f->said, end, f->c->forward_ms);
-		fail(f, "", "%s%s", mem, end->timed_out ? " (deadline.forward)" : "");
+		gg_remote_why(&f->up, &b, "git push", &f->said, end, span_ms(f->begun_ms, f->until_ms));
+		if (end->timed_out)
+			gg_buf_add(&b, " (%s)", f->limit);
+		fail(f, "", "%s", mem);
 	}
 }
 
@@ -233,9 +261,8 @@ static enum attempt try_push(struct forward *f, const struct gg_push *p)
 static int ask(struct forward *f, const struct gg_push *p, unsigned char *seen, struct gg_tally *t,
 	       enum gg_outcome *ret, struct gg_buf *why)
 {
-	int64_t limit_ms = f->c->connect_ms == GG_NEVER ? 30000 : f->c->connect_ms + ASK_MORE_MS;
 	struct gg_heads heads;
-	int r = gg_remote_list(&f->up, limit_ms > left_ms(f) ? limit_ms : left_ms(f), false, &heads, why);
+	int r = gg_remote_list(&f->up, span_ms(gg_now_ms(), f->ask_until_ms), false, &heads, why);
 
 	if (r < 0)
 		return r;
@@ -244,14 +271,19 @@ static int ask(struct forward *f, const struct gg_push *p, unsigned char *seen, 
 	return 0;
 }
 
-/* When no answer came, upstream may still be at work: it is given some seconds. */
+/* When no answer came, upstream may still be at work: it is given some seconds. Not asked again when there is
+ * hardly time for the answer: the last one would be lost, too. */
 static int settle(struct forward *f, const struct gg_push *p, unsigned char *seen, struct gg_tally *t,
 		  enum gg_outcome *ret, struct gg_buf *why)
 {
 	const struct timespec pause = { .tv_sec = ASK_PAUSE_MS / 1000 };
+	int64_t begun_ms = gg_now_ms();
 	int r = ask(f, p, seen, t, ret, why);
+	int64_t took_ms = gg_now_ms() - begun_ms + ASK_PAUSE_MS;
 
-	for (int i = 1; r == 0 && *ret == GG_OUTCOME_OLD && !f->said.refused && i < ASKS; i++) {
+	for (int i = 1; r == 0 && *ret == GG_OUTCOME_OLD && !f->said.refused && i < ASKS &&
+			span_ms(gg_now_ms(), f->ask_until_ms) > took_ms;
+	     i++) {
 		nanosleep(&pause, NULL);
 		r = ask(f, p, seen, t, ret, why);
 	}
@@ -286,7 +318,7 @@ static bool look_after(struct forward *f, struct gg_push *p, unsigned char *seen
 		gg_say_client("upstream has taken it, though its answer did not arrive");
 		return false;
 	}
-	if (o == GG_OUTCOME_PART && attempt + 1 < ATTEMPTS) {
+	if (o == GG_OUTCOME_PART && attempt + 1 < ATTEMPTS && left_ms(f) > 0) {
 		gg_say_client("upstream has %zu of %zu references; the rest is pushed again",
 			      t.n[GG_SEEN_NEW], p->n);
 		keep_missing(p, seen);
@@ -327,7 +359,8 @@ static int push_all(struct forward *f)
 	return r;
 }
 
-int gg_forward(const struct gg_push_conf *c, const struct gg_gate_link *l, const struct gg_push *p, int lock)
+int gg_forward(const struct gg_push_conf *c, const struct gg_gate_link *l, const struct gg_push *p, int lock,
+	       int64_t hook_ms)
 {
 	struct forward f = {
 		.c = c, .l = l, .all = p, .doubter = { .pid = getpid(), .session = l->session }
@@ -336,6 +369,7 @@ int gg_forward(const struct gg_push_conf *c, const struct gg_gate_link *l, const
 
 	if (!*c->upstream || !p->n)
 		return 0;
+	set_limits(&f, hook_ms);
 	gg_gate_step(l, "forward");
 	r = open_forward(&f);
 	f.up.git.lock_fd = lock;

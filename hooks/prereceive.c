@@ -134,7 +134,7 @@ static int forward(struct push *h)
 	if (r < 0)
 		return refuse(h, NULL, NULL, why.s);
 	gg_gate_step(&h->link, "forward");
-	if (gg_forward(&h->conf, &h->link, &h->p, lock) < 0)
+	if (gg_forward(&h->conf, &h->link, &h->p, lock, left_ms(h)) < 0)
 		return 1;
 	r = gg_lock_hold(lock, ".", &h->p, &h->link, left_ms(h), NULL);
 	if (r == -ESRCH)

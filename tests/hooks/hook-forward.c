@@ -63,7 +63,7 @@ static int pre_receive(const struct gg_push_conf *c, const struct gg_gate_link *
 	if (r < 0)
 		gg_say_client("cannot be done here: %s: %s", strerrorname_np(-r), mem);
 	else
-		r = gg_forward(c, l, &p, lock);
+		r = gg_forward(c, l, &p, lock, c->hook_ms);
 	wait_at("HOOK_WAIT_FORWARDED");
 	if (r == 0 && (r = gg_lock_hold(lock, getenv("GIT_DIR"), &p, l, c->hook_ms, NULL)) < 0)
 		gg_say_client("no holder: %s", strerror(-r));

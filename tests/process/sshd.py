@@ -101,6 +101,8 @@ if how[0] == "asleep":                          # logged in, and nothing comes
     open(how[1], "a").write("x")
     while True:
         time.sleep(3600)
+if how[0] == "slow" and not push:               # as stops, and tells its references after so many seconds
+    time.sleep(float(how[3]))
 if how[0] == "gone" or (how[0] == "nolist" and not push):
     sys.exit(1)
 if not push:
@@ -123,7 +125,7 @@ def feed(limit=None):
         p.stdin.write(data)
         p.stdin.flush()
 advertisement()
-if how[0] == "stops":                           # takes so many bytes, then reads no more and says nothing
+if how[0] in ("stops", "slow"):                 # takes so many bytes, then reads no more and says nothing
     feed(int(how[1]))
     open(how[2], "a").write("x")
     while True:

@@ -258,6 +258,35 @@ def falls_silent():
     good(m, "the next push", "HEAD:main")
 
 
+def bounded():
+    """However slow upstream tells what it has: asked no longer than deadline.connect and 5 s, and all of it within deadline.hook."""
+    m = Mirror(up, connect_ms=10000)
+    good(m, "the start", "HEAD:main")
+    commit(work, "larger", os.urandom(6 << 20))
+    at = path("bounded-at")
+    for what, seconds, settings, says in (
+            ("an answer that takes most of the time", 9, {}, ("did not end within 4s (deadline.forward)", "upstream is unchanged")),
+            ("an answer that takes longer", 3600, {"connect_ms": 2000}, ("did not end within 4s (deadline.forward)", "cannot be asked: git ls-remote did not end within ")),
+            # half of it, but for a second to tell
+            ("deadline.hook leaves less than deadline.forward", 3600, {"forward_ms": 3600000, "hook_ms": 16000},
+             ("did not end within 7500ms (deadline.hook)", "cannot be asked: git ls-remote did not end within "))):
+        m.set(**{"forward_ms": 4000, "connect_ms": 10000, "hook_ms": 60000, **settings})
+        up.behave("slow 300000 %s %d" % (at, seconds))
+        up.forget()
+        text = bad(m, what, "HEAD:main", says=says, within=40)
+        asked = len([c for c in up.served() if "upload-pack" in c])
+        tap.eq(asked, 1, "%s: upstream is asked once" % what)
+        limit = re.search(r"git ls-remote did not end within (\S+)", text)
+        if limit:
+            most = 7000 if m.settings["hook_ms"] == 60000 else 7500
+            took = float(limit[1].rstrip("ms")) * (1 if limit[1].endswith("ms") else 1000)
+            tap.ok(took <= most, "%s: for no longer than %d ms" % (what, most), text)
+        wait_for(lambda: not processes_of(m), "the push's processes to be gone")
+    up.behave()
+    m.set(forward_ms=60000, hook_ms=60000)
+    good(m, "the next push", "HEAD:main")
+
+
 def answer_lost():
     m = Mirror(up, connect_ms=3000)
     good(m, "the start", "HEAD:main", "HEAD:gone")
@@ -329,7 +358,7 @@ def environment():
     tap.ok("?" in read(path("ssh-tty")), "nor a terminal", read(path("ssh-tty")))
 
 
-tests = (kinds, empty_upstream, odd_names, sha256, leases, heals, refused, local_trouble, no_way, falls_silent, answer_lost, part_is_there, disk_full,
+tests = (kinds, empty_upstream, odd_names, sha256, leases, heals, refused, local_trouble, no_way, falls_silent, bounded, answer_lost, part_is_there, disk_full,
          environment, many)
 for test in tests:
     if len(sys.argv) < 2 or test.__name__ in sys.argv[1:]:
