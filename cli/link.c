@@ -151,7 +151,10 @@ bool gg_link_bad(const struct gg_link *l, const struct gg_tool *t, const struct 
 	struct gg_buf b = GG_BUF(who), w = GG_BUF(why);
 
 	add_upstream(&b, l);
-	gg_tool_why(&w, t, end);
+	if (says && !end->timed_out)
+		gg_ssh_quote(&w, end->err);
+	else
+		gg_tool_why(&w, t, end);
 	if (end->timed_out) {
 		gg_found_bad(f, "%s takes too long (%s)", who, why);
 		return gg_found_cure(f, "ask who runs it; deadline.refresh is the limit");

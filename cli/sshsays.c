@@ -6,6 +6,7 @@
 
 #include "base/cleanup.h"
 
+#define QUOTE_MAX 300
 #define LOOK_AT_UPSTREAM "look at the host and port of its URL, and whether this machine may connect there"
 
 /*
@@ -20,7 +21,7 @@ static const struct {
 	  { "has another host key than the pinned one",
 	    "have it confirmed by who runs upstream before the new key is put in the place of the old one in",
 	    GG_SAYS_KNOWN_HOSTS } },
-	{ "host key revoked",
+	{ "REVOKED HOST KEY DETECTED",
 	  { "has a host key that is marked as revoked",
 	    "have it confirmed by who runs upstream what its key is; see", GG_SAYS_KNOWN_HOSTS } },
 	{ "Host key verification failed",
@@ -73,10 +74,59 @@ static const struct {
 	  { "ended the connection", "look at the log of its sshd", GG_SAYS_NO_FILE } },
 };
 
+/* Where the words of the row that decides stand; NULL: no row does. */
+static const char *find(const char *err, size_t *ret_row)
+{
+	for (size_t i = 0; i < GG_LEN(rows); i++) {
+		const char *at = strstr(err, rows[i].words);
+
+		if (at) {
+			*ret_row = i;
+			return at;
+		}
+	}
+	return NULL;
+}
+
 const struct gg_says *gg_ssh_says(const char *err)
 {
-	for (size_t i = 0; i < GG_LEN(rows); i++)
-		if (strstr(err, rows[i].words))
-			return &rows[i].says;
-	return NULL;
+	size_t i;
+
+	return find(err, &i) ? &rows[i].says : NULL;
+}
+
+/* ssh's banners have a line for it: "SHA256:" and base64, a full stop. */
+static bool quote_fingerprint(struct gg_buf *b, const char *err)
+{
+	static const char before[] = " key sent by the remote host is\n";
+	const char *at = strstr(err, before);
+	size_t n;
+
+	if (!at)
+		return false;
+	at += strlen(before);
+	n = strcspn(at, " \t\r\n");
+	while (n && at[n - 1] == '.')
+		n--;
+	if (!n || n > QUOTE_MAX)
+		return false;
+	gg_buf_add(b, "offered %.*s", (int)n, at);
+	return true;
+}
+
+void gg_ssh_quote(struct gg_buf *b, const char *err)
+{
+	static const char frame[] = "@ \t\r";
+	size_t i, n;
+	const char *at = find(err, &i);
+
+	if (!at || quote_fingerprint(b, err))
+		return;
+	while (at > err && at[-1] != '\n')
+		at--;
+	at += strspn(at, frame);
+	n = strcspn(at, "\n");
+	while (n && strchr(frame, at[n - 1]))
+		n--;
+	gg_buf_add(b, "%.*s%s", (int)(n > QUOTE_MAX ? QUOTE_MAX : n), at, n > QUOTE_MAX ? "..." : "");
 }

@@ -5,6 +5,8 @@
 #ifndef GG_CLI_SSHSAYS_H
 #define GG_CLI_SSHSAYS_H
 
+#include "base/text.h"
+
 enum gg_says_file { GG_SAYS_NO_FILE, GG_SAYS_IDENTITY, GG_SAYS_KNOWN_HOSTS };
 
 struct gg_says {
@@ -15,5 +17,11 @@ struct gg_says {
 
 /* err: what git and ssh wrote, in English. NULL: nothing that is known. */
 const struct gg_says *gg_ssh_says(const char *err);
+/*
+ * What of it is worth reading behind that, in one line of at most 300 bytes, not escaped: the line that it is
+ * known by, out of its frame; of a host key that has changed its fingerprint ("offered SHA256:…"). Nothing
+ * when nothing is known.
+ */
+void gg_ssh_quote(struct gg_buf *b, const char *err);
 
 #endif

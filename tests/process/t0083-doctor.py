@@ -38,6 +38,7 @@ except PermissionError as e:
 host_key = " ".join(read(os.path.join(server.dir, "host.pub")).split()[:2])
 write("known", "[127.0.0.1]:%d %s\n" % (server.port, host_key))
 write("known.empty", "")
+write("known.revoked", "[127.0.0.1]:%d %s\n@revoked [127.0.0.1]:%d %s\n" % (server.port, host_key, server.port, host_key))
 write("known.other", "[127.0.0.1]:%d %s\n" % (server.port, " ".join(read(path("stranger.pub")).split()[:2])))
 
 # stand-ins for scanners: hook.scannerCommand DIR MANIFEST
@@ -181,8 +182,9 @@ ROWS = (  # what, settings or (do, undo), repository, check, what stands in text
     ("an open identity", [SECTION + "identityFile=" + path("open")], "m.git", "identity", "others can read it", "chmod 600"),
     ("a host that is not pinned", [SECTION + "knownHostsFile=" + path("known.empty")], "m.git", "known hosts", "no host key for [127.0.0.1]:%d" % server.port,
      "ssh-keyscan"),
-    ("a host key that has changed", [SECTION + "knownHostsFile=" + path("known.other")], "m.git", "upstream", "another host key than the pinned one",
+    ("a host key that has changed", [SECTION + "knownHostsFile=" + path("known.other")], "m.git", "upstream", "another host key than the pinned one (offered SHA256:",
      "known.other"),
+    ("a host key that is revoked", [SECTION + "knownHostsFile=" + path("known.revoked")], "m.git", "upstream", "marked as revoked", "known.revoked"),
     ("a key that is refused", [SECTION + "identityFile=" + path("stranger")], "m.git", "upstream", "refuses the key", "stranger"),
     ("nobody listens", [SECTION + "upstream=ssh://127.0.0.1:%d/r.git" % nobody, SECTION + "knownHostsFile=" + path("known.nobody")], "m.git", "upstream",
      "does not listen on that port", "host and port"),
@@ -203,6 +205,7 @@ for what, broken, repo, check, text, cure in ROWS:
     row = v.get((repo, check), {"result": None, "text": "", "cure": ""})
     tap.ok(row["result"] == "failed" and text in row["text"] + row["cure"] and cure in row["text"] + row["cure"],
            "%s (%.1fs)" % (what, time.monotonic() - begun), row)
+    tap.ok("@@" not in row["text"] and "NASTY" not in row["text"] and len(row["text"]) < 400, "in few words", row)
     failed = [k for k, x in v.items() if x["result"] == "failed" and not (what == "another gate" and k[1] == "repository")]
     tap.eq(failed, [(repo, check)], "and nothing else", v)
 tap.eq(os.listdir(scratch), [], "nothing is left of the planted secrets")

@@ -139,46 +139,67 @@ Test(addname, rules)
 	}
 }
 
+#define FRAME "@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@\n"
+
 Test(sshsays, what)
 {
 	static const struct {
-		const char *err, *what; /* NULL: nothing that is known */
+		const char *err, *what, *quote; /* NULL: nothing that is known */
 		enum gg_says_file file;
 	} rows[] = {
 		{ "No ED25519 host key is known for [127.0.0.1]:2222 and you have requested strict "
 		  "checking.\nHost key verification "
 		  "failed.\nfatal: Could not read from remote repository.\n",
-		  "not pinned", GG_SAYS_KNOWN_HOSTS },
+		  "not pinned", "Host key verification failed.", GG_SAYS_KNOWN_HOSTS },
 		{ "@    WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!     @\nHost key verification "
 		  "failed.\n",
-		  "another host key", GG_SAYS_KNOWN_HOSTS },
+		  "another host key", "WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!",
+		  GG_SAYS_KNOWN_HOSTS },
+		{ FRAME "@    WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!     @\n" FRAME
+		  "IT IS POSSIBLE THAT SOMEONE IS DOING SOMETHING NASTY!\nThe fingerprint for the ED25519 "
+		  "key sent by the remote host is\nSHA256:jsCgl6GrN3w0Y55F9pb2JYrC+930gWyJfkBv6bmvBAs.\nPlease "
+		  "contact your system administrator.\nHost key verification failed.\n",
+		  "another host key", "offered SHA256:jsCgl6GrN3w0Y55F9pb2JYrC+930gWyJfkBv6bmvBAs",
+		  GG_SAYS_KNOWN_HOSTS },
+		{ FRAME "@       WARNING: REVOKED HOST KEY DETECTED!               @\n" FRAME
+		  "The ED25519 host key for h is marked as revoked.\nHost key verification failed.\n",
+		  "marked as revoked", "WARNING: REVOKED HOST KEY DETECTED!", GG_SAYS_KNOWN_HOSTS },
+		{ FRAME "@         WARNING: UNPROTECTED PRIVATE KEY FILE!          @\n" FRAME
+		  "Permissions 0644 for '/k' are too open.\ngit@h: Permission denied (publickey).\n",
+		  "others can read", "WARNING: UNPROTECTED PRIVATE KEY FILE!", GG_SAYS_IDENTITY },
 		{ "git@h: Permission denied (publickey).\r\nfatal: Could not read from remote repository.\n",
-		  "refuses the key", GG_SAYS_IDENTITY },
+		  "refuses the key", "git@h: Permission denied (publickey).", GG_SAYS_IDENTITY },
 		{ "Load key \"/k\": invalid format\ngit@h: Permission denied (publickey).\n",
-		  "cannot be read", GG_SAYS_IDENTITY },
+		  "cannot be read", "Load key \"/k\": invalid format", GG_SAYS_IDENTITY },
 		{ "ssh: connect to host h port 22: Connection refused\n", "does not listen",
-		  GG_SAYS_NO_FILE },
-		{ "ssh: connect to host h port 22: Connection timed out\n", "in time", GG_SAYS_NO_FILE },
-		{ "Connection timed out during banner exchange\n", "in time", GG_SAYS_NO_FILE },
+		  "ssh: connect to host h port 22: Connection refused", GG_SAYS_NO_FILE },
+		{ "ssh: connect to host h port 22: Connection timed out\n", "in time",
+		  "ssh: connect to host h port 22: Connection timed out", GG_SAYS_NO_FILE },
+		{ "Connection timed out during banner exchange\n", "in time",
+		  "Connection timed out during banner exchange", GG_SAYS_NO_FILE },
 		{ "ssh: Could not resolve hostname h: Name or service not known\n", "looked up",
-		  GG_SAYS_NO_FILE },
+		  "ssh: Could not resolve hostname h: Name or service not known", GG_SAYS_NO_FILE },
 		{ "fatal: '/x.git' does not appear to be a git repository\n", "no such repository",
-		  GG_SAYS_NO_FILE },
+		  "fatal: '/x.git' does not appear to be a git repository", GG_SAYS_NO_FILE },
 		{ "ERROR: Repository not found.\nfatal: Could not read from remote repository.\n",
-		  "no such repository", GG_SAYS_IDENTITY },
+		  "no such repository", "ERROR: Repository not found.", GG_SAYS_IDENTITY },
 		{ "ERROR: The key you are authenticating with has been marked as read only.\n", "read only",
-		  GG_SAYS_IDENTITY },
-		{ "remote: Write access denied to robot.\n", "read only", GG_SAYS_IDENTITY },
-		{ "No user exists for uid 1234\n", "/etc/passwd", GG_SAYS_NO_FILE },
+		  "ERROR: The key you are authenticating with has been marked as read only.", GG_SAYS_IDENTITY },
+		{ "remote: Write access denied to robot.\n", "read only", "remote: Write access denied to robot.", GG_SAYS_IDENTITY },
+		{ "No user exists for uid 1234\n", "/etc/passwd", "No user exists for uid 1234", GG_SAYS_NO_FILE },
 		{ "kex_exchange_identification: Connection closed by remote host\n", "ended the connection",
-		  GG_SAYS_NO_FILE },
-		{ "fatal: something new\n", NULL, GG_SAYS_NO_FILE },
-		{ "", NULL, GG_SAYS_NO_FILE },
+		  "kex_exchange_identification: Connection closed by remote host", GG_SAYS_NO_FILE },
+		{ "fatal: something new\n", NULL, "", GG_SAYS_NO_FILE },
+		{ "", NULL, "", GG_SAYS_NO_FILE },
 	};
 
 	for (size_t i = 0; i < GG_LEN(rows); i++) {
 		const struct gg_says *s = gg_ssh_says(rows[i].err);
+		char mem[400];
+		struct gg_buf quote = GG_BUF(mem);
 
+		gg_ssh_quote(&quote, rows[i].err);
+		cr_expect_str_eq(mem, rows[i].quote, "row %zu", i);
 		if (!rows[i].what) {
 			cr_expect(!s, "row %zu: %s", i, s ? s->what : "");
 			continue;

@@ -59,6 +59,11 @@ Test(pushreport, why)
 		{ "Host key verification failed.\nfatal: Could not read from remote repository.\n\nPlease "
 		  "make sure you have the correct access rights\nand the repository exists.\n",
 		  "upstream's host key is not the one that is pinned (repo.NAME.knownHostsFile)" },
+		{ "@    WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!     @\nSHA256:x.\nOffending ED25519 "
+		  "key in /etc/keys/known:1\n  remove with:\nHost key for [h]:2 has changed and you have "
+		  "requested strict checking.\nHost key verification failed.\nfatal: Could not read from "
+		  "remote repository.\n",
+		  "upstream's host key is not the one that is pinned (repo.NAME.knownHostsFile)" },
 		{ "git@h: Permission denied (publickey).\n",
 		  "upstream does not accept the gate's key (repo.NAME.identityFile)" },
 		{ "Connection timed out during banner exchange\n",
