@@ -84,8 +84,8 @@ static void step_stray(void *arg, const char *step, const char *who)
 {
 	const struct push *h = arg;
 
-	gg_gate_event(&h->link, "push.step-failed", "%s ended, but %s held its output and was ended too",
-		      step, who);
+	gg_gate_event(&h->link, "push.step-stray", "%s ended, but %s held its output and was ended too", step,
+		      who);
 }
 
 static void step_begun(void *arg, const char *step)

@@ -10,7 +10,7 @@
  *     environment, and again until a look finds nothing (3 s at most).
  *   - When the program has ended and something still holds its stdout or stderr, that has 2 s more; then it
  *     is ended the same way, and named. A daemon that holds neither is left alone: git-gate-session adopts
- *     it, and the gate ends it with the session.
+ *     it, and the gate ends it after deadline.hook (session.stray).
  *   - Who was below the caller before the call is never ended, nor what is below them then. Their orphans of
  *     during the call are: a child that is to be left in peace must not fork and die meanwhile.
  *

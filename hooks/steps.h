@@ -37,7 +37,7 @@ struct gg_steps {	 /* all borrowed, for the call */
 	 */
 	void (*begun)(void *arg, const char *step);
 	void (*failed)(void *arg, const char *step, const char *why);
-	/* who held its output after its end, and was ended */
+	/* who held its output after its end, and was ended; the step's own exit status is its verdict */
 	void (*stray)(void *arg, const char *step, const char *who);
 	void *arg;
 };

@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 """A step of the operator's and a scanner that misbehave, through the whole gate: they hang and ignore signals, leave a daemon behind that holds their
-output, print 60 MB, escapes, or the gate's own words, read nothing, are missing, fail, are killed. The push is refused with the reason, in bounded
-time and memory, nothing is forged in what the client reads or in the log, nothing is left, and the next push is fine.
+output, print 60 MB, escapes, or the gate's own words, read nothing, are missing, fail, are killed. The push is refused with the reason (but for a
+step that leaves a daemon and exits with 0: its exit status is its verdict, and the operator is told of what was ended), in
+bounded time and memory, nothing is forged in what the client reads or in the log, nothing is left, and the next push is fine.
 """
 from gate import *
 
@@ -128,7 +129,10 @@ for gate, failed in (stepping, "step pre-receive.d/50-step: "), (scanning, "it c
     tap.ok(p.took >= LIMIT, "not before its time")
     p = Push(gate, sh("python3 %s" % daemon))
     if step:
-        judge(p, "leaves a daemon that holds its output", "ended and left a process behind that held its output; that was ended", ok=True)
+        judge(p, "leaves a daemon that holds its output", "ended and left a process behind that held its output; that was ended", ok=True, event="push.step-stray")
+        tap.ok("step-failed" not in str([e["event"] for e in gate.events()[p.events:]]), "which is no failure of the step's")
+        tap.ok(re.search(r"50-step ended, but .*sleep.* held its output and was ended too", gate.events("push.step-stray")[-1]["message"]), "and the operator reads who it was")
+        judge(Push(gate, sh("python3 %s; exit 2" % daemon)), "leaves a daemon and says no", "exit status 2")
     else:
         judge(p, "leaves a daemon that holds its output", "ended before what it started: ")
     judge(Push(gate, sh("%s >&2; exit 2" % MUCH)), "prints 60 MB on stderr", "exit status 2")
