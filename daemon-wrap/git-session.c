@@ -108,6 +108,7 @@ int main(int argc, char **argv)
 {
 	struct gg_status st = { 0 };
 	static struct gg_request req;
+	char stale[GG_STALE_MAX] = "";
 	struct gg_wrap o;
 	int one = 1;
 	size_t n;
@@ -132,9 +133,11 @@ int main(int argc, char **argv)
 	if (o.ask && st.service[0] && !st.refused[0])
 		gg_wrap_ask(&o, &st);
 	if (st.service[0] && !st.refused[0])
-		gg_wrap_refresh(&o, &st);
+		gg_wrap_refresh(&o, &st, stale);
 	if (st.refused[0])
 		return refuse(n, st.refused);
+	if (gg_wrap_stale(stale) < 0)
+		fprintf(stderr, "git-gate-session: no memory to tell the client: %s\n", stale);
 	if (o.status_fd >= 0)
 		close(o.status_fd);
 	answer_soon(st.service);

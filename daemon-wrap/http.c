@@ -5,6 +5,7 @@
 #include "daemon-wrap/http.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,7 +14,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/httplink.h"
+#include "base/stamp.h"
 #include "base/text.h"
 #include "daemon-wrap/httpenv.h"
 #include "daemon-wrap/httppump.h"
@@ -29,6 +33,10 @@ static const char NOT_EXPORTED[] =
 	"repository not exported: it has no git-daemon-export-ok, and gate.exportAll is off";
 
 static struct gg_httpclient client;
+static struct { /* what came of the last refresh of this connection */
+	char repo[sizeof(((struct gg_status *)NULL)->repo)]; /* "": there was none */
+	char stale[GG_STALE_MAX];
+} asked_for;
 static bool failed; /* git did, in some request: the gate looks for what that left behind */
 
 /* What a request needs until it is answered. */
@@ -145,7 +153,8 @@ static void ask_repository(const struct gg_wrap *o, struct request *q)
 /* From upstream; when that cannot be, it may be later. */
 static void refresh(const struct gg_wrap *o, struct request *q, struct gg_http_error *ret_err)
 {
-	gg_wrap_refresh(o, &q->status);
+	gg_wrap_refresh(o, &q->status, asked_for.stale);
+	snprintf(asked_for.repo, sizeof(asked_for.repo), "%s", q->status.repo);
 	if (q->status.refused[0])
 		*ret_err = (struct gg_http_error){ .status = 503, .reason = q->status.refused };
 }
@@ -168,6 +177,29 @@ static void set_limit(const struct gg_wrap *o, struct request *q, int64_t own)
 		gg_buf_add(&b, "limit.push");
 	}
 	gg_buf_add(&b, "), session %s", session ? session : "unknown");
+}
+
+/*
+ * What is sent in reply to a request is as of the advertisement, which clients ask for before, most of them
+ * on the same connection. A proxy may have chosen another: then the last refresh counts, whoever it was for.
+ */
+static void tell_stale(const struct gg_wrap *o, const struct request *q)
+{
+	AUTO_CLOSE int dirfd = -1;
+	char dir[PATH_MAX], text[GG_STALE_MAX];
+	struct gg_buf b = GG_BUF(text);
+	struct gg_stamp s;
+
+	if (strcmp(asked_for.repo, q->status.repo) == 0) {
+		gg_wrap_stale(asked_for.stale);
+		return;
+	}
+	git_dir(o, q, dir, sizeof(dir));
+	dirfd = o->refresh ? open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+	gg_stamp_read(dirfd, &s);
+	if (!s.ok && s.at_ms != INT64_MIN)
+		gg_stamp_stale(&b, &s, s.why, gg_clock_ms(CLOCK_REALTIME));
+	gg_wrap_stale(text);
 }
 
 /* Which repository, and may it be served? 0, or the status of *ret_err. */
@@ -196,6 +228,8 @@ static int examine(const struct gg_wrap *o, struct request *q, struct gg_http_er
 	/* not before what follows it: references must not change between the advertisement and the request */
 	else if (q->route.kind == GG_ROUTE_INFO_REFS)
 		refresh(o, q, ret_err);
+	else
+		tell_stale(o, q);
 	return ret_err->status;
 }
 

@@ -1,30 +1,36 @@
 /*
  * git-gate-hook - what git runs as pre-receive and post-receive of every session (core.hooksPath points at a
- * directory where it has these names), as pre-push of a forward; and git-gate-session and git-gate-http as
- * `git-gate-hook refresh DIR` before they serve a repository.
+ * directory where it has these names), as pre-push of a forward, and as `git-gate-hook git pack-objects …` in
+ * place of that for a fetch that is served what may be stale (uploadpack.packObjectsHook); and
+ * git-gate-session and git-gate-http as `git-gate-hook refresh DIR` before they serve a repository.
  */
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/stamp.h"
 #include "hooks/prepush.h"
 #include "hooks/prereceive.h"
 #include "hooks/refresh.h"
+#include "hooks/stale.h"
 
 static int refresh(const char *dir)
 {
 	struct gg_gate_link link = gg_gate_link();
 	struct gg_push_conf conf;
-	char mem[500];
-	struct gg_buf why = GG_BUF(mem);
+	char mem[500], told[GG_STALE_MAX];
+	struct gg_buf why = GG_BUF(mem), stale = GG_BUF(told);
 	int r = gg_gate_settings(&link, &conf, &why);
 
 	if (r < 0)
 		goto refused;
 	r = conf.upstream[0] ? gg_refresh(dir, &conf, &link, &why) : 0;
-	if (conf.on_stale == GG_STALE_SERVE)
-		r = 0; /* refresh.failed says so */
+	if (r < 0 && conf.on_stale == GG_STALE_SERVE) {
+		gg_refresh_stale(dir, why.s, &stale);
+		printf("%s\n", stale.s);
+		r = 0;
+	}
 	gg_push_conf_free(&conf);
 	if (r == 0)
 		return 0;
@@ -52,6 +58,8 @@ int main(int argc, char **argv)
 									 : argc ? argv[0]
 										: "";
 
+	if (argc > 2 && strcmp(name, "git-gate-hook") == 0 && strcmp(argv[1], "git") == 0)
+		return gg_stale_pack(argv + 1);
 	if (argc == 2 && strcmp(name, "git-gate-hook") == 0)
 		name = argv[1];	  /* from a script of the operator's own in hook.path */
 	signal(SIGPIPE, SIG_IGN); /* what nobody reads any more is no reason to die */

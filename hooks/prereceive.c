@@ -17,6 +17,7 @@
 #include "hooks/rewind.h"
 #include "hooks/say.h"
 #include "hooks/scan.h"
+#include "hooks/stale.h"
 #include "hooks/steps.h"
 
 enum { WHY_MAX = 1000 };
@@ -199,6 +200,7 @@ int gg_prereceive(void)
 		gg_say_client("push refused: %s", why.s);
 		return 1;
 	}
+	gg_stale_say();
 	code = accept_or_refuse(&h);
 	close_push(&h);
 	return code;

@@ -9,6 +9,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/stamp.h"
 #include "hooks/doubt.h"
 #include "hooks/lock.h"
 #include "hooks/remote.h"
@@ -16,48 +17,9 @@
 #define HEAD_EVERY_MS 300000
 #define UNBORN_EVERY_MS 10000
 
-/* Results are compared between processes that live shortly, and after a restart: wall-clock time. */
-struct stamp {
-	bool ok;
-	int64_t at_ms, head_ms; /* when it ended; when HEAD was last asked for */
-	char why[300];		/* of a failure */
-};
-
 static int64_t wall_ms(void)
 {
 	return gg_clock_ms(CLOCK_REALTIME);
-}
-
-static void read_stamp(int dirfd, struct stamp *ret)
-{
-	AUTO_CLOSE int fd = openat(dirfd, GG_REFRESH_STAMP, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-	char text[512], word[16];
-	long long at, head;
-	int end = 0;
-	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
-
-	*ret = (struct stamp){ .at_ms = INT64_MIN, .head_ms = INT64_MIN };
-	text[n > 0 ? n : 0] = '\0';
-	if (sscanf(text, "%15s %lld %lld %n", word, &at, &head, &end) < 3)
-		return;
-	ret->ok = !strcmp(word, "ok");
-	ret->at_ms = at;
-	ret->head_ms = head;
-	if (!ret->ok && end > 0)
-		snprintf(ret->why, sizeof(ret->why), "%.*s", (int)strcspn(text + end, "\n"), text + end);
-}
-
-/* In one step, so that nobody reads a part. Best effort: without it the next one asks again. */
-static void write_stamp(int dirfd, const struct stamp *s)
-{
-	AUTO_CLOSE int fd = openat(dirfd, GG_REFRESH_STAMP ".new",
-				   O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
-	char text[512];
-	int n = snprintf(text, sizeof(text), "%s %lld %lld %.300s\n", s->ok ? "ok" : "failed",
-			 (long long)s->at_ms, (long long)s->head_ms, s->why);
-
-	if (fd >= 0 && write(fd, text, (size_t)n) == n)
-		renameat(dirfd, GG_REFRESH_STAMP ".new", dirfd, GG_REFRESH_STAMP);
 }
 
 /* No longer ago than limit_ms. A time to come is the work of a clock that was set. */
@@ -114,7 +76,7 @@ static int run_local(const struct gg_git *g, const char *const *args)
 }
 
 /* The default branch. What it is matters little, so a failure is none of the refresh. */
-static void follow_head(const struct gg_remote *u, int64_t until_ms, struct stamp *s)
+static void follow_head(const struct gg_remote *u, int64_t until_ms, struct gg_stamp *s)
 {
 	const char *born[] = { "rev-parse", "--quiet", "--verify", "HEAD", NULL };
 	const char *set[] = { "symbolic-ref", "HEAD", NULL, NULL };
@@ -136,7 +98,7 @@ static void follow_head(const struct gg_remote *u, int64_t until_ms, struct stam
 }
 
 static int ask_upstream(const char *gitdir, const struct gg_push_conf *c, const struct gg_gate_link *l,
-			int lock, int64_t until_ms, struct stamp *s, struct gg_buf *ret_why)
+			int lock, int64_t until_ms, struct gg_stamp *s, struct gg_buf *ret_why)
 {
 	int64_t begun_ms = gg_now_ms(), left_ms = until_ms - begun_ms;
 	char took[32];
@@ -151,6 +113,8 @@ static int ask_upstream(const char *gitdir, const struct gg_push_conf *c, const 
 		follow_head(&u, until_ms, s);
 	s->ok = r == 0;
 	s->at_ms = wall_ms();
+	if (s->ok)
+		s->good_ms = s->at_ms;
 	snprintf(s->why, sizeof(s->why), "%.290s", r ? ret_why->s : "");
 	gg_human_ms(&t, gg_now_ms() - begun_ms);
 	if (r == 0)
@@ -161,7 +125,7 @@ static int ask_upstream(const char *gitdir, const struct gg_push_conf *c, const 
 }
 
 /* Somebody else asked while we waited for it, and this is what came of it. */
-static bool is_theirs(const struct stamp *s, bool waited, int64_t since_ms)
+static bool is_theirs(const struct gg_stamp *s, bool waited, int64_t since_ms)
 {
 	return waited && s->at_ms != INT64_MIN && s->at_ms >= since_ms && s->at_ms <= wall_ms();
 }
@@ -179,7 +143,7 @@ static int with_lock(const char *gitdir, int dirfd, const struct gg_push_conf *c
 {
 	AUTO_CLOSE int lock = -1;
 	int64_t since_ms = wall_ms(), until_ms;
-	struct stamp s;
+	struct gg_stamp s;
 	bool waited;
 	int r;
 
@@ -191,7 +155,7 @@ static int with_lock(const char *gitdir, int dirfd, const struct gg_push_conf *c
 						    : "the repository cannot be locked");
 		return r == -ETIMEDOUT ? -EBUSY : r;
 	}
-	read_stamp(dirfd, &s);
+	gg_stamp_read(dirfd, &s);
 	if (is_theirs(&s, waited, since_ms)) {
 		if (!s.ok)
 			gg_buf_add(ret_why, "%s", s.why);
@@ -202,7 +166,7 @@ static int with_lock(const char *gitdir, int dirfd, const struct gg_push_conf *c
 	r = ask_upstream(gitdir, c, l, lock, until_ms, &s, ret_why);
 	if (r == 0)
 		gg_doubt_clear(gitdir);
-	write_stamp(dirfd, &s);
+	gg_stamp_write(dirfd, &s);
 	return r;
 }
 
@@ -210,7 +174,7 @@ int gg_refresh(const char *gitdir, const struct gg_push_conf *c, const struct gg
 	       struct gg_buf *ret_why)
 {
 	AUTO_CLOSE int dirfd = -1;
-	struct stamp s;
+	struct gg_stamp s;
 
 	if (!*c->upstream)
 		return 0;
@@ -219,8 +183,17 @@ int gg_refresh(const char *gitdir, const struct gg_push_conf *c, const struct gg
 		gg_buf_add(ret_why, "the repository cannot be opened");
 		return -errno;
 	}
-	read_stamp(dirfd, &s);
+	gg_stamp_read(dirfd, &s);
 	if (s.ok && is_recent(s.at_ms, wall_ms(), c->fresh_ms) && !is_doubtful(gitdir))
 		return 0;
 	return with_lock(gitdir, dirfd, c, l, ret_why);
+}
+
+void gg_refresh_stale(const char *gitdir, const char *why, struct gg_buf *b)
+{
+	AUTO_CLOSE int dirfd = open(gitdir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct gg_stamp s;
+
+	gg_stamp_read(dirfd, &s);
+	gg_stamp_stale(b, &s, why, wall_ms());
 }

@@ -8,7 +8,8 @@
  * it, so it is asked for apart, when there was no answer yet for five minutes, or HEAD points at nothing.
  *
  * One at a time, and none while a push is between upstream and here: hooks/lock.h. Who waited for somebody
- * else's refresh takes its result, the bad as the good. The result is in git-gate.fresh in the repository.
+ * else's refresh takes its result, the bad as the good. The result is in git-gate.fresh in the repository
+ * (base/stamp.h).
  * After a push of which it is not certain that both sides have the same now (hooks/doubt.h) it counts for
  * nothing.
  */
@@ -22,7 +23,6 @@
 	"+refs/*:refs/*", "^refs/pull/*", "^refs/merge-requests/*", "^refs/pull-requests/*", \
 		"^refs/changes/*", "^refs/keep-around/*", "^refs/pipelines/*", "^refs/environments/*", \
 		"^refs/cache-automerge/*", "^refs/meta/*", "^refs/git-gate/*"
-#define GG_REFRESH_STAMP "git-gate.fresh"
 
 /*
  * Bounded by c->refresh_ms; a fetch that is ended then is given two seconds of these to take its lock files
@@ -35,5 +35,8 @@
  */
 int gg_refresh(const char *gitdir, const struct gg_push_conf *c, const struct gg_gate_link *l,
 	       struct gg_buf *ret_why);
+
+/* What a client is told that is served what is there, though upstream could not be asked: one line. */
+void gg_refresh_stale(const char *gitdir, const char *why, struct gg_buf *b);
 
 #endif

@@ -152,7 +152,8 @@ def fails():
     m = Mirror(up, refresh_ms=60000, connect_ms=1000)
     git("push", "-q", m.up, "HEAD:refs/heads/main", cwd=work)
     m.refresh()
-    before = m.refs()
+    before, stamp = m.refs(), os.path.join(m.dir, "git-gate.fresh")
+    since = read(stamp).split()[1]
     kept = dict(m.settings)
     silent = Silent()
     for what, settings, how, says, within in (
@@ -168,6 +169,8 @@ def fails():
         tap.ok(code != 0 and text.startswith(says) and took < within, "%s: %s (%.1fs)" % (what, text.strip(), took), text)
         tap.eq(m.refs(), before, "%s: what is there stays" % what)
         tap.eq(m.left(), [], "%s: nothing is left behind" % what)
+        word, at, _, good = read(stamp).split()[:4]
+        tap.ok(word == "failed" and good == since and int(at) >= int(good), "%s: since when it is stale is known" % what, read(stamp), since)
     up.behave()
     m.set(**kept)
     tap.eq(len(m.control.events("refresh.failed")), 4, "each is recorded")

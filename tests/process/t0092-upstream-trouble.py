@@ -3,6 +3,7 @@
 mid-pack, goes away, loses its answer, has no room, has no such repository. Every push ends in the time that is set for it, the client reads the
 truth, the next push is unaffected, other repositories are not delayed, both sides agree after the next fetch, and nothing is left.
 """
+import urllib.request
 from sshd import *
 
 tap = Tap()
@@ -213,6 +214,44 @@ def hang():
         c.goes_on("it hung")
 
 
+WARNING = "warning: upstream could not be asked (upstream refuses connections), what is here is as of "
+
+
+def served_stale():
+    """With onStale = serve: in every version of the protocol, however much is wanted, by every client."""
+    t, said = stale.transport, r"(?m)^remote: git-gate: %s[0-9.smh]+ ago *$" % re.escape(WARNING)
+    for version in "0", "1", "2":
+        for more in [], ["--depth=1"], ["--filter=blob:none", "--no-checkout"]:
+            d = path("stale-%s-%s%s" % (t, version, "".join(more[:1])))
+            r = git("-c", "protocol.version=" + version, "clone", "-q", *more, stale.url, d, check=False)
+            what = "served what there is over %s, version %s %s" % (t, version, " ".join(more))
+            tap.ok(r.returncode == 0 and "first" in git("ls-tree", "HEAD", cwd=d).stdout, what, r.stderr)
+            tap.ok(len(re.findall(said, r.stderr)) == 1, what + ": the client is told", r.stderr)
+            tap.eq(fsck(d) if not more else "", "", what + ": what it got is sound")
+        r = git("-c", "protocol.version=" + version, "fetch", "-q", stale.url, "main", cwd=path("stale-%s-%s" % (t, version)), check=False)
+        tap.ok(r.returncode == 0 and not r.stderr, "who needs no pack is not told, and is served, over %s, version %s" % (t, version), r.stderr)
+    others = {"dulwich": "import sys, dulwich.porcelain as p\np.clone(sys.argv[1], sys.argv[2], errstream=sys.stderr.buffer)\n",
+              "pygit2": "import sys, pygit2\npygit2.clone_repository(sys.argv[1], sys.argv[2])\n"}
+    for name, code in others.items():
+        d = path("stale-%s-%s" % (t, name))
+        if subprocess.run(["/usr/bin/python3", "-c", "import " + name], capture_output=True).returncode:
+            tap.skip("%s over %s" % (name, t), "no " + name)
+            continue
+        r = subprocess.run(["/usr/bin/python3", "-c", code, stale.url, d], capture_output=True, text=True, env=ENV, timeout=PATIENCE)
+        tap.ok(r.returncode == 0 and os.path.exists(os.path.join(d, "first")), "%s over %s is served" % (name, t), r.stderr)
+
+
+def stale_on_another_connection():
+    """Over HTTP a request need not come on the connection of its advertisement: the last refresh counts then."""
+    tip = git("rev-parse", "main", cwd=stale.dir).stdout.strip()
+    packets = ["command=fetch\n", "object-format=sha1", None, "thin-pack", "want %s\n" % tip, "done\n"]
+    body = "".join("0001" if p is None else "%04x%s" % (len(p) + 4, p) for p in packets) + "0000"
+    request = urllib.request.Request(g.http(stale.name) + "/git-upload-pack", body.encode(), {"Git-Protocol": "version=2", "Content-Type": "application/x-git-upload-pack-request"})
+    with urllib.request.urlopen(request, timeout=PATIENCE) as reply:
+        text = reply.read()
+    tap.ok(("\2git-gate: " + WARNING).encode() in text and b"PACK" in text, "a request on another connection is told, too", text[:500])
+
+
 def gone():
     """Nobody listens at upstream's address any more."""
     leaves.unserved("upstream is gone", "upstream refuses connections", fresh=False)
@@ -221,17 +260,21 @@ def gone():
     refuses.unserved("nobody listens", "upstream refuses connections")
     for t in "git", "http":
         stale.transport = t
-        d = path("stale-" + t)
-        r = git("clone", "-q", stale.url, d, check=False)
-        tap.ok(r.returncode == 0 and os.path.exists(os.path.join(d, "first")), "with onStale = serve a clone over %s has what there is" % t, r.stderr)
+        served_stale()
         tap.ok([e for e in g.events("refresh.failed", repo=stale.name) if "upstream refuses connections" in e["message"]], "and refresh.failed says why")
         stale.commit()
-        stale.refused(stale.begin(), "serve is not accept", "upstream push failed for refs/heads/main: upstream refuses connections", "nothing was sent")
+        stale.refused(stale.begin(), "serve is not accept", WARNING, "upstream push failed for refs/heads/main: upstream refuses connections", "nothing was sent",
+                      event="upstream refuses connections")
+    stale_on_another_connection()
     well.taken("another repository, meanwhile")
     away.behave("", leaves.name)
     away.start()
     for c in leaves, refuses, stale:
         c.goes_on("it was gone")
+    for t in "git", "http":
+        stale.transport = t
+        r = git("clone", "-q", stale.url, path("fresh-" + t), check=False)
+        tap.ok(r.returncode == 0 and "warning" not in r.stderr, "nobody is warned any more over " + t, r.stderr)
 
 
 def answers():

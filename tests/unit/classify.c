@@ -50,6 +50,7 @@ Test(classify, role)
 		{ "h/proc-receive", GG_ROLE_RECEIVE_PACK, GG_ROLE_HOOK, GG_HOOK_PROC_RECEIVE },
 		{ "/usr/bin/python3 x.py", GG_ROLE_RECEIVE_PACK, GG_ROLE_HOOK, GG_HOOK_UNKNOWN },
 		{ "/x/git-gate-hook refresh /r.git", GG_ROLE_SESSION, GG_ROLE_HOOK, GG_HOOK_UNKNOWN },
+		{ "/x/git-gate-hook git pack-objects --revs", GG_ROLE_UPLOAD_PACK, GG_ROLE_GIT, GG_HOOK_NONE },
 		{ "sleep 60", GG_ROLE_HOOK, GG_ROLE_OTHER, 0 },
 		{ "git push ssh://x", GG_ROLE_DAEMON, GG_ROLE_OTHER, 0 }, /* left behind by a hook */
 		{ "git push ssh://x", GG_ROLE_OTHER, GG_ROLE_OTHER, 0 },
