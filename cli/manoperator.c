@@ -23,7 +23,8 @@ static const struct {
 				  "all when clients wait for a session.",
 				  "deadline.init" },
 	[GG_PHASE_COMMANDS] = { "client",
-				"The references were advertised; a push has sent no command yet, a fetch has not "
+				"The references were advertised; a push has sent no command yet, a fetch has "
+				"not "
 				"said, or not "
 				"to the end, what it wants and has. The client's pre-push hook runs here. A "
 				"push "
