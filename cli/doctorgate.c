@@ -206,7 +206,8 @@ static bool look_limits(struct gg_doctor *d, struct gg_found *f)
 			f,
 			"deadline.hook (%s) is shorter than deadline.scan and deadline.forward together (%s)",
 			hook, parts);
-		return gg_found_cure(f, "raise deadline.hook: a forward has no more time than a scan leaves of it");
+		return gg_found_cure(
+			f, "raise deadline.hook: a forward has no more time than a scan leaves of it");
 	}
 	return gg_found_ok(f, "a push has %s for its hook, %s of it to be scanned and forwarded", hook,
 			   parts);

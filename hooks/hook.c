@@ -1,6 +1,6 @@
 /*
  * git-gate-hook - what git runs as pre-receive and post-receive of every session (core.hooksPath points at a
- * directory where it has these names), as pre-push of a forward, and as `git-gate-hook git pack-objects …` in
+ * directory where it has these names), as pre-push of a forward, and as `git-gate-hook git pack-objects` in
  * place of that for a fetch that is served what may be stale (uploadpack.packObjectsHook); and
  * git-gate-session and git-gate-http as `git-gate-hook refresh DIR` before they serve a repository.
  */

@@ -11,9 +11,9 @@
 #include "hooks/outcome.h"
 
 /*
- * Could git do all of the push here, now? Is receive-pack, which is to do it, still there? It locks the references, compares them with the old values, looks
- * for names in the way, and lets go. (Of more than 1000 references only the old values are compared.) With
- * the repository's lock held, before upstream is told.
+ * Could git do all of the push here, now? Is receive-pack, which is to do it, still there? It locks the
+ * references, compares them with the old values, looks for names in the way, and lets go. (Of more than 1000
+ * references only the old values are compared.) With the repository's lock held, before upstream is told.
  *   ret_why  one line for people: what is in the way
  * 0; -ESTALE: one has moved, the client has to fetch; -EBUSY: one cannot be locked; -ESRCH: receive-pack has
  * ended; -EIO, other -errno: git failed.

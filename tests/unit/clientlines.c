@@ -155,17 +155,19 @@ Test(sshsays, what)
 		  "failed.\n",
 		  "another host key", "WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!",
 		  GG_SAYS_KNOWN_HOSTS },
-		{ FRAME "@    WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!     @\n" FRAME
+		{ FRAME
+		  "@    WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!     @\n" FRAME
 		  "IT IS POSSIBLE THAT SOMEONE IS DOING SOMETHING NASTY!\nThe fingerprint for the ED25519 "
-		  "key sent by the remote host is\nSHA256:jsCgl6GrN3w0Y55F9pb2JYrC+930gWyJfkBv6bmvBAs.\nPlease "
+		  "key sent by the remote host "
+		  "is\nSHA256:jsCgl6GrN3w0Y55F9pb2JYrC+930gWyJfkBv6bmvBAs.\nPlease "
 		  "contact your system administrator.\nHost key verification failed.\n",
 		  "another host key", "offered SHA256:jsCgl6GrN3w0Y55F9pb2JYrC+930gWyJfkBv6bmvBAs",
 		  GG_SAYS_KNOWN_HOSTS },
 		{ FRAME "@       WARNING: REVOKED HOST KEY DETECTED!               @\n" FRAME
-		  "The ED25519 host key for h is marked as revoked.\nHost key verification failed.\n",
+			"The ED25519 host key for h is marked as revoked.\nHost key verification failed.\n",
 		  "marked as revoked", "WARNING: REVOKED HOST KEY DETECTED!", GG_SAYS_KNOWN_HOSTS },
 		{ FRAME "@         WARNING: UNPROTECTED PRIVATE KEY FILE!          @\n" FRAME
-		  "Permissions 0644 for '/k' are too open.\ngit@h: Permission denied (publickey).\n",
+			"Permissions 0644 for '/k' are too open.\ngit@h: Permission denied (publickey).\n",
 		  "others can read", "WARNING: UNPROTECTED PRIVATE KEY FILE!", GG_SAYS_IDENTITY },
 		{ "git@h: Permission denied (publickey).\r\nfatal: Could not read from remote repository.\n",
 		  "refuses the key", "git@h: Permission denied (publickey).", GG_SAYS_IDENTITY },
@@ -184,9 +186,12 @@ Test(sshsays, what)
 		{ "ERROR: Repository not found.\nfatal: Could not read from remote repository.\n",
 		  "no such repository", "ERROR: Repository not found.", GG_SAYS_IDENTITY },
 		{ "ERROR: The key you are authenticating with has been marked as read only.\n", "read only",
-		  "ERROR: The key you are authenticating with has been marked as read only.", GG_SAYS_IDENTITY },
-		{ "remote: Write access denied to robot.\n", "read only", "remote: Write access denied to robot.", GG_SAYS_IDENTITY },
-		{ "No user exists for uid 1234\n", "/etc/passwd", "No user exists for uid 1234", GG_SAYS_NO_FILE },
+		  "ERROR: The key you are authenticating with has been marked as read only.",
+		  GG_SAYS_IDENTITY },
+		{ "remote: Write access denied to robot.\n", "read only",
+		  "remote: Write access denied to robot.", GG_SAYS_IDENTITY },
+		{ "No user exists for uid 1234\n", "/etc/passwd", "No user exists for uid 1234",
+		  GG_SAYS_NO_FILE },
 		{ "kex_exchange_identification: Connection closed by remote host\n", "ended the connection",
 		  "kex_exchange_identification: Connection closed by remote host", GG_SAYS_NO_FILE },
 		{ "fatal: something new\n", NULL, "", GG_SAYS_NO_FILE },
