@@ -13,6 +13,7 @@
 #include "hooks/fwddir.h"
 #include "hooks/fwdsay.h"
 #include "hooks/prepush.h"
+#include "hooks/pushoption.h"
 #include "hooks/remote.h"
 #include "hooks/say.h"
 
@@ -22,7 +23,6 @@ enum {
 	ASK_PAUSE_MS = 1000,
 	TELL_MS = 1000, /* of deadline.hook, for the client and the gate to be told */
 	ATTEMPTS = 2,	/* the whole, then what is missing */
-	OPTIONS_MAX = 10000,
 };
 
 struct forward {
@@ -32,7 +32,7 @@ struct forward {
 	struct gg_remote up;
 	struct gg_doubter doubter;
 	char hook[PATH_MAX];
-	char **options;				  /* owned, but not the texts */
+	struct gg_push_options options;
 	int64_t begun_ms, until_ms, ask_until_ms; /* INT64_MAX: no end */
 	const char *limit;			  /* the setting that until_ms comes from */
 	struct gg_push_report said;		  /* of the last push */
@@ -124,32 +124,18 @@ static void on_remote(void *arg, const char *line)
 	gg_fwdsay_upstream(line);
 }
 
-/* Push options are the pusher's: texts of the environment. */
 static int find_options(struct forward *f)
 {
-	const char *count = getenv("GIT_PUSH_OPTION_COUNT");
-	int64_t n = 0;
-	size_t k = 0;
+	struct gg_buf why = GG_BUF(f->why);
+	int r = gg_push_options_find(&f->options, &why);
 
-	if (count && gg_int_parse(count, 0, OPTIONS_MAX, &n) < 0) {
-		fail(f, "", "more than %d push options", OPTIONS_MAX);
-		return -E2BIG;
-	}
-	f->options = calloc((size_t)n + 1, sizeof(*f->options));
-	if (!f->options)
-		return -ENOMEM;
-	for (int64_t i = 0; i < n; i++) {
-		char name[48];
-
-		snprintf(name, sizeof(name), "GIT_PUSH_OPTION_%lld", (long long)i);
-		f->options[k] = getenv(name);
-		if (f->options[k] && strpbrk(f->options[k], "\r\n")) {
+	for (size_t i = 0; i < f->options.n && r == 0; i++) {
+		if (strpbrk(f->options.v[i], "\r\n")) {
 			fail(f, "", "a push option has a line end in it");
-			return -EINVAL;
+			r = -EINVAL;
 		}
-		k += f->options[k] != NULL;
 	}
-	return 0;
+	return r;
 }
 
 static int open_forward(struct forward *f)
@@ -236,7 +222,7 @@ static enum attempt try_push(struct forward *f, const struct gg_push *p)
 			    .url = f->c->upstream,
 			    .hook = f->hook,
 			    .push = p,
-			    .options = f->options };
+			    .options = f->options.v };
 	struct gg_heads heads = { .text = NULL };
 	struct gg_fwddir d;
 	struct gg_buf why = GG_BUF(f->why);
@@ -383,6 +369,6 @@ int gg_forward(const struct gg_push_conf *c, const struct gg_gate_link *l, const
 	}
 	if (r == 0)
 		gg_fwdsay_done(c, l, p, gg_now_ms() - f.begun_ms);
-	free(f.options);
+	gg_push_options_free(&f.options);
 	return r;
 }

@@ -4,8 +4,10 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/cleanup.h"
+#include "hooks/scanner.h"
 
 enum { HEAD_MAX = 128 }; /* "ID TYPE SIZE" */
 
@@ -23,37 +25,75 @@ struct laying {
 	char head[HEAD_MAX];
 	size_t nhead;
 	enum tree_place tree;
+	unsigned mode;
 	size_t id_left;
 	int r;
 };
 
+/* git takes an entry that is no file, link or directory for a submodule: the id is then no object's, but any
+ * 20 bytes of the pusher's choice. */
+static bool is_submodule(unsigned mode)
+{
+	mode &= S_IFMT;
+	return mode != S_IFREG && mode != S_IFLNK && mode != S_IFDIR;
+}
+
+static void take_mode(struct laying *l, const char *s, size_t n, bool complete)
+{
+	for (size_t i = 0; i < n; i++)
+		l->mode = 8 * l->mode + (unsigned)(s[i] - '0');
+	l->tree = complete ? IN_NAME : IN_MODE;
+}
+
+static int take_name(struct laying *l, const char *s, size_t n, bool complete)
+{
+	int r = gg_scratch_put(l->s, s, n);
+
+	if (!complete)
+		return r;
+	l->tree = IN_ID;
+	l->id_left = l->o->hash / 2;
+	return r ? r : gg_scratch_put(l->s, is_submodule(l->mode) ? " " : "\n", 1);
+}
+
+/* That of a submodule stands behind its name, what is no text in it as a space. */
+static int take_id(struct laying *l, const char *s, size_t n)
+{
+	char text[GG_HASH_MAX / 2 + 1];
+	bool show = is_submodule(l->mode);
+
+	for (size_t i = 0; i < n; i++)
+		text[i] = s[i] > ' ' && s[i] < 0x7f ? s[i] : ' ';
+	l->id_left -= n;
+	if (!l->id_left) {
+		text[n++] = '\n';
+		l->tree = IN_MODE;
+		l->mode = 0;
+	}
+	return show ? gg_scratch_put(l->s, text, n) : 0;
+}
+
 static int put_tree(struct laying *l, const char *bytes, size_t n)
 {
-	for (size_t i = 0, part; i < n; i += part) {
-		const char *s = bytes + i, *end;
-		int r = 0;
+	int r = 0;
 
-		part = n - i;
+	for (size_t i = 0, part; i < n && r == 0; i += part) {
+		const char *s = bytes + i, *end;
+
 		if (l->tree == IN_ID) {
-			part = part < l->id_left ? part : l->id_left;
-			l->id_left -= part;
-			l->tree = l->id_left ? IN_ID : IN_MODE;
+			part = n - i < l->id_left ? n - i : l->id_left;
+			r = take_id(l, s, part);
 			continue;
 		}
-		end = memchr(s, l->tree == IN_MODE ? ' ' : '\0', part);
-		if (l->tree == IN_NAME)
-			r = gg_scratch_put(l->s, s, end ? (size_t)(end - s) : part);
-		if (end) {
-			part = (size_t)(end - s) + 1;
-			if (l->tree == IN_NAME && r == 0)
-				r = gg_scratch_put(l->s, "\n", 1);
-			l->id_left = l->o->hash / 2;
-			l->tree = l->tree == IN_MODE ? IN_NAME : IN_ID;
-		}
-		if (r < 0)
-			return r;
+		end = memchr(s, l->tree == IN_MODE ? ' ' : '\0', n - i);
+		part = end ? (size_t)(end - s) : n - i;
+		if (l->tree == IN_MODE)
+			take_mode(l, s, part, end);
+		else
+			r = take_name(l, s, part, end);
+		part += end != NULL;
 	}
-	return 0;
+	return r;
 }
 
 /* The head is what the list says: the same id, type and size. */
@@ -72,6 +112,7 @@ static int begin_object(struct laying *l)
 	l->nhead = 0;
 	l->left = v->size;
 	l->tree = IN_MODE;
+	l->mode = 0;
 	l->place = l->left ? IN_CONTENT : BEHIND;
 	return gg_scratch_begin(l->s, hex);
 }
@@ -120,30 +161,77 @@ static void on_out(void *arg, const char *bytes, size_t n)
 		i += step(l, bytes + i, n - i);
 }
 
-static int lay_refs(const struct gg_push *p, struct gg_scratch *s, int64_t *ret_size)
+/* What is no object: the names of refs, the push options. */
+struct texts {
+	const struct gg_push *p;
+	const struct gg_push_options *options;
+	int64_t size[GG_TEXT_OPTIONS + 1];
+};
+
+static int lay_line(struct gg_scratch *s, const char *text, int64_t *size)
 {
-	char zeros[GG_HASH_MAX + 1] = "";
-	int r, r2;
+	int r = gg_scratch_put(s, text, strlen(text));
 
-	memset(zeros, '0', p->hash);
-	*ret_size = 0;
-	r = gg_scratch_begin(s, zeros);
-	if (r < 0)
-		return r;
-	for (size_t i = 0; i < p->n && r == 0; i++) {
-		const struct gg_update *u = &p->v[i];
-
-		if (gg_update_deletes(u))
-			continue;
-		*ret_size += (int64_t)strlen(u->ref) + 1;
-		r = gg_scratch_put(s, u->ref, strlen(u->ref));
-		r = r ? r : gg_scratch_put(s, "\n", 1);
-	}
-	r2 = gg_scratch_end(s);
-	return r ? r : r2;
+	*size += (int64_t)strlen(text) + 1;
+	return r ? r : gg_scratch_put(s, "\n", 1);
 }
 
-static int write_manifest(const struct gg_objects *o, int64_t refs_size, struct gg_scratch *s)
+static int lay_lines(const struct texts *t, enum gg_push_text text, struct gg_scratch *s, int64_t *size)
+{
+	int r = 0;
+
+	for (size_t i = 0; text == GG_TEXT_REFS && i < t->p->n && r == 0; i++)
+		if (!gg_update_deletes(&t->p->v[i]))
+			r = lay_line(s, t->p->v[i].ref, size);
+	for (size_t i = 0; text == GG_TEXT_OPTIONS && i < t->options->n && r == 0; i++)
+		r = lay_line(s, t->options->v[i], size);
+	return r;
+}
+
+/* Is there such a text? That of the refs always. */
+static bool has_text(const struct texts *t, enum gg_push_text text)
+{
+	return text == GG_TEXT_REFS || t->options->n;
+}
+
+static int lay_texts(struct texts *t, struct gg_scratch *s)
+{
+	char id[GG_HASH_MAX + 1];
+	int r = 0, r2;
+
+	for (int text = GG_TEXT_REFS; text <= GG_TEXT_OPTIONS && r == 0; text++) {
+		if (!has_text(t, text))
+			continue;
+		gg_push_text_id(text, t->p->hash, id);
+		r = gg_scratch_begin(s, id);
+		if (r < 0)
+			break;
+		r = lay_lines(t, text, s, &t->size[text]);
+		r2 = gg_scratch_end(s);
+		r = r ? r : r2;
+	}
+	return r;
+}
+
+static int list_texts(const struct texts *t, struct gg_scratch *s)
+{
+	static const char *const types[] = { [GG_TEXT_REFS] = "refs", [GG_TEXT_OPTIONS] = "push-options" };
+	char id[GG_HASH_MAX + 1], line[256];
+	int r = 0;
+
+	for (int text = GG_TEXT_REFS; text <= GG_TEXT_OPTIONS && r == 0; text++) {
+		struct gg_buf b = GG_BUF(line);
+
+		if (!has_text(t, text))
+			continue;
+		gg_push_text_id(text, t->p->hash, id);
+		gg_buf_add(&b, "%s\t%s\t%lld\t\t-\n", id, types[text], (long long)t->size[text]);
+		r = gg_scratch_put_plain(s, b.s, b.len);
+	}
+	return r;
+}
+
+static int write_manifest(const struct gg_objects *o, const struct texts *t, struct gg_scratch *s)
 {
 	char hex[GG_HASH_MAX + 1], commit[GG_HASH_MAX + 1], line[6 * GG_PATH_KEPT + 256];
 	int r = gg_scratch_begin_plain(s, "MANIFEST"), r2;
@@ -161,14 +249,7 @@ static int write_manifest(const struct gg_objects *o, int64_t refs_size, struct 
 			   v->commit == GG_NO_COMMIT ? "-" : gg_objects_hex(o, v->commit, commit));
 		r = b.cut ? -EOVERFLOW : gg_scratch_put_plain(s, b.s, b.len);
 	}
-	if (r == 0) {
-		struct gg_buf b = GG_BUF(line);
-
-		for (size_t i = 0; i < o->hash; i++)
-			gg_buf_put(&b, "0", 1);
-		gg_buf_add(&b, "\trefs\t%lld\t\t-\n", (long long)refs_size);
-		r = gg_scratch_put_plain(s, b.s, b.len);
-	}
+	r = r ? r : list_texts(t, s);
 	r2 = gg_scratch_end_plain(s);
 	return r ? r : r2;
 }
@@ -188,12 +269,12 @@ static void explain(int r, const struct gg_scratch *s, struct gg_buf *err)
 	}
 }
 
-int gg_lay(const struct gg_gitcmd *g, const struct gg_push *p, const struct gg_objects *o,
-	   struct gg_scratch *s, struct gg_buf *ret_err)
+int gg_lay(const struct gg_gitcmd *g, const struct gg_push *p, const struct gg_push_options *options,
+	   const struct gg_objects *o, struct gg_scratch *s, struct gg_buf *ret_err)
 {
 	static const char *const args[] = { "cat-file", "--batch", "--buffer", NULL };
 	struct laying l = { .o = o, .s = s };
-	int64_t refs_size = 0;
+	struct texts t = { .p = p, .options = options };
 	size_t n;
 	AUTO_FREE char *ids = gg_objects_ids(o, &n);
 	struct gg_gitcmd_io io = { .in = ids, .nin = n, .out = on_out, .arg = &l };
@@ -208,9 +289,9 @@ int gg_lay(const struct gg_gitcmd *g, const struct gg_push *p, const struct gg_o
 	if (r == 0 && (l.at != o->n || l.place != IN_HEAD || l.nhead))
 		r = -EPROTO;
 	if (r == 0)
-		r = lay_refs(p, s, &refs_size);
+		r = lay_texts(&t, s);
 	if (r == 0)
-		r = write_manifest(o, refs_size, s);
+		r = write_manifest(o, &t, s);
 	if (r < 0)
 		explain(r, s, ret_err);
 	return r;

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "hooks/lay.h"
 #include "hooks/newobj.h"
+#include "hooks/say.h"
 #include "hooks/scanrun.h"
 #include "hooks/scantell.h"
 
@@ -21,6 +22,7 @@ struct scan {
 	struct gg_scan_tell tell;
 	struct gg_gitcmd git;
 	struct gg_objects o;
+	struct gg_push_options options;
 	struct gg_scratch scratch;
 	char said[GG_SAID_MAX]; /* the scanner's last line on stderr */
 };
@@ -81,26 +83,26 @@ static int list(struct scan *s)
 	return r < 0 ? fail(s, r, r == -ETIMEDOUT ? "deadline.scan" : NULL, &why) : 0;
 }
 
+/* Nobody has looked at the path: it is for the client alone, the log has the id. */
 static int check_object_size(struct scan *s)
 {
-	char text[WHY_MAX], hex[GG_HASH_MAX + 1], setting[GG_RULE_KEY_MAX];
-	struct gg_buf why = GG_BUF(text), key = GG_BUF(setting);
+	char text[WHY_MAX], hex[GG_HASH_MAX + 1], path_text[WHY_MAX], setting[GG_RULE_KEY_MAX];
+	struct gg_buf why = GG_BUF(text), where = GG_BUF(path_text), key = GG_BUF(setting);
 	const char *path;
 
 	if (s->c->limit_object <= 0 || s->o.largest <= s->c->limit_object)
 		return 0;
 	path = gg_objects_path(&s->o, s->o.largest_at);
-	gg_buf_add(&why, "object %.10s", gg_objects_hex(&s->o, s->o.largest_at, hex));
-	if (*path) {
-		gg_buf_add(&why, " (");
-		gg_quote(&why, path, strlen(path), 200);
-		gg_buf_add(&why, ")");
-	}
-	gg_buf_add(&why, " has %lld bytes, more than ", (long long)s->o.largest);
+	if (*path)
+		gg_quote(&where, path, strlen(path), 200);
+	gg_buf_add(&why, "object %.10s has %lld bytes, more than ",
+		   gg_objects_hex(&s->o, s->o.largest_at, hex), (long long)s->o.largest);
 	gg_size_add(&why, s->c->limit_object);
 	gg_push_conf_key(&key, s->c, GG_REPO_object_max);
 	gg_buf_add(&why, " (%s)", key.s);
 	gg_scan_tell_limit(&s->tell, key.s, why.s);
+	if (*path)
+		gg_say_client("  object %.10s is %s", hex, where.s);
 	return -EPERM;
 }
 
@@ -136,7 +138,7 @@ static int lay(struct scan *s)
 		gg_buf_add(&why, "no directory can be made to scan it in: %s (hook.scratch)", strerror(-r));
 		return fail(s, r, "hook.scratch", &why);
 	}
-	r = gg_lay(&s->git, s->p, &s->o, &s->scratch, &why);
+	r = gg_lay(&s->git, s->p, &s->options, &s->o, &s->scratch, &why);
 	if (r == -EFBIG) {
 		gg_scan_tell_limit(&s->tell, "limit.scan", why.s);
 		return -EPERM;
@@ -144,6 +146,17 @@ static int lay(struct scan *s)
 	if (r < 0)
 		return fail(s, r, r == -ETIMEDOUT ? "deadline.scan" : "hook.scratch", &why);
 	return 0;
+}
+
+static size_t tell_found(struct scan *s, const struct gg_findings *f)
+{
+	struct gg_found_names names;
+	size_t n;
+
+	gg_found_names_read(s->c, &s->o, f, s->scratch.objects_fd, &names);
+	n = gg_scan_tell_found(&s->tell, &s->o, f, &names);
+	gg_found_names_free(&names);
+	return n;
 }
 
 static int scan_laid(struct scan *s)
@@ -169,12 +182,26 @@ static int scan_laid(struct scan *s)
 	r = gg_scanrun(&run, &f, &why, &key);
 	if (r < 0 && r != -EPERM)
 		fail(s, r, key, &why);
-	else if (f.n && gg_scan_tell_found(&s->tell, &s->o, &f) == 0)
+	else if (f.n && tell_found(s, &f) == 0)
 		r = 0;
 	if (r == 0)
 		gg_scan_tell_clean(&s->tell, &s->o, f.n);
 	gg_findings_free(&f);
 	return r;
+}
+
+/* They go upstream with the push. */
+static int find_options(struct scan *s)
+{
+	char text[WHY_MAX];
+	struct gg_buf why = GG_BUF(text);
+	int r = gg_push_options_find(&s->options, &why);
+
+	if (r == -E2BIG) {
+		gg_scan_tell_limit(&s->tell, NULL, why.s);
+		return -EPERM;
+	}
+	return r < 0 ? fail(s, r, NULL, &why) : 0;
 }
 
 /* A ref's name is something that a push adds, too. */
@@ -188,13 +215,14 @@ static bool creates_any(const struct gg_push *p)
 
 static int scan_all(struct scan *s)
 {
-	int r = list(s);
+	int r = find_options(s);
 
+	r = r ? r : list(s);
 	if (r == 0)
 		r = check_object_size(s);
-	if (r < 0 || s->c->scanner == GG_SCANNER_NONE || (!s->o.n && !creates_any(s->p)))
+	if (r < 0 || s->c->scanner == GG_SCANNER_NONE || (!s->o.n && !creates_any(s->p) && !s->options.n))
 		return r;
-	gg_scan_tell_begin(&s->tell, &s->o);
+	gg_scan_tell_begin(&s->tell, &s->o, s->options.n);
 	r = check_space(s);
 	if (r == 0)
 		r = lay(s);
@@ -258,6 +286,7 @@ int gg_scan_push(const struct gg_push_conf *c, const struct gg_gate_link *l, con
 		r = scan_all(s);
 	gg_scratch_remove(&s->scratch);
 	sigprocmask(SIG_SETMASK, &before, NULL);
+	gg_push_options_free(&s->options);
 	gg_objects_free(&s->o);
 	return r;
 }

@@ -134,9 +134,23 @@ void gg_finding_fingerprint(const struct gg_finding *f, struct gg_buf *b)
 	gg_buf_add(b, "%s:%s:%lld", f->id, f->rule, (long long)f->line);
 }
 
-bool gg_finding_in_refs(const struct gg_finding *f)
+void gg_push_text_id(enum gg_push_text text, size_t hash, char *ret)
 {
-	return f->id[strspn(f->id, "0")] == '\0';
+	memset(ret, '0', hash);
+	ret[hash - 1] = (char)('0' + text);
+	ret[hash] = '\0';
+}
+
+enum gg_push_text gg_finding_text(const struct gg_finding *f)
+{
+	char id[GG_HASH_MAX + 1];
+
+	for (int text = GG_TEXT_REFS; text <= GG_TEXT_OPTIONS; text++) {
+		gg_push_text_id(text, strlen(f->id), id);
+		if (!strcmp(f->id, id))
+			return text;
+	}
+	return GG_TEXT_NONE;
 }
 
 bool gg_finding_allowed(const struct gg_push_conf *c, const struct gg_finding *f)
@@ -145,7 +159,7 @@ bool gg_finding_allowed(const struct gg_push_conf *c, const struct gg_finding *f
 	struct gg_buf b = GG_BUF(text);
 
 	gg_finding_fingerprint(f, &b);
-	if (gg_finding_in_refs(f))
+	if (gg_finding_text(f) != GG_TEXT_NONE)
 		return false;
 	for (size_t i = 0; i < c->allow_finding.n && !b.cut; i++)
 		if (!strcmp(c->allow_finding.v[i], text))

@@ -80,9 +80,15 @@ int gg_scanner_parse_lines(const char *s, size_t n, size_t hash, struct gg_findi
 
 /* "ID:RULE:LINE", which hook.allowFinding takes. */
 void gg_finding_fingerprint(const struct gg_finding *f, struct gg_buf *b);
-/* Is it in the list of refs (hooks/scratch.h)? That has no id that would say which name it is, so it is never
- * allowed. */
-bool gg_finding_in_refs(const struct gg_finding *f);
+
+/*
+ * The texts of a push that are no objects: each is laid in one file (hooks/scratch.h), whose id is zeros, the
+ * last digit this number. It does not say what the text is, so no finding in one is ever allowed.
+ */
+enum gg_push_text { GG_TEXT_NONE = -1, GG_TEXT_REFS, GG_TEXT_OPTIONS };
+enum gg_push_text gg_finding_text(const struct gg_finding *f);
+void gg_push_text_id(enum gg_push_text text, size_t hash, char *ret); /* GG_HASH_MAX + 1 bytes */
+
 bool gg_finding_allowed(const struct gg_push_conf *c, const struct gg_finding *f);
 
 #endif

@@ -211,7 +211,7 @@ static int find_program(struct scanner *s, char *ret, size_t size, struct gg_buf
 static bool all_known(const struct gg_objects *o, const struct gg_findings *f)
 {
 	for (size_t i = 0; i < f->n; i++)
-		if (!gg_finding_in_refs(&f->v[i]) && gg_objects_find(o, f->v[i].id) < 0)
+		if (gg_finding_text(&f->v[i]) == GG_TEXT_NONE && gg_objects_find(o, f->v[i].id) < 0)
 			return false;
 	return true;
 }

@@ -25,18 +25,21 @@ static void add_elapsed(const struct gg_scan_tell *t, struct gg_buf *b)
 	gg_human_ms(b, gg_now_ms() - t->begun_ms);
 }
 
-void gg_scan_tell_begin(const struct gg_scan_tell *t, const struct gg_objects *o)
+void gg_scan_tell_begin(const struct gg_scan_tell *t, const struct gg_objects *o, size_t options)
 {
 	size_t commits = o->count[GG_OBJECT_COMMIT];
-	char text[100];
-	struct gg_buf name = GG_BUF(text);
+	char text[300];
+	struct gg_buf b = GG_BUF(text);
 
-	add_name(t, &name);
 	if (!o->n)
-		gg_say_client("scanning the names of references (%s)…", name.s);
+		gg_buf_add(&b, "the names of references");
 	else
-		gg_say_client("scanning %zu commit%s, %zu object%s (%s)…", commits, s_of(commits), o->n,
-			      s_of(o->n), name.s);
+		gg_buf_add(&b, "%zu commit%s, %zu object%s", commits, s_of(commits), o->n, s_of(o->n));
+	if (options)
+		gg_buf_add(&b, ", %zu push option%s", options, s_of(options));
+	gg_buf_add(&b, " (");
+	add_name(t, &b);
+	gg_say_client("scanning %s)…", b.s);
 }
 
 void gg_scan_tell_tick(const struct gg_scan_tell *t, const char *what)
@@ -82,15 +85,17 @@ void gg_scan_tell_failed(const struct gg_scan_tell *t, const char *key, const ch
 }
 
 /* 'in "src/a.c" line 12, commit 1a2b3c4d5e' */
-static void add_where(const struct gg_objects *o, const struct gg_finding *f, struct gg_buf *b)
+static void add_where(const struct gg_objects *o, const struct gg_finding *f,
+		      const struct gg_found_names *names, struct gg_buf *b)
 {
 	size_t i = (size_t)gg_objects_find(o, f->id);
 	const struct gg_object *v;
 	const char *path;
 	char hex[GG_HASH_MAX + 1];
 
-	if (gg_finding_in_refs(f)) {
-		gg_buf_add(b, "in the name of a reference");
+	if (gg_finding_text(f) != GG_TEXT_NONE) {
+		gg_buf_add(b, gg_finding_text(f) == GG_TEXT_REFS ? "in the name of a reference" :
+								   "in a push option");
 		return;
 	}
 	v = &o->v[i];
@@ -105,7 +110,7 @@ static void add_where(const struct gg_objects *o, const struct gg_finding *f, st
 		gg_buf_add(b, "in ");
 	if (v->type == GG_OBJECT_TREE || v->type == GG_OBJECT_BLOB) {
 		if (*path)
-			gg_quote(b, path, strlen(path), PATH_SHOWN);
+			gg_found_names_quote(names, path, PATH_SHOWN, b);
 		else
 			gg_buf_add(b, "%s %.*s", gg_object_type_name(v->type), SHORT_ID, f->id);
 	}
@@ -124,16 +129,17 @@ static void add_fingerprint(const struct gg_finding *f, struct gg_buf *b)
 	gg_escape(b, text.s, text.len, GG_FINGERPRINT_MAX);
 }
 
-static void tell_one(const struct gg_objects *o, const struct gg_finding *f)
+static void tell_one(const struct gg_objects *o, const struct gg_finding *f,
+		     const struct gg_found_names *names)
 {
 	char text[1500];
 	struct gg_buf b = GG_BUF(text);
 
 	gg_escape(&b, f->rule, strlen(f->rule), GG_RULE_MAX);
 	gg_buf_add(&b, " ");
-	add_where(o, f, &b);
+	add_where(o, f, names, &b);
 	gg_say_client("  %s", b.s);
-	if (gg_finding_in_refs(f))
+	if (gg_finding_text(f) != GG_TEXT_NONE)
 		return;
 	b = GG_BUF(text);
 	add_fingerprint(f, &b);
@@ -171,7 +177,7 @@ static void tell_end(const struct gg_scan_tell *t, const struct gg_findings *f, 
 }
 
 size_t gg_scan_tell_found(const struct gg_scan_tell *t, const struct gg_objects *o,
-			  const struct gg_findings *f)
+			  const struct gg_findings *f, const struct gg_found_names *names)
 {
 	const struct gg_finding *first = NULL;
 	size_t found = 0, allowed = 0;
@@ -192,7 +198,7 @@ size_t gg_scan_tell_found(const struct gg_scan_tell *t, const struct gg_objects 
 		if (gg_finding_allowed(t->c, &f->v[i]))
 			continue;
 		first = first ? first : &f->v[i];
-		tell_one(o, &f->v[i]);
+		tell_one(o, &f->v[i], names);
 		shown++;
 	}
 	tell_end(t, f, found, first);

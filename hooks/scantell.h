@@ -2,6 +2,7 @@
 #ifndef GG_HOOKS_SCANTELL_H
 #define GG_HOOKS_SCANTELL_H
 
+#include "hooks/foundname.h"
 #include "hooks/gate.h"
 #include "hooks/newobj.h"
 #include "hooks/scanner.h"
@@ -13,7 +14,8 @@ struct gg_scan_tell {
 	int64_t begun_ms;
 };
 
-void gg_scan_tell_begin(const struct gg_scan_tell *t, const struct gg_objects *o);
+/* options: how many push options there are. */
+void gg_scan_tell_begin(const struct gg_scan_tell *t, const struct gg_objects *o, size_t options);
 void gg_scan_tell_tick(const struct gg_scan_tell *t, const char *what);
 void gg_scan_tell_clean(const struct gg_scan_tell *t, const struct gg_objects *o, size_t allowed);
 
@@ -25,10 +27,11 @@ void gg_scan_tell_limit(const struct gg_scan_tell *t, const char *key, const cha
 void gg_scan_tell_failed(const struct gg_scan_tell *t, const char *key, const char *why, const char *log);
 
 /*
- * What was found. Never the secret: rule, path, commit, line, fingerprint. Returns how many findings
- * hook.allowFinding does not have; those it has go to the gate (push.allowed). Every id must be in o.
+ * What was found. Never the secret: rule, path, commit, line, fingerprint. names: those that are hidden in
+ * paths. Returns how many findings hook.allowFinding does not have; those it has go to the gate
+ * (push.allowed). Every id must be in o.
  */
 size_t gg_scan_tell_found(const struct gg_scan_tell *t, const struct gg_objects *o,
-			  const struct gg_findings *f);
+			  const struct gg_findings *f, const struct gg_found_names *names);
 
 #endif

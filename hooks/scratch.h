@@ -7,6 +7,7 @@
  *   MANIFEST     a line an object: ID TAB TYPE TAB SIZE TAB PATH TAB COMMIT; the path as git
  *                quotes paths, empty for none, the commit "-" for none; SIZE is the object's own
  *   objects/00…0 the names of refs that the push creates or moves, one a line; of TYPE "refs" in MANIFEST
+ *   objects/00…1 its push options, when there are any, one a line; of TYPE "push-options"
  *   cwd/         the scanner's working directory, empty
  *   home/ tmp/   its HOME and TMPDIR
  *
@@ -17,7 +18,8 @@
  *     an archive, and "ustar" at byte 257 is enough for that. Line N of the object is line N + 1 of the file.
  *   - Commits, tags and blobs follow as they are. With NUL bytes in them (binaries, UTF-16) they come twice:
  *     first each NUL as a line end, then without NULs, which shows the ASCII in UTF-16 and UTF-32.
- *   - Of a tree the names of its entries follow, one a line.
+ *   - Of a tree the names of its entries follow, one a line, and behind the name of a submodule its id: as
+ *     bytes, those that are no text as spaces. Whoever pushes may choose them, and 20 bytes are a secret.
  *
  * Space: each file counts in whole pages, as memory file systems do, with the manifest, against limit.scan.
  */

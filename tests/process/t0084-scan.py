@@ -179,9 +179,104 @@ def ref_name(w, repo):
     return ["HEAD:refs/heads/x/%s" % KEY]
 
 
+def push_option(w, repo):
+    commit(w)
+    return ["HEAD:refs/heads/new", "-o", "clean", "-o", "reviewer=" + KEY]
+
+
+def push_option_beside_a_deletion(w, repo):
+    """No pack, no quarantine, no new name: nothing but the option."""
+    repo.unscanned(w, "HEAD:refs/heads/gone")
+    return [":refs/heads/gone", "-o", "x " + KEY]
+
+
+def raw_commit(w, *headers, message="x", author="A <a@example.invalid>", committer="C <c@example.invalid>"):
+    """A commit as git commit would not make it."""
+    text = "tree %s\nparent %s\nauthor %s 1600000000 +0000\ncommitter %s 1600000000 +0000\n%s\n%s\n" % (
+        git("rev-parse", "HEAD^{tree}", cwd=w).stdout.strip(), git("rev-parse", "HEAD", cwd=w).stdout.strip(), author, committer,
+        "".join(h + "\n" for h in headers), message)
+    return [hash_object(w, text, "commit") + ":refs/heads/new"]
+
+
+def author(w, repo):
+    return raw_commit(w, author=KEY + " <a@example.invalid>")
+
+
+def committers_address(w, repo):
+    return raw_commit(w, committer="C <%s@example.invalid>" % KEY)
+
+
+def encoding(w, repo):
+    return raw_commit(w, "encoding " + KEY)
+
+
+def extra_header(w, repo):
+    return raw_commit(w, "x-note " + KEY)
+
+
+def signature(w, repo):
+    return raw_commit(w, "gpgsig -----BEGIN PGP SIGNATURE-----\n Comment: %s\n -----END PGP SIGNATURE-----" % KEY)
+
+
+def merged_tag(w, repo):
+    return raw_commit(w, "mergetag object %s\n type commit\n tag %s\n tagger T <t@example.invalid> 1600000000 +0000\n \n x" % ("1" * 40, KEY))
+
+
+def behind_a_nul_in_a_message(w, repo):
+    return raw_commit(w, message="x\0\n" + SECRET)
+
+
+def raw_tag(w, name, *headers):
+    head = git("rev-parse", "HEAD", cwd=w).stdout.strip()
+    return [hash_object(w, "object %s\ntype commit\ntag %s\n%s\nx\n" % (head, name, "".join(h + "\n" for h in headers)), "tag") + ":refs/tags/t"]
+
+
+def name_inside_a_tag(w, repo):
+    return raw_tag(w, KEY, "tagger T <t@example.invalid> 1600000000 +0000")
+
+
+def tagger(w, repo):
+    return raw_tag(w, "t", "tagger %s <t@example.invalid> 1600000000 +0000" % KEY)
+
+
+def links_target(w, repo):
+    os.symlink(KEY, os.path.join(w, "link"))
+    git("add", "-A", cwd=w)
+    commit(w)
+    return ["HEAD:refs/heads/new"]
+
+
+def submodule(w, repo, mode=b"160000"):
+    """The id of a submodule is any 20 bytes."""
+    readme = bytes.fromhex(git("rev-parse", "HEAD:README", cwd=w).stdout.strip())
+    tree = hash_object(w, b"100644 README\0" + readme + mode + b" sub\0" + KEY.encode() + b"100644 x\0" + readme, "tree")
+    return [git("commit-tree", "-m", "x", "-p", "HEAD", tree, cwd=w).stdout.strip() + ":refs/heads/new"]
+
+
+def entry_of_an_odd_mode(w, repo):
+    return submodule(w, repo, b"60000")
+
+
+def inside_a_submodules_name(w, repo):
+    git("update-index", "--add", "--cacheinfo", "160000,%s,%s" % ("1" * 40, KEY), cwd=w)
+    commit(w)
+    return ["HEAD:refs/heads/new"]
+
+
+def directory_name(w, repo):
+    """The paths of other findings below it would show it."""
+    write(w, "d/" + KEY + "/e/f", SECRET)
+    write(w, "d/x", SECRET + "x")
+    commit(w)
+    return ["HEAD:refs/heads/new"]
+
+
 CASES = [new_branch, merge_only, added_then_removed, tag_message, tag_of_a_tag, commit_message, bare_blob, tagged_blob, bare_tree,
          binary, behind_an_archives_head, control_bytes_at_last, utf16, utf16be, file_name, second_ref, behind_a_replace_ref,
-         undiffable, beside_allow_comments, with_configuration, hostile_names, one_long_line, deleted_branch_again, ref_name]
+         undiffable, beside_allow_comments, with_configuration, hostile_names, one_long_line, deleted_branch_again, ref_name, push_option,
+         push_option_beside_a_deletion, author, committers_address, encoding, extra_header, signature, merged_tag,
+         behind_a_nul_in_a_message, name_inside_a_tag, tagger, links_target, submodule, entry_of_an_odd_mode,
+         inside_a_submodules_name, directory_name]
 
 
 def refs(repo):
@@ -192,6 +287,7 @@ def planted(name, command):
     for case in CASES:
         what = "%s: %s" % (name, case.__name__.replace("_", " "))
         repo = Repo(command)
+        git("config", "receive.advertisePushOptions", "true", cwd=repo.git)
         w = repo.work()
         write(w, "README", "clean\n")
         commit(w, "first")
