@@ -27,6 +27,17 @@ static bool is_tree(const struct gg_objects *o, const struct gg_finding *f)
 	return at >= 0 && o->v[at].type == GG_OBJECT_TREE;
 }
 
+/* Are its lines certain to be those that the scanner counted? Some count CR, U+2028 and others as line ends. */
+static bool is_one_line(const char *line)
+{
+	static const char *const ends[] = { "\r", "\v", "\f", "\xc2\x85", "\xe2\x80\xa8", "\xe2\x80\xa9" };
+
+	for (size_t i = 0; i < GG_LEN(ends); i++)
+		if (strstr(line, ends[i]))
+			return false;
+	return true;
+}
+
 static int add(struct gg_list *names, char *line, ssize_t n)
 {
 	if (n > 0 && line[n - 1] == '\n')
@@ -48,6 +59,8 @@ static int read_tree(int objects_fd, const struct gg_finding **v, size_t n, stru
 		return -errno;
 	(void)gg_take_fd(&fd);
 	for (int64_t at = 0; r == 0 && i < n && (len = getline(&line, &size, f)) > 0; at++) {
+		if (!is_one_line(line))
+			return -EILSEQ;
 		if (v[i]->line < 1 || v[i]->line != at)
 			continue;
 		r = add(names, line, len);

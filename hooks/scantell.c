@@ -156,8 +156,22 @@ static void record_allowed(const struct gg_scan_tell *t, const struct gg_finding
 	gg_gate_event_about(t->l, "push.allowed", "finding", "hook.allowFinding", "%s", b.s);
 }
 
+/* What is not in an object has no fingerprint that could be allowed. */
+static void tell_cure(const struct gg_scan_tell *t, bool in_objects)
+{
+	if (!in_objects) {
+		gg_say_client("push again with another name or option, session %s", t->session);
+		return;
+	}
+	gg_say_client("take what was found out of every commit that has it (git commit --amend, git rebase "
+		      "-i), and push again");
+	gg_say_client("if it is no secret, the operator of the gate can add its fingerprint to "
+		      "hook.allowFinding, session %s",
+		      t->session);
+}
+
 static void tell_end(const struct gg_scan_tell *t, const struct gg_findings *f, size_t found,
-		     const struct gg_finding *first)
+		     const struct gg_finding *first, bool in_objects)
 {
 	char name_text[100], text[GG_FINGERPRINT_MAX];
 	struct gg_buf name = GG_BUF(name_text), b = GG_BUF(text);
@@ -166,12 +180,9 @@ static void tell_end(const struct gg_scan_tell *t, const struct gg_findings *f, 
 	gg_finding_fingerprint(first, &b);
 	if (found > SHOWN)
 		gg_say_client("  and %zu more", found - SHOWN);
-	gg_say_client("take what was found out of every commit that has it (git commit --amend, git rebase "
-		      "-i), and push again");
-	gg_say_client("if it is no secret, the operator of the gate can add its fingerprint to "
-		      "hook.allowFinding, session %s",
-		      t->session);
-	gg_gate_event_about(t->l, "push.rejected", "finding", "hook.allowFinding",
+	tell_cure(t, in_objects);
+	gg_gate_event_about(t->l, "push.rejected", "finding",
+			    in_objects ? "hook.allowFinding" : "hook.scanner",
 			    "%s found %zu, %zu of them not allowed; the first is %s", name.s, f->n, found,
 			    b.s);
 }
@@ -181,14 +192,17 @@ size_t gg_scan_tell_found(const struct gg_scan_tell *t, const struct gg_objects 
 {
 	const struct gg_finding *first = NULL;
 	size_t found = 0, allowed = 0;
+	bool in_objects = false;
 	char text[100];
 	struct gg_buf name = GG_BUF(text);
 
 	for (size_t i = 0; i < f->n; i++) {
-		if (!gg_finding_allowed(t->c, &f->v[i]))
+		if (!gg_finding_allowed(t->c, &f->v[i])) {
+			in_objects = in_objects || gg_finding_text(&f->v[i]) == GG_TEXT_NONE;
 			found++;
-		else if (allowed++ < ALLOWED_SHOWN)
+		} else if (allowed++ < ALLOWED_SHOWN) {
 			record_allowed(t, &f->v[i]);
+		}
 	}
 	if (!found)
 		return 0;
@@ -201,6 +215,6 @@ size_t gg_scan_tell_found(const struct gg_scan_tell *t, const struct gg_objects 
 		tell_one(o, &f->v[i], names);
 		shown++;
 	}
-	tell_end(t, f, found, first);
+	tell_end(t, f, found, first, in_objects);
 	return found;
 }

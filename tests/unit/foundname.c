@@ -126,6 +126,21 @@ Test(foundname, too_many, .init = set_up, .fini = tear_down)
 	cr_expect_str_eq(shown("d/x", GG_LEN(v), v, (struct gg_list){ 0 }), "\"***\"");
 }
 
+/* A scanner may count other line ends than LF. */
+Test(foundname, odd_line_ends, .init = set_up, .fini = tear_down)
+{
+	static const struct gg_finding v[] = { FOUND(TREE, 2) };
+	static const char *const texts[] = { "a\rb\nx\n", "a\xe2\x80\xa8 b\nx\n", "a\xc2\x85\nx\n" };
+
+	for (size_t i = 0; i < GG_LEN(texts); i++) {
+		cr_assert_eq(unlinkat(s.objects_fd, TREE, 0), 0);
+		cr_assert_eq(gg_scratch_begin(&s, TREE), 0);
+		cr_assert_eq(gg_scratch_put(&s, texts[i], strlen(texts[i])), 0);
+		cr_assert_eq(gg_scratch_end(&s), 0);
+		cr_expect_str_eq(shown("d/y", 1, v, (struct gg_list){ 0 }), "\"***\"", "%zu", i);
+	}
+}
+
 Test(scanner, texts)
 {
 	static const struct {
