@@ -27,7 +27,8 @@ static bool is_tree(const struct gg_objects *o, const struct gg_finding *f)
 	return at >= 0 && o->v[at].type == GG_OBJECT_TREE;
 }
 
-/* Are its lines certain to be those that the scanner counted? Some count CR, U+2028 and others as line ends. */
+/* Are its lines certain to be those that the scanner counted? Some count CR, U+2028 and others as line ends.
+ */
 static bool is_one_line(const char *line)
 {
 	static const char *const ends[] = { "\r", "\v", "\f", "\xc2\x85", "\xe2\x80\xa8", "\xe2\x80\xa9" };

@@ -176,12 +176,18 @@ static int lay_line(struct gg_scratch *s, const char *text, int64_t *size)
 	return r ? r : gg_scratch_put(s, "\n", 1);
 }
 
+/* Not the name of what is there and goes: to delete that may be the cure. */
+static bool has_name(const struct gg_update *u)
+{
+	return !gg_update_deletes(u) || gg_update_names_new(u);
+}
+
 static int lay_lines(const struct texts *t, enum gg_push_text text, struct gg_scratch *s, int64_t *size)
 {
 	int r = 0;
 
 	for (size_t i = 0; text == GG_TEXT_REFS && i < t->p->n && r == 0; i++)
-		if (!gg_update_deletes(&t->p->v[i]))
+		if (has_name(&t->p->v[i]))
 			r = lay_line(s, t->p->v[i].ref, size);
 	for (size_t i = 0; text == GG_TEXT_OPTIONS && i < t->options->n && r == 0; i++)
 		r = lay_line(s, t->options->v[i], size);

@@ -205,10 +205,10 @@ static int find_options(struct scan *s)
 }
 
 /* A ref's name is something that a push adds, too. */
-static bool creates_any(const struct gg_push *p)
+static bool names_any(const struct gg_push *p)
 {
 	for (size_t i = 0; i < p->n; i++)
-		if (gg_update_creates(&p->v[i]))
+		if (gg_update_names_new(&p->v[i]))
 			return true;
 	return false;
 }
@@ -220,7 +220,7 @@ static int scan_all(struct scan *s)
 	r = r ? r : list(s);
 	if (r == 0)
 		r = check_object_size(s);
-	if (r < 0 || s->c->scanner == GG_SCANNER_NONE || (!s->o.n && !creates_any(s->p) && !s->options.n))
+	if (r < 0 || s->c->scanner == GG_SCANNER_NONE || (!s->o.n && !names_any(s->p) && !s->options.n))
 		return r;
 	gg_scan_tell_begin(&s->tell, &s->o, s->options.n);
 	r = check_space(s);

@@ -181,10 +181,9 @@ static void tell_end(const struct gg_scan_tell *t, const struct gg_findings *f, 
 	if (found > SHOWN)
 		gg_say_client("  and %zu more", found - SHOWN);
 	tell_cure(t, in_objects);
-	gg_gate_event_about(t->l, "push.rejected", "finding",
-			    in_objects ? "hook.allowFinding" : "hook.scanner",
-			    "%s found %zu, %zu of them not allowed; the first is %s", name.s, f->n, found,
-			    b.s);
+	gg_gate_event_about(
+		t->l, "push.rejected", "finding", in_objects ? "hook.allowFinding" : "hook.scanner",
+		"%s found %zu, %zu of them not allowed; the first is %s", name.s, f->n, found, b.s);
 }
 
 size_t gg_scan_tell_found(const struct gg_scan_tell *t, const struct gg_objects *o,

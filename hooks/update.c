@@ -22,6 +22,11 @@ static bool all_zeros(const char *id)
 	return id[strspn(id, "0")] == '\0';
 }
 
+bool gg_update_names_new(const struct gg_update *u)
+{
+	return all_zeros(u->old);
+}
+
 bool gg_update_creates(const struct gg_update *u)
 {
 	return all_zeros(u->old) && !all_zeros(u->new);

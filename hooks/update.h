@@ -48,8 +48,10 @@ int gg_push_read(int fd, int64_t limit_refs, struct gg_push *ret, struct gg_buf 
 
 void gg_push_free(struct gg_push *p);
 
-/* Both zeros: a reference is to be deleted that is not there, which git takes. */
 bool gg_update_creates(const struct gg_update *u);
 bool gg_update_deletes(const struct gg_update *u);
+/* The old value is zeros, so the name is new, even when the update deletes it: git takes that as well, and
+ * tells upstream. */
+bool gg_update_names_new(const struct gg_update *u);
 
 #endif

@@ -179,6 +179,11 @@ def ref_name(w, repo):
     return ["HEAD:refs/heads/x/%s" % KEY]
 
 
+def name_of_nothing(w, repo):
+    """The deletion of a reference that is not there goes upstream as well."""
+    return [":refs/heads/" + KEY]
+
+
 def push_option(w, repo):
     commit(w)
     return ["HEAD:refs/heads/new", "-o", "clean", "-o", "reviewer=" + KEY]
@@ -273,7 +278,8 @@ def directory_name(w, repo):
 
 CASES = [new_branch, merge_only, added_then_removed, tag_message, tag_of_a_tag, commit_message, bare_blob, tagged_blob, bare_tree,
          binary, behind_an_archives_head, control_bytes_at_last, utf16, utf16be, file_name, second_ref, behind_a_replace_ref,
-         undiffable, beside_allow_comments, with_configuration, hostile_names, one_long_line, deleted_branch_again, ref_name, push_option,
+         undiffable, beside_allow_comments, with_configuration, hostile_names, one_long_line, deleted_branch_again, ref_name, name_of_nothing,
+         push_option,
          push_option_beside_a_deletion, author, committers_address, encoding, extra_header, signature, merged_tag,
          behind_a_nul_in_a_message, name_inside_a_tag, tagger, links_target, submodule, entry_of_an_odd_mode,
          inside_a_submodules_name, directory_name]

@@ -75,16 +75,19 @@ Test(update, fields)
 	char text[200];
 	struct gg_buf why = GG_BUF(text);
 	static const char lines[] =
-		Z " " A " refs/heads/a\n" A " " B " refs/heads/b\n" B " " Z " refs/heads/c\n";
+		Z " " A " refs/heads/a\n" A " " B " refs/heads/b\n" B " " Z " refs/heads/c\n" Z " " Z " refs/d\n";
 
-	cr_assert_eq(gg_push_parse(lines, sizeof(lines) - 1, 3, &p, &why), 0);
-	cr_assert_eq(p.n, 3);
+	cr_assert_eq(gg_push_parse(lines, sizeof(lines) - 1, 4, &p, &why), 0);
+	cr_assert_eq(p.n, 4);
 	cr_expect_str_eq(p.v[0].ref, "refs/heads/a");
 	cr_expect_str_eq(p.v[1].old, A);
 	cr_expect_str_eq(p.v[1].new, B);
 	cr_expect(gg_update_creates(&p.v[0]) && !gg_update_deletes(&p.v[0]));
 	cr_expect(!gg_update_creates(&p.v[1]) && !gg_update_deletes(&p.v[1]));
 	cr_expect(!gg_update_creates(&p.v[2]) && gg_update_deletes(&p.v[2]));
+	cr_expect(!gg_update_creates(&p.v[3]) && gg_update_deletes(&p.v[3]));
+	cr_expect(gg_update_names_new(&p.v[0]) && gg_update_names_new(&p.v[3]));
+	cr_expect(!gg_update_names_new(&p.v[1]) && !gg_update_names_new(&p.v[2]));
 	gg_push_free(&p);
 	cr_expect_eq(gg_push_parse(lines, sizeof(lines) - 1, 2, &p, &why), -E2BIG);
 	cr_expect(strstr(text, "limit.refs"), "%s", text);
