@@ -7,10 +7,12 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "hooks/refresh.h"
 
 struct listing {
 	struct gg_objects *o;
 	const struct gg_push *p;
+	bool mirror;
 	size_t max;
 	uint32_t commit; /* the last that was listed */
 	size_t sized;	 /* objects whose size is known */
@@ -150,8 +152,10 @@ static int run(const struct gg_gitcmd *g, enum gg_git_store store, const char *c
 
 static int list_reachable(const struct gg_gitcmd *g, struct listing *l, struct gg_buf *err)
 {
-	static const char *const args[] = { "rev-list", "--objects", "--in-commit-order", "--stdin", "--not",
-					    "--all",	NULL };
+#define REV_LIST "rev-list", "--objects", "--in-commit-order", "--stdin", "--not"
+#define EXCEPT(pattern) , "--exclude=" pattern
+	static const char *const local[] = { REV_LIST, "--all", NULL };
+	static const char *const mirrored[] = { REV_LIST GG_REFRESH_NOT_MIRRORED(EXCEPT), "--all", NULL };
 	size_t line = l->o->hash + 1, n = 0;
 	AUTO_FREE char *tips = reallocarray(NULL, l->p->n + 1, line);
 
@@ -164,7 +168,7 @@ static int list_reachable(const struct gg_gitcmd *g, struct listing *l, struct g
 		tips[n + line - 1] = '\n';
 		n += line;
 	}
-	return n ? run(g, GG_STORE_PUSH, args, tips, n, on_rev, l, err) : 0;
+	return n ? run(g, GG_STORE_PUSH, l->mirror ? mirrored : local, tips, n, on_rev, l, err) : 0;
 }
 
 static int list_quarantined(const struct gg_gitcmd *g, struct listing *l, struct gg_buf *err)
@@ -210,11 +214,11 @@ static void forget_commit_of_tips(struct listing *l)
 	}
 }
 
-int gg_newobj_list(const struct gg_gitcmd *g, const struct gg_push *p, size_t max, struct gg_objects *ret,
-		   struct gg_buf *ret_err)
+int gg_newobj_list(const struct gg_gitcmd *g, const struct gg_push *p, bool mirror, size_t max,
+		   struct gg_objects *ret, struct gg_buf *ret_err)
 {
 	struct gg_objects o = { .hash = p->hash };
-	struct listing l = { .o = &o, .p = p, .commit = GG_NO_COMMIT };
+	struct listing l = { .o = &o, .p = p, .mirror = mirror, .commit = GG_NO_COMMIT };
 	int r;
 
 	l.max = max < GG_OBJECTS_MAX ? max : GG_OBJECTS_MAX;

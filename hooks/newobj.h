@@ -6,7 +6,8 @@
  * How: `rev-list --objects --in-commit-order` of all new tips at once; the quarantine's own list
  * (`cat-file --batch-all-objects`), less what that had and what the repository has without it: git completes
  * thin packs with objects that are old, and those were scanned when they came. What was deleted here and is
- * pushed again, or is shared with other branches, may be listed once more; nothing new is ever left out.
+ * pushed again, or is shared with other branches, may be listed once more; nothing new is ever left out. In
+ * the mirror of an upstream only what is mirrored counts as a ref that it has: any other may be here alone.
  *
  * Memory: about 110 bytes an object and its path, of which GG_PATH_KEPT bytes are kept; the content of none.
  * Objects are bounded by max.
@@ -14,6 +15,7 @@
 #ifndef GG_HOOKS_NEWOBJ_H
 #define GG_HOOKS_NEWOBJ_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -47,13 +49,14 @@ struct gg_objects {	     /* gg_objects_free */
 };
 
 /*
+ *   mirror   the repository is that of an upstream
  *   max      objects, beyond which it stops
  *   ret      for gg_objects_free on success
  *   ret_err  one line for the client, on failure
  * 0; -EFBIG: more than max; -ETIMEDOUT; other -errno: git failed, nothing may be accepted.
  */
-int gg_newobj_list(const struct gg_gitcmd *g, const struct gg_push *p, size_t max, struct gg_objects *ret,
-		   struct gg_buf *ret_err);
+int gg_newobj_list(const struct gg_gitcmd *g, const struct gg_push *p, bool mirror, size_t max,
+		   struct gg_objects *ret, struct gg_buf *ret_err);
 void gg_objects_free(struct gg_objects *o);
 
 /* As git shows it, without quotes; "" for none. Of an object with several paths, one of them. */

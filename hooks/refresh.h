@@ -3,7 +3,7 @@
  * hooks/hook.c (git-gate-hook refresh DIR), outside of any push. Tested by tests/process/t0087-refresh.py.
  *
  * What upstream advertises below refs/ is mirrored, and pruned, but for what forges make by themselves and
- * mirrors do not want: pull requests, merge requests, changes, and their machinery (refresh.c has the list).
+ * mirrors do not want: pull requests, merge requests, changes, and their machinery (the list is below).
  * What is not mirrored is left alone here. HEAD follows upstream's default branch: git fetch does not tell
  * it, so it is asked for apart, when there was no answer yet for five minutes, or HEAD points at nothing.
  *
@@ -18,11 +18,22 @@
 
 #include "hooks/gate.h"
 
-/* What is mirrored, as words for git fetch: all but what GitHub, GitLab, Bitbucket, Gerrit and Azure make. */
-#define GG_REFRESH_REFSPECS \
-	"+refs/*:refs/*", "^refs/pull/*", "^refs/merge-requests/*", "^refs/pull-requests/*", \
-		"^refs/changes/*", "^refs/keep-around/*", "^refs/pipelines/*", "^refs/environments/*", \
-		"^refs/cache-automerge/*", "^refs/meta/*", "^refs/git-gate/*"
+/* What is not mirrored: what GitHub, GitLab, Bitbucket, Gerrit and Azure make. Each as X(PATTERN). */
+#define GG_REFRESH_NOT_MIRRORED(X) \
+	X("refs/pull/*") \
+	X("refs/merge-requests/*") \
+	X("refs/pull-requests/*") \
+	X("refs/changes/*") \
+	X("refs/keep-around/*") \
+	X("refs/pipelines/*") \
+	X("refs/environments/*") \
+	X("refs/cache-automerge/*") \
+	X("refs/meta/*") \
+	X("refs/git-gate/*")
+
+/* What is mirrored, as words for git fetch. */
+#define GG_REFRESH_EXCEPT(pattern) , "^" pattern
+#define GG_REFRESH_REFSPECS "+refs/*:refs/*" GG_REFRESH_NOT_MIRRORED(GG_REFRESH_EXCEPT)
 
 /*
  * Bounded by c->refresh_ms; a fetch that is ended then is given two seconds of these to take its lock files

@@ -66,7 +66,7 @@ static int list(struct scan *s)
 {
 	char text[WHY_MAX];
 	struct gg_buf why = GG_BUF(text);
-	int r = gg_newobj_list(&s->git, s->p, max_objects(s->c), &s->o, &why);
+	int r = gg_newobj_list(&s->git, s->p, s->c->upstream[0], max_objects(s->c), &s->o, &why);
 
 	if (r == -EFBIG) {
 		gg_buf_add(&why, " in one push, each takes %d bytes at least (limit.scan)", GG_LAY_PAGE);

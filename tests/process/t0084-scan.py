@@ -174,6 +174,15 @@ def deleted_branch_again(w, repo):
     return ["HEAD:refs/heads/new"]
 
 
+def not_mirrored(w, repo):
+    """A reference that upstream need not have any more: it is kept here whatever becomes of upstream's."""
+    repo.set(upstream="ssh://upstream.invalid/r.git")
+    write(w, "a", SECRET)
+    commit(w)
+    repo.unscanned(w, "HEAD:refs/pull/1/head")
+    return ["HEAD:refs/heads/new"]
+
+
 def ref_name(w, repo):
     """Nothing but a name: the commit is there."""
     return ["HEAD:refs/heads/x/%s" % KEY]
@@ -278,7 +287,7 @@ def directory_name(w, repo):
 
 CASES = [new_branch, merge_only, added_then_removed, tag_message, tag_of_a_tag, commit_message, bare_blob, tagged_blob, bare_tree,
          binary, behind_an_archives_head, control_bytes_at_last, utf16, utf16be, file_name, second_ref, behind_a_replace_ref,
-         undiffable, beside_allow_comments, with_configuration, hostile_names, one_long_line, deleted_branch_again, ref_name, name_of_nothing,
+         undiffable, beside_allow_comments, with_configuration, hostile_names, one_long_line, deleted_branch_again, not_mirrored, ref_name, name_of_nothing,
          push_option,
          push_option_beside_a_deletion, author, committers_address, encoding, extra_header, signature, merged_tag,
          behind_a_nul_in_a_message, name_inside_a_tag, tagger, links_target, submodule, entry_of_an_odd_mode,
@@ -422,6 +431,11 @@ def sha256():
     write(w, "c", "\n" + SECRET + "x")
     commit(w)
     tap.ok("push refused" in repo.push(w, "main").stderr, "and no other")
+    git("config", "receive.advertisePushOptions", "true", cwd=repo.git)
+    r = repo.push(w, "-o", KEY, "HEAD~1:refs/heads/option")
+    tap.ok("made-up-key in a push option" in r.stderr and "remote: git-gate: push refused" in r.stderr, "sha256: a push option", r.stderr)
+    r = repo.push(w, "HEAD~1:refs/heads/" + KEY)
+    tap.ok("made-up-key in the name of a ref" in r.stderr, "sha256: the name of a reference", r.stderr)
 
 
 grep()
