@@ -28,8 +28,10 @@ void gg_found_names_read(const struct gg_push_conf *c, const struct gg_objects *
 			 const struct gg_findings *f, int objects_fd, struct gg_found_names *ret);
 void gg_found_names_free(struct gg_found_names *n);
 
-/* A path of gg_objects_path, quoted, at most max bytes of it, with "…" in the place of each of its names that
- * is one of these. Pure. */
+/*
+ * A path of gg_objects_path, quoted, at most max bytes of it, with "***" in the place of each of its names
+ * that is one of these. Pure.
+ */
 void gg_found_names_quote(const struct gg_found_names *n, const char *path, size_t max, struct gg_buf *b);
 
 #endif

@@ -6,9 +6,11 @@
  *   objects/ID   one file an object, named by its id: no pushed path can configure, ignore or escape
  *   MANIFEST     a line an object: ID TAB TYPE TAB SIZE TAB PATH TAB COMMIT; the path as git
  *                quotes paths, empty for none, the commit "-" for none; SIZE is the object's own
- *   objects/00…0 the names of refs that the push creates or moves, or deletes though they are not there, one
- * a line; of TYPE "refs" in MANIFEST objects/00…1 its push options, when there are any, one a line; of TYPE
- * "push-options" cwd/         the scanner's working directory, empty home/ tmp/   its HOME and TMPDIR
+ *   objects/00…0 the names of refs that the push creates or moves, one a line; of TYPE "refs" in MANIFEST
+ *                (those as well that it deletes though they are not there)
+ *   objects/00…1 its push options, when there are any, one a line; of TYPE "push-options"
+ *   cwd/         the scanner's working directory, empty
+ *   home/ tmp/   its HOME and TMPDIR
  *
  * What is in objects/ID (the rendition) is text that a scanner reads line by line and does not take for a
  * binary:

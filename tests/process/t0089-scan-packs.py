@@ -4,12 +4,11 @@ nothing refers to, on bases that are not in the pack; push options and updates a
 the gate runs it.
 """
 import hashlib
-import os
 import struct
 import subprocess
 import zlib
 
-from gate import BUILD, ENV, PATIENCE, Latch, Tap, end, git, popen, wait_for
+from gate import ENV, PATIENCE, Latch, Tap, end, git, popen
 from scanrepo import KEY, Repo, commit, hash_object, script, write
 
 tap = Tap()

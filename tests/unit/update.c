@@ -74,8 +74,8 @@ Test(update, fields)
 	struct gg_push p = { 0 };
 	char text[200];
 	struct gg_buf why = GG_BUF(text);
-	static const char lines[] =
-		Z " " A " refs/heads/a\n" A " " B " refs/heads/b\n" B " " Z " refs/heads/c\n" Z " " Z " refs/d\n";
+	static const char lines[] = Z " " A " refs/heads/a\n" A " " B " refs/heads/b\n" B " " Z
+				      " refs/heads/c\n" Z " " Z " refs/d\n";
 
 	cr_assert_eq(gg_push_parse(lines, sizeof(lines) - 1, 4, &p, &why), 0);
 	cr_assert_eq(p.n, 4);
