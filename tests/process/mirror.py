@@ -2,7 +2,7 @@
 over file://, and what the hooks tell the gate is read from a socket of the test's.
 """
 from gate import *
-from sshd import Silent, Upstream, keygen, upstream
+from sshd import Silent, Sshd, Upstream, keygen, upstream
 
 HOOK = os.path.join(BUILD, "hook-forward")
 ZERO = "0" * 40

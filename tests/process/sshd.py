@@ -40,6 +40,9 @@ class Sshd:
         self.log = os.path.join(self.dir, "log")
         self.identity, self.known_hosts = keygen(os.path.join(self.dir, "id")), os.path.join(self.dir, "known_hosts")
         self.config = os.path.join(self.dir, "config")
+        # the account's shell reads what is in its home first, bash too when sshd runs it: that may take any time, or wait for a lock
+        self.home = os.path.join(self.dir, "home")
+        os.mkdir(self.home)
         self.process = None
         with open(os.path.join(self.dir, "authorized"), "w") as f:
             f.write('restrict,command="%s" %s' % (command.replace('"', '\\"'), read(self.identity + ".pub")))
@@ -47,8 +50,8 @@ class Sshd:
             f.write(self.host_line(keygen(os.path.join(self.dir, "host"))))
         with open(self.config, "w") as f:
             f.write("Port %d\nListenAddress 127.0.0.1\nHostKey %s/host\nAuthorizedKeysFile %s/authorized\nStrictModes no\nUsePAM no\n"
-                    "PidFile none\nPermitRootLogin yes\nMaxStartups 500\nMaxSessions 500\nAcceptEnv GIT_PROTOCOL\n"
-                    % (self.port, self.dir, self.dir))
+                    "PidFile none\nPermitRootLogin yes\nMaxStartups 500\nMaxSessions 500\nAcceptEnv GIT_PROTOCOL\nSetEnv HOME=%s\n"
+                    % (self.port, self.dir, self.dir, self.home))
         self.ssh = ["ssh", "-F", "none", "-i", self.identity, "-o", "IdentitiesOnly=yes", "-o", "StrictHostKeyChecking=no",
                     "-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR", "-o", "SendEnv=GIT_PROTOCOL", "-o", "BatchMode=yes",
                     "-p", str(self.port), "127.0.0.1"]

@@ -358,7 +358,16 @@ def environment():
     tap.ok("?" in read(path("ssh-tty")), "nor a terminal", read(path("ssh-tty")))
 
 
-tests = (kinds, empty_upstream, odd_names, sha256, leases, heals, refused, local_trouble, no_way, falls_silent, bounded, answer_lost, part_is_there, disk_full,
+def at_home():
+    """The tests' own sshd: the shell that it starts reads nothing of the account's. That may wait for a lock, and every push with it."""
+    s = Sshd("echo $HOME").start()
+    try:
+        tap.eq(subprocess.run(s.ssh, env=ENV, capture_output=True, text=True, timeout=PATIENCE).stdout, s.home + "\n", "upstream's shell has a home of the test's")
+    finally:
+        s.stop()
+
+
+tests = (at_home, kinds, empty_upstream, odd_names, sha256, leases, heals, refused, local_trouble, no_way, falls_silent, bounded, answer_lost, part_is_there, disk_full,
          environment, many)
 for test in tests:
     if len(sys.argv) < 2 or test.__name__ in sys.argv[1:]:
