@@ -174,6 +174,17 @@ class Upstream(Sshd):
         git("config", "receive.denyDeleteCurrent", "ignore", cwd=d)
         return d
 
+    def mirrored(self, base, name="r.git", *options, seed=None):
+        """A repository here, with what seed's HEAD is as main, and a gate's mirror of it below base; the gate's settings for it."""
+        here, there = os.path.join(base, name), self.repo(name, *options)
+        if seed:
+            git("push", "-q", there, "HEAD:main", cwd=seed)
+        git("clone", "-q", "--bare", there, here)
+        git("remote", "remove", "origin", cwd=here)
+        git("config", "receive.advertisePushOptions", "true", cwd=here)
+        return {"repo.%s.%s" % (name, key): value for key, value in (
+            ("upstream", self.url(there)), ("identityFile", self.identity), ("knownHostsFile", self.known_hosts), ("fresh", "0"))}
+
     def stop(self):
         """Also who was told to hang, and what hangs with it: sshd's end does not reach them."""
         super().stop()
