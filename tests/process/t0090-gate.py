@@ -27,7 +27,9 @@ def section(name):
 
 
 LONG = {"deadline.commands": "1m", "deadline.packStart": "1m", "deadline.idle": "1m", "deadline.hook": "2m"}
-g = Gate({"listen.http": "127.0.0.1:0", "hook.dir": steps, **LONG, **section("r.git"), **section("s256.git"), **section("c.git")})
+# what whoever starts a gate may have: it is nobody's below it, and none of it gets in the way of the forward
+AGENT = {"SSH_AUTH_SOCK": path("agent"), "SSH_AGENT_PID": "99999999", "SSH_ASKPASS": path("askpass"), "GIT_ASKPASS": path("askpass"), "GIT_SSH": path("agent"), "GIT_SSH_COMMAND": path("agent")}
+g = Gate({"listen.http": "127.0.0.1:0", "hook.dir": steps, **LONG, **section("r.git"), **section("s256.git"), **section("c.git")}, env=AGENT)
 
 
 def refs(d):
@@ -157,17 +159,28 @@ for t in "git", "http":
     same("dulwich over %s" % t, "c.git")
 
 # --- who sees what ------------------------------------------------------------------------------------------------------------------------
-step("pre-receive", "10-look", 'cat >%s; env >%s; cat /proc/$PPID/environ | tr "\\0" "\\n" >%s' % (path("seen"), path("env"), path("env-of-hook")))
-step("post-receive", "10-look", "cat >%s; env >%s" % (path("seen-after"), path("env-after")))
+# environment and command line of every process from the one that looks up to the gate
+LOOK = 'p=$$; while [ $p -gt 1 ] && ! grep -qzx run /proc/$p/cmdline; do { echo "== $p"; tr "\\0" " " </proc/$p/cmdline; echo; tr "\\0" "\\n" </proc/$p/environ; } >>%s; p=$(cut -d" " -f4 /proc/$p/stat); done\n'
+step("pre-receive", "10-look", "cat >%s; env >%s\n%s" % (path("seen"), path("env"), LOOK % path("env-above")))
+step("post-receive", "10-look", "cat >%s; env >%s\n%s" % (path("seen-after"), path("env-after"), LOOK % path("env-above-after")))
 commit(work, "look", "look")
 tip = git("rev-parse", "HEAD", cwd=work).stdout.strip()
 push("a step", "HEAD:refs/heads/look")
 line = "%s %s refs/heads/look\n" % ("0" * 40, tip)
 wait_for(lambda: read(path("env-after")), "post-receive.d to run")
 tap.eq((read(path("seen")), read(path("seen-after"))), (line, line), "the operator's steps have the updates, before and after")
-for what in "env", "env-after", "env-of-hook":
+HIDDEN = (up.identity, up.known_hosts, "sshd", *AGENT, *AGENT.values())
+
+
+def hides(what, *has):
     text = read(path(what))
-    tap.ok(text and not [v for v in (up.identity, up.known_hosts, "SSH_AUTH_SOCK", "sshd") if v in text], "nothing of the identity is in %s" % what, text)
+    tap.ok(all(h in text for h in has) and not [v for v in HIDDEN if v in text], "nothing of identity and agent is in %s" % what, text)
+
+
+for what in "env", "env-after":
+    hides(what, "GIT_GATE_SESSION=")
+for what in "env-above", "env-above-after":
+    hides(what, "receive-pack", "-receive", "GIT_GATE_SESSION=")
 tap.ok("GIT_GATE_CONTROL" not in read(path("env")) and "GIT_GATE_SESSION=" in read(path("env")), "a step knows the session, and not the control socket", read(path("env")))
 step("pre-receive", "20-no", "cat >/dev/null; printf 'not on a Friday\\033[31m\\n' >&2; exit 1")
 push("a step that says no", "HEAD:refs/heads/no", ok=False, says=["pre-receive.d/20-no", "not on a Friday"])
@@ -181,10 +194,11 @@ tap.ok(True, "is an event")
 # --- a scanner ----------------------------------------------------------------------------------------------------------------------------
 scanner = path("scanner")
 with open(scanner, "w") as f:
-    f.write('#!/bin/sh\n# a word that must not leave\ncd "$1" || exit 3\nLC_ALL=C grep -a -n -r -F GEHEIM-4711 . >%s\nwhile IFS=: read -r file line text; do\n'
+    f.write("#!/bin/sh\n" + LOOK % path("env-above-scanner"))
+    f.write('# a word that must not leave\ncd "$1" || exit 3\nLC_ALL=C grep -a -n -r -F GEHEIM-4711 . >%s\nwhile IFS=: read -r file line text; do\n'
             '\tprintf "%%s\\t%%s\\tword\\n" "${file##*/}" "$line"\ndone <%s\n[ ! -s %s ]\n' % ((path("hits"),) * 3))
 os.chmod(scanner, 0o755)
-scanned = Gate({"listen.http": "127.0.0.1:0", "hook.dir": steps, **LONG, **section("r.git"), "hook.scanner": "command", "hook.scannerCommand": scanner}, base=g.base)
+scanned = Gate({"listen.http": "127.0.0.1:0", "hook.dir": steps, **LONG, **section("r.git"), "hook.scanner": "command", "hook.scannerCommand": scanner}, base=g.base, env=AGENT)
 for t in "git", "http":
     url = {"git": scanned.url, "http": scanned.http}[t]("r.git")
     commit(work, "clean-" + t, "nothing\n")
@@ -196,6 +210,7 @@ for t in "git", "http":
     tap.ok("GEHEIM" not in said, t + ": the client reads where, not what", said)
     tap.ok("secret-" + t not in refs(ours) + refs(theirs), t + ": neither here nor upstream")
     git("reset", "-q", "--hard", "HEAD~2", cwd=work)
+hides("env-above-scanner", "receive-pack", "pre-receive", "GIT_GATE_SESSION=")
 long, cut = path("long"), path("cut")
 git("init", "-q", long)
 commit(long, "a", "a")
