@@ -117,9 +117,11 @@ stale = Case("stale", away, onStale="serve", fresh="0")
 mid = [Case("mid-" + t, transport=t) for t in ("git", "http")]
 asleep, silent, leaves = Case("asleep", transport="http"), Case("silent", quiet), Case("leaves", away)
 lost = [Case("lost-" + t, transport=t) for t in ("git", "http")]
-full = Case("full")
+full, narrow = Case("full"), Case("narrow")
+steps, filler = path("steps"), os.path.join(narrow.dir, "filler")
+os.makedirs(os.path.join(steps, "pre-receive.d"))
 g = Gate({"listen.http": "127.0.0.1:0", "deadline.connect": "%ds" % CONNECT, "deadline.forward": "%ds" % FORWARD, "deadline.refresh": "%ds" % REFRESH,
-          "deadline.hook": "%ds" % HOOK, **sections}, base=base)
+          "deadline.hook": "%ds" % HOOK, "hook.dir": steps, **sections}, base=base)
 
 
 def hook(case, name, script):
@@ -307,12 +309,56 @@ def disk_full():
         subprocess.run(["umount", full.up], check=True)
 
 
-for test in (refusals, no_way, hang, gone, answers, disk_full):
+def gate_full():
+    """The gate's own disk: for the pack, between the pack and the forward, between upstream's yes and the references here."""
+    if os.geteuid() != 0 or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", narrow.dir], capture_output=True).returncode:
+        return tap.skip("the gate's disk is full", "no tmpfs can be mounted")
+    fill = "#!/bin/sh\ncat >/dev/null; cat /dev/zero >%s 2>/dev/null; exit 0\n" % filler
+    step = os.path.join(steps, "pre-receive.d", "50-fill")
+    try:
+        git("clone", "-q", "--bare", narrow.up, narrow.dir)
+        git("remote", "remove", "origin", cwd=narrow.dir)
+        narrow.fresh()
+        narrow.commit(os.urandom(4 << 20))
+        code, text = end(narrow.begin())
+        tap.ok(code == 1 and "No space left on device" in text and not narrow.failed(), "no room for the pack: refused", text)
+        git("reset", "-q", "--hard", "HEAD^", cwd=narrow.work)
+        narrow.goes_on("no room for the pack")
+        with open(step, "w") as f:
+            f.write(fill)
+        os.chmod(step, 0o755)
+        before = narrow.refs(narrow.up)
+        narrow.fresh()
+        narrow.commit()
+        code, text = end(narrow.begin())
+        tap.ok(code == 1 and re.search("remote: git-gate: push refused: .*(No space left on device|couldn't write)", text) and narrow.refs(narrow.up) == before, "no room to forward: refused, upstream is unchanged", text)
+        os.unlink(step)
+        os.unlink(filler)
+        narrow.goes_on("no room to forward")
+        hook(narrow, "pre-receive", fill)
+        new = narrow.commit()
+        # what the forward gives back has room for one reference
+        code, text = end(narrow.begin("--atomic", *("HEAD:refs/heads/many/%d" % i for i in range(200))))
+        g.settle()
+        hook(narrow, "pre-receive", None)
+        tap.ok(code == 1 and text.count("! [remote rejected]") == 200 and "remote: git-gate: forwarded 200 references" in text, "no room to move references: the client reads both", text)
+        tap.ok(new in narrow.refs(narrow.up) and new not in narrow.refs(narrow.dir), "upstream has it, the gate has not")
+        tap.eq([e["repo"] for e in g.events("push.diverged")], [narrow.name], "push.diverged")
+        os.unlink(filler)
+        narrow.agree("no room to move references")
+        tap.ok(new in narrow.refs(narrow.dir), "a fetch brings it")
+        narrow.goes_on("no room to move references")
+    finally:
+        g.settle()
+        subprocess.run(["umount", narrow.dir], check=True)
+
+
+for test in (refusals, no_way, hang, gone, answers, disk_full, gate_full):
     if len(sys.argv) < 2 or test.__name__ in sys.argv[1:]:
         test()
 g.settle()
 tap.eq(g.reaped(), [], "no session was ended by the gate")
-tap.eq(g.events("push.diverged"), [], "nothing diverged")
+tap.eq([e for e in g.events("push.diverged") if e["repo"] != narrow.name], [], "nothing else diverged")
 for server in up, away, quiet:
     server.stop()
 finish(tap, g)
