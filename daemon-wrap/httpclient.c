@@ -95,6 +95,8 @@ short gg_httpclient_wait(struct gg_httpclient *c, enum gg_http_wait as, bool in,
 	name_it(c, as);
 	r = ppoll(p, (nfds_t)n + 2, timeout_ms < 0 ? NULL : &t, &none);
 	c->hung_up |= hangups;
+	if (c->hung_up && c->gate >= 0)
+		hear_the_gate(c); /* why was said before, and an interrupted poll does not show it */
 	if (r < 0) {
 		for (size_t i = 0; i < n; i++)
 			fds[i].revents = 0;

@@ -141,6 +141,21 @@ c2.in_phase("commands")
 g.cli("kill", c2.session()["id"])
 status, body = c2.reply()
 tap.ok(status == 408 and b"ended by the operator" in body, "kill before the commands: a status", status, body)
+
+# reason and signal arrive together, as on a machine that is busy: the reason counts
+patient = gate(deadline_grace="60s")
+c3 = Http(patient)
+c3.post()
+c3.in_phase("commands")
+pid = c3.session()["pid"]
+os.kill(pid, signal.SIGSTOP)
+wait_for(lambda: proc_stat(pid)[0] == "T", "the stop")
+patient.cli("kill", c3.session()["id"])
+wait_for(lambda: int(re.search(r"ShdPnd:\s*(\w+)", read("/proc/%d/status" % pid))[1], 16) & 1, "the gate's SIGHUP")
+os.kill(pid, signal.SIGCONT)
+status, body = c3.reply()
+tap.ok(status == 408 and b"ended by the operator" in body, "kill of one that does not run just then: the same", status, body)
+patient.stop()
 p = in_hook(g)
 held = [s for s in g.sessions() if s["phase"] == "hook"][0]
 g.cli("kill", held["id"])
