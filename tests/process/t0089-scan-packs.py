@@ -174,7 +174,7 @@ def options():
     out = raw_push(repo, [update], pack(), [b"x" * 60000] * 60)
     tap.ok("ng refs/heads/new pre-receive hook declined" in out, "more than a process can be given", out)
     out = raw_push(repo, [update], pack(), [b"a=b", b""])
-    tap.ok("scanning the names of refs, 2 push options (" in out and "ok refs/heads/new" in out, "clean ones", out)
+    tap.ok("scanning the names of references, 2 push options (" in out and "ok refs/heads/new" in out, "clean ones", out)
 
 
 def updates():

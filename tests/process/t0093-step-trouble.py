@@ -89,7 +89,7 @@ class Push:
         gate.settle()
 
 
-def judge(p, what, *says, ok=False, event="push.step-failed", within=PATIENCE):
+def judge(p, what, *says, ok=False, event="push.step-failed", within=2 * PATIENCE):
     what = "%s: %s over %s" % ("step" if p.gate is stepping else "scanner", what, p.transport)
     tap.ok((p.code == 0, p.moved) == (ok, ok) and p.took < within, "%s: %s in %.1fs" % (what, "accepted" if ok else "refused", p.took), p.code, p.text[:3000])
     for s in says:

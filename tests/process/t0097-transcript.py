@@ -84,7 +84,7 @@ for url in g.url("app.git"), g.http("app.git"):
         "if it is no secret, the operator of the gate can add its fingerprint to hook.allowFinding, session SESSION"], "deploy")
     git("reset", "-q", "--hard", new, cwd=work)
     refused("a rule", ["HEAD:refs/heads/release/1.0"],
-            ['push refused: ref "refs/heads/release/1.0" is denied by "refs/heads/release/**" (hook.denyRef)'], "release/1.0")
+            ['push refused: reference "refs/heads/release/1.0" is denied by "refs/heads/release/**" (hook.denyRef), session SESSION'], "release/1.0")
     commit(work, "more-" + t, t)
     refused("a step", ["HEAD:refs/heads/ticket"],
             ["scanning 1 commit, 3 objects (gitleaks)…", STEP_SAYS, "push refused: step pre-receive.d/50-ticket: exit status 1"], "ticket")
