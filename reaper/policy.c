@@ -90,6 +90,16 @@ void gg_track_new_limits(struct gg_track *t, int64_t now_ms)
 	t->slice_bytes = t->received + t->acked;
 }
 
+enum gg_reason gg_track_silence(const struct gg_track *t, int64_t now_ms, int64_t *ret_ms)
+{
+	if (t->phase == GG_PHASE_REQUEST && !t->request_bytes) {
+		*ret_ms = now_ms - t->accepted_ms;
+		return GG_REASON_INIT;
+	}
+	*ret_ms = t->since_ms >= 0 ? now_ms - t->since_ms : 0;
+	return t->since_ms >= 0 ? t->bound : GG_REASON_NONE;
+}
+
 /* Nothing seen so far agrees with what is now. */
 static void start_again(struct gg_track *t)
 {
@@ -319,6 +329,7 @@ static struct gg_verdict judge_client(struct gg_track *t, const struct gg_snap *
 	enum gg_reason reason;
 	int64_t now = snap->now_ms, limit = client_limit(t, snap, view, lim, &reason);
 
+	t->bound = reason;
 	t->look_ms = after(t->since_ms, limit);
 	if (trickles(t, lim))
 		v = (struct gg_verdict){ .reason = GG_REASON_TRICKLE,
@@ -352,13 +363,14 @@ static struct gg_verdict judge_server(struct gg_track *t, int64_t now, const str
 {
 	int64_t limit = view->phase == GG_PHASE_HOOK ? lim->hook : lim->work;
 
+	t->bound = view->phase == GG_PHASE_HOOK ? GG_REASON_HOOK : GG_REASON_WORK;
 	/* the turn may go back to the client without a sign on the wire: look again, eight times in
 	 * deadline.idle */
 	t->look_ms =
 		min64(now + max64(lim->period, lim->idle / 8), max64(now + 1, after(t->since_ms, limit)));
 	if (limit == GG_NEVER || now - t->since_ms < limit || t->looks < 2)
 		return (struct gg_verdict){ 0 };
-	return (struct gg_verdict){ .reason = view->phase == GG_PHASE_HOOK ? GG_REASON_HOOK : GG_REASON_WORK,
+	return (struct gg_verdict){ .reason = t->bound,
 				    .limit_ms = limit,
 				    .quiet_ms = now - t->since_ms };
 }
@@ -403,6 +415,7 @@ struct gg_verdict gg_policy_look(struct gg_track *t, const struct gg_snap *snap,
 	t->cpu_ticks = view->cpu_ticks;
 	t->io_chars = view->io_chars;
 	t->looked_ms = now;
+	t->bound = GG_REASON_NONE;
 
 	if (now - t->accepted_ms >= lim->session)
 		return (struct gg_verdict){ .reason = GG_REASON_SESSION,

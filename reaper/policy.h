@@ -76,6 +76,7 @@ struct gg_track {
 	bool slow_pending;	   /* a slice was too slow: whose turn it is must be looked up */
 	int64_t probed_ms;  /* the first of the samples in a row that show unanswered probes; -1: none */
 	bool maybe_limited; /* the first of those probes may be one that a live kernel leaves out */
+	enum gg_reason bound; /* whose limit the silence since since_ms counts against; NONE: nobody's */
 };
 
 void gg_track_init(struct gg_track *t, int64_t now_ms);
@@ -85,6 +86,12 @@ void gg_track_init(struct gg_track *t, int64_t now_ms);
  * again.
  */
 void gg_track_new_limits(struct gg_track *t, int64_t now_ms);
+
+/*
+ * For how long it has been silent by now, as its limits count, in ms, and whose limit that is: INIT, COMMANDS,
+ * PACK_START, IDLE, NOT_READING, HOOK or WORK. NONE: no limit counts now.
+ */
+enum gg_reason gg_track_silence(const struct gg_track *t, int64_t now_ms, int64_t *ret_ms);
 
 /*
  * One sample of the client's socket (snap->v is not used). Returns true when /proc should be looked at now,

@@ -155,6 +155,24 @@ static int look_twice(struct gg_reaper *r, struct gg_session *s, bool orphans, s
 	return 0;
 }
 
+/* What its hook says that it does counts while there is a hook; a refresh goes before git. */
+static void note_phase(struct gg_session *s, int64_t now)
+{
+	bool hook = s->view.phase == GG_PHASE_HOOK || s->view.phase == GG_PHASE_WORK;
+
+	gg_story_phase(&s->story, s->view.phase, hook ? s->step : "", now - s->accepted_ms);
+}
+
+/* Before anything is looked at that may end the silence. */
+static void note_silence(struct gg_session *s, int64_t now)
+{
+	int64_t ms;
+	enum gg_reason reason = gg_track_silence(&s->track, now, &ms);
+
+	if (reason)
+		gg_story_silence(&s->story, reason, ms);
+}
+
 static int scan(struct gg_reaper *r, struct gg_session *s, struct gg_snap *snap)
 {
 	int err;
@@ -164,6 +182,7 @@ static int scan(struct gg_reaper *r, struct gg_session *s, struct gg_snap *snap)
 	if (err < 0)
 		return err;
 	remember(s, snap);
+	note_phase(s, snap->now_ms);
 	for (size_t i = 0; i < snap->n; i++)
 		s->packed |= s->view.fetch && snap->v[i].role == GG_ROLE_GIT;
 	s->packed |= s->view.fetch && s->tcp.acked > PACKED_BYTES;
@@ -359,10 +378,12 @@ static void sample_in_time(struct gg_session *s, int64_t now)
 static void judge(struct gg_reaper *r, struct gg_session *s, struct gg_snap *snap)
 {
 	uint64_t received = s->tcp.received;
-	bool look = !sample(s, snap);
+	bool look;
 	struct gg_verdict v;
 	int err;
 
+	note_silence(s, snap->now_ms);
+	look = !sample(s, snap);
 	look |= gg_policy_sample(&s->track, snap, &r->lim, &s->due_ms);
 	peek_at_request(s, received, snap->now_ms);
 	if (!look && !(s->peek_ms && s->peek_ms <= snap->now_ms))

@@ -20,9 +20,17 @@ int gg_registry_init(struct gg_registry *r)
 
 static void session_free(struct gg_session *s)
 {
+	gg_story_free(&s->story);
 	free(s->known);
 	free(s->lent);
 	free(s);
+}
+
+static void ring_free(struct gg_ring *ring)
+{
+	for (size_t i = 0; ring->v && i < GG_HISTORY; i++)
+		gg_story_free(&ring->v[i].story);
+	free(ring->v);
 }
 
 void gg_registry_free(struct gg_registry *r)
@@ -30,8 +38,8 @@ void gg_registry_free(struct gg_registry *r)
 	for (size_t i = 0; i < r->n; i++)
 		session_free(r->v[i]);
 	free(r->v);
-	free(r->by_itself.v);
-	free(r->by_us.v);
+	ring_free(&r->by_itself);
+	ring_free(&r->by_us);
 	memset(r, 0, sizeof(*r));
 }
 
@@ -82,12 +90,13 @@ struct gg_session *gg_registry_add(struct gg_registry *r, int64_t now_ms)
 	return s;
 }
 
-static void remember(struct gg_registry *r, const struct gg_session *s, int64_t now_ms)
+static void remember(struct gg_registry *r, struct gg_session *s, int64_t now_ms)
 {
 	bool reaped = s->verdict.reason != GG_REASON_NONE;
 	struct gg_ring *ring = reaped ? &r->by_us : &r->by_itself;
 	struct gg_ended *e = &ring->v[ring->n++ % GG_HISTORY];
 
+	gg_story_free(&e->story);
 	*e = (struct gg_ended){
 		.transport = s->transport,
 		.reason = s->verdict.reason,
@@ -103,7 +112,9 @@ static void remember(struct gg_registry *r, const struct gg_session *s, int64_t 
 		.status = s->root_status,
 		.refused = s->refused,
 		.nth = r->ended_at++,
+		.story = s->story,
 	};
+	s->story = (struct gg_story){ 0 };
 	memcpy(e->id, s->id, sizeof(e->id));
 	memcpy(e->peer, s->peer, sizeof(e->peer));
 	memcpy(e->service, s->service, sizeof(e->service));

@@ -12,6 +12,7 @@
 
 #include "reaper/escalate.h"
 #include "reaper/scan.h"
+#include "reaper/story.h"
 
 #define GG_ID_SIZE 9 /* eight hex digits and the NUL */
 #define GG_WATCH_SIZE 48
@@ -72,8 +73,9 @@ struct gg_session {
 		*known; /* processes seen in it, so that strays without our environment are known; owned */
 	size_t nknown;
 	uint64_t log_dropped;  /* stderr lines over the rate */
-	char step[32];	       /* what its hook says it does: "scan"; "": nothing */
-	bool judged;	       /* a hook of the push was run, and said what it does */
+	char step[GG_STORY_STEP_SIZE]; /* what its hook says it does: "scan"; "": nothing */
+	struct gg_story story;	       /* owned; handed to history at the end */
+	bool judged;		       /* a hook of the push was run, and said what it does */
 	bool hook_died;	       /* of an earlier request of the connection: it never said that it was done */
 	unsigned told;	       /* events that its hooks had recorded, of the present request */
 	uint64_t told_dropped; /* and those that were too many, of all */
@@ -94,6 +96,7 @@ struct gg_ended {
 	int status; /* wait status of the root */
 	bool refused;
 	uint64_t nth; /* how many had ended before it */
+	struct gg_story story; /* owned by the ring */
 };
 
 /* A ring of GG_HISTORY; the newest is at (n - 1) % GG_HISTORY. */

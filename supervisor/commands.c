@@ -71,7 +71,7 @@ static json_t *do_show(struct gg_gate *g, const json_t *req)
 		return gg_command_data(gg_report_show(g, s));
 	while ((e = gg_registry_history(&g->reg, &at)))
 		if (!strcmp(e->id, id))
-			return gg_command_data(gg_report_ended(e));
+			return gg_command_data(gg_report_ended_whole(e));
 	return gg_command_no_session(id);
 }
 

@@ -56,6 +56,8 @@ json_t *gg_hook_step(struct gg_gate *g, const json_t *req)
 		return gg_command_error("a step is a word of at most 31 letters, digits and '-'");
 	snprintf(s->step, sizeof(s->step), "%s", step);
 	s->judged = true; /* only hooks of a push have steps, a refresh has none */
+	if (step[0])
+		gg_story_phase(&s->story, GG_PHASE_HOOK, step, gg_now_ms() - s->accepted_ms);
 	return gg_command_data(json_object());
 }
 

@@ -14,19 +14,6 @@
 #include "supervisor/listen.h"
 #include "supervisor/service.h"
 
-/* Text from outside may be no UTF-8, which JSON cannot hold: escaped then. */
-static json_t *text(const char *s)
-{
-	char mem[2 * GG_REPO_MAX];
-	struct gg_buf b = GG_BUF(mem);
-	json_t *j = json_string(s);
-
-	if (j)
-		return j;
-	gg_escape(&b, s, strlen(s), GG_REPO_MAX);
-	return json_string(b.s);
-}
-
 static json_t *number(int64_t n)
 {
 	return n < 0 || n == GG_NEVER ? json_null() : json_integer(n);
@@ -43,8 +30,8 @@ static const char *step(const struct gg_session *s)
 json_t *gg_report_session(const struct gg_session *s, int64_t now_ms)
 {
 	return json_pack("{s:s, s:s, s:s, s:o, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:i, s:o, s:o}", "id",
-			 s->id, "transport", s->transport, "service", s->service, "repo", text(s->repo),
-			 "peer", s->peer, "phase",
+			 s->id, "transport", s->transport, "service", s->service, "repo",
+			 gg_report_text(s->repo), "peer", s->peer, "phase",
 			 gg_phase_name(s->root_gone ? GG_PHASE_CLOSING : s->view.phase), "step", step(s),
 			 "age_ms", (json_int_t)(now_ms - s->accepted_ms), "quiet_ms",
 			 (json_int_t)(now_ms - s->track.moved_ms), "bytes_in", (json_int_t)s->tcp.received,
@@ -91,10 +78,10 @@ json_t *gg_report_ended(const struct gg_ended *e)
 {
 	return json_pack(
 		"{s:s, s:s, s:s, s:o, s:s, s:s, s:I, s:I, s:I, s:I, s:i, s:o, s:o, s:o, s:o, s:I, s:i, s:o}",
-		"id", e->id, "transport", e->transport, "service", e->service, "repo", text(e->repo), "peer",
-		e->peer, "phase", gg_phase_name(e->phase), "age_ms", (json_int_t)e->age_ms, "quiet_ms",
-		(json_int_t)e->quiet_ms, "bytes_in", (json_int_t)e->bytes_in, "bytes_out",
-		(json_int_t)e->bytes_out, "pid", (int)e->pid, "reason",
+		"id", e->id, "transport", e->transport, "service", e->service, "repo",
+		gg_report_text(e->repo), "peer", e->peer, "phase", gg_phase_name(e->phase), "age_ms",
+		(json_int_t)e->age_ms, "quiet_ms", (json_int_t)e->quiet_ms, "bytes_in",
+		(json_int_t)e->bytes_in, "bytes_out", (json_int_t)e->bytes_out, "pid", (int)e->pid, "reason",
 		e->reason ? json_string(gg_reason_name(e->reason)) : json_null(), "key",
 		e->key ? json_string(e->key) : json_null(), "limit_ms", number(e->limit_ms), "steps",
 		steps(e->steps), "time", (json_int_t)e->time, "status", e->status, "watch",
@@ -148,17 +135,17 @@ static json_t *services(const struct gg_gate *g)
 						   v.state, "pid", v.pid ? json_integer(v.pid) : json_null(),
 						   "restarts", (json_int_t)v.restarts, "uptime_ms",
 						   number(v.uptime_ms), "last",
-						   v.last[0] ? text(v.last) : json_null()));
+						   v.last[0] ? gg_report_text(v.last) : json_null()));
 	return a;
 }
 
 json_t *gg_report_status(const struct gg_gate *g)
 {
-	json_t *j = json_pack("{s:s, s:s, s:i, s:s, s:I, s:o, s:o, s:o}", "version", GG_VERSION, "instance",
-			      g->instance, "pid", (int)getpid(), "mode",
-			      g->conf->mode == GG_MODE_OBSERVE ? "observe" : "enforce", "uptime_ms",
-			      (json_int_t)(gg_now_ms() - g->started_ms), "listening", addresses(g), "control",
-			      text(g->conf->control), "base_path", text(g->conf->base_path));
+	json_t *j = json_pack(
+		"{s:s, s:s, s:i, s:s, s:I, s:o, s:o, s:o}", "version", GG_VERSION, "instance", g->instance,
+		"pid", (int)getpid(), "mode", g->conf->mode == GG_MODE_OBSERVE ? "observe" : "enforce",
+		"uptime_ms", (json_int_t)(gg_now_ms() - g->started_ms), "listening", addresses(g), "control",
+		gg_report_text(g->conf->control), "base_path", gg_report_text(g->conf->base_path));
 	const struct {
 		const char *key;
 		uint64_t value;
@@ -217,7 +204,7 @@ static json_t *process(const struct gg_proc *p)
 	return json_pack("{s:i, s:i, s:s, s:s, s:I, s:I, s:o}", "pid", (int)p->pid, "ppid", (int)p->ppid,
 			 "state", state, "role", role_name(p->role), "cpu_ms",
 			 (json_int_t)((int64_t)p->cpu_ticks * tick_ms), "io_bytes", (json_int_t)p->io_chars,
-			 "argv", text(argv));
+			 "argv", gg_report_text(argv));
 }
 
 json_t *gg_report_show(struct gg_gate *g, struct gg_session *s)
@@ -241,5 +228,6 @@ json_t *gg_report_show(struct gg_gate *g, struct gg_session *s)
 				      (json_int_t)t->recv_age_ms, "sent_age_ms", (json_int_t)t->sent_age_ms,
 				      "retransmits", (json_int_t)t->retransmits));
 	json_object_set_new(j, "processes", procs);
+	gg_report_story(j, &s->story);
 	return j;
 }

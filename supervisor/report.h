@@ -7,9 +7,16 @@
 #include "supervisor/state.h"
 
 /* Each returns a new reference, or NULL without memory. */
+
+/* Text from outside may be no UTF-8, which JSON cannot hold: escaped then. */
+json_t *gg_report_text(const char *s);
 json_t *gg_report_session(const struct gg_session *s, int64_t now_ms);
 json_t *gg_report_sessions(struct gg_gate *g);
 json_t *gg_report_ended(const struct gg_ended *e);
+/* The same with its story. */
+json_t *gg_report_ended_whole(const struct gg_ended *e);
+/* Adds to an object what "show" tells of a session's past: timeline, log, evidence, silences. */
+void gg_report_story(json_t *to, const struct gg_story *st);
 /* all: those that ended by themselves too. */
 json_t *gg_report_history(const struct gg_gate *g, bool all);
 json_t *gg_report_status(const struct gg_gate *g);

@@ -48,6 +48,7 @@ void gg_session_log_line(const char *line, void *arg)
 	struct gg_session *s = arg;
 	struct gg_fields f;
 
+	gg_story_line(&s->story, line);
 	gg_session_fields(s, gg_now_ms(), &f);
 	f.reason = f.key = f.phase = NULL;
 	f.limit_ms = f.quiet_ms = f.age_ms = f.bytes_in = f.bytes_out = -1;
@@ -118,6 +119,7 @@ static void restart(struct gg_session *s, enum gg_phase phase)
 	s->told = 0;
 	s->track.request_unknown = s->http;
 	s->view.phase = s->track.phase = phase;
+	gg_story_phase(&s->story, phase, "", gg_now_ms() - s->accepted_ms);
 }
 
 void gg_session_release(struct gg_session *s)
@@ -302,6 +304,7 @@ void gg_session_root_gone(struct gg_session *s, int status)
 	s->root_gone = true;
 	s->root_status = status;
 	s->ended_ms = s->due_ms = gg_now_ms();
+	gg_story_phase(&s->story, GG_PHASE_CLOSING, "", s->ended_ms - s->accepted_ms);
 	end_connection(s->io->gate, s);
 	gg_gate_session_gone(s->io->gate);
 	gg_gate_wake(s->io->gate);
