@@ -21,15 +21,20 @@ enum gg_event_id {
 
 /*
  * The fields of a record. NULL and, for numbers, a negative value mean absent. In the journal each is
- * GIT_GATE_ and the upper-case name (_LIMIT_USEC, _QUIET_USEC and _AGE_USEC in microseconds); in JSON lines
+ * GIT_GATE_ and the upper-case name (times as _LIMIT_USEC and so on, in microseconds); in JSON lines
  * the lower-case name as here.
  */
 struct gg_fields {
-	const char *session, *transport, *service, *repo, *peer, *phase, *reason, *key, *steps, *pids;
+	const char *session, *transport, *service, *repo, *peer, *phase, *reason, *key, *steps, *pids,
+		*upstream;
 	int64_t limit_ms, quiet_ms, age_ms, bytes_in, bytes_out;
+	int64_t duration_ms, commits, objects, refs,
+		bytes; /* of a step of a push: what it took, how much it was */
 };
 
-#define GG_NO_FIELDS .limit_ms = -1, .quiet_ms = -1, .age_ms = -1, .bytes_in = -1, .bytes_out = -1
+#define GG_NO_STEP_FIELDS .duration_ms = -1, .commits = -1, .objects = -1, .refs = -1, .bytes = -1
+#define GG_NO_FIELDS \
+	.limit_ms = -1, .quiet_ms = -1, .age_ms = -1, .bytes_in = -1, .bytes_out = -1, GG_NO_STEP_FIELDS
 
 const char *gg_event_name(enum gg_event_id id);
 /* The gg_event_id with this name; -ENOENT. */

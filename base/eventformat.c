@@ -8,12 +8,12 @@
 #include "base/eventsink.h"
 
 enum {
-	NTEXT = 10,
-	NNUMBER = 5,
+	NTEXT = 11,
+	NNUMBER = 10,
 	/* bytes of a line that a message and a field may take, escaped: with all fields present a line still
 	   fits */
-	LINE_MESSAGE = 1200,
-	LINE_FIELD = 220,
+	LINE_MESSAGE = 1160,
+	LINE_FIELD = 190,
 	JOURNAL_MESSAGE = 8192,
 	JOURNAL_FIELD = 2048,
 };
@@ -37,11 +37,12 @@ struct number_field {
 static void list_text(const struct gg_fields *f, struct text_field ret[NTEXT])
 {
 	const struct text_field v[NTEXT] = {
-		{ "session", f->session }, { "transport", f->transport },
-		{ "service", f->service }, { "repo", f->repo },
-		{ "peer", f->peer },	   { "phase", f->phase },
-		{ "reason", f->reason },   { "key", f->key },
-		{ "steps", f->steps },	   { "pids", f->pids },
+		{ "session", f->session },   { "transport", f->transport },
+		{ "service", f->service },   { "repo", f->repo },
+		{ "peer", f->peer },	     { "phase", f->phase },
+		{ "reason", f->reason },     { "key", f->key },
+		{ "steps", f->steps },	     { "pids", f->pids },
+		{ "upstream", f->upstream },
 	};
 
 	memcpy(ret, v, sizeof(v));
@@ -55,6 +56,11 @@ static void list_numbers(const struct gg_fields *f, struct number_field ret[NNUM
 		{ "age_ms", "age", f->age_ms, true },
 		{ "bytes_in", "bytes_in", f->bytes_in, false },
 		{ "bytes_out", "bytes_out", f->bytes_out, false },
+		{ "duration_ms", "duration", f->duration_ms, true },
+		{ "commits", "commits", f->commits, false },
+		{ "objects", "objects", f->objects, false },
+		{ "refs", "refs", f->refs, false },
+		{ "bytes", "bytes", f->bytes, false },
 	};
 
 	memcpy(ret, v, sizeof(v));

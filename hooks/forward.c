@@ -95,9 +95,18 @@ static void fail(struct forward *f, const char *ref, const char *fmt, ...)
 	gg_escape(&name, ref, strlen(ref), sizeof(f->ref));
 }
 
+static struct gg_fwd_failure failure_of(const struct forward *f, const char *ref, const struct gg_tally *t)
+{
+	return (struct gg_fwd_failure){ .ref = ref,
+					.why = f->why,
+					.words = f->said.words,
+					.t = t,
+					.took_ms = gg_now_ms() - f->begun_ms };
+}
+
 static void tell_failed(const struct forward *f, const char *ref, const struct gg_tally *t)
 {
-	const struct gg_fwd_failure failure = { .ref = ref, .why = f->why, .words = f->said.words, .t = t };
+	const struct gg_fwd_failure failure = failure_of(f, ref, t);
 
 	gg_fwdsay_failed(f->c, f->l, f->all, &failure);
 }
@@ -297,7 +306,9 @@ static bool look_after(struct forward *f, struct gg_push *p, unsigned char *seen
 
 	*ret = settle(f, p, seen, &t, &o, &why);
 	if (*ret < 0) {
-		gg_fwdsay_unknown(f->c, f->l, f->all, f->ref, f->why, mem);
+		const struct gg_fwd_failure failure = failure_of(f, f->ref, NULL);
+
+		gg_fwdsay_unknown(f->c, f->l, f->all, &failure, mem);
 		return false;
 	}
 	if (o == GG_OUTCOME_NEW) {

@@ -71,9 +71,20 @@ static void add_kinds(struct gg_buf *b, const struct gg_push *p)
 		   p->n == 1 ? "reference" : "references", k.created, k.moved, k.deleted);
 }
 
+static struct gg_told told(const struct gg_push_conf *c, const struct gg_push *p, const char *event,
+			   int64_t took_ms)
+{
+	struct gg_told what = { GG_TOLD, .event = event, .upstream = c->upstream };
+
+	what.duration_ms = took_ms;
+	what.refs = (int64_t)p->n;
+	return what;
+}
+
 void gg_fwdsay_done(const struct gg_push_conf *c, const struct gg_gate_link *l, const struct gg_push *p,
 		    int64_t took_ms)
 {
+	const struct gg_told what = told(c, p, "push.forwarded", took_ms);
 	char kinds[128], took[32];
 	struct gg_buf k = GG_BUF(kinds), t = GG_BUF(took);
 
@@ -83,7 +94,7 @@ void gg_fwdsay_done(const struct gg_push_conf *c, const struct gg_gate_link *l, 
 		say_one(&p->v[i]);
 	if (p->n > GG_FWDSAY_REFS)
 		gg_say_client("forwarded %s", kinds);
-	gg_gate_event(l, "push.forwarded", "%s has taken %s in %s", c->upstream, kinds, took);
+	gg_gate_tell(l, &what, "%s has taken %s in %s", c->upstream, kinds, took);
 }
 
 /* What upstream has of it, for people. */
@@ -113,6 +124,7 @@ static void add_blamed(struct gg_buf *b, const struct gg_push *p, const char *re
 void gg_fwdsay_failed(const struct gg_push_conf *c, const struct gg_gate_link *l, const struct gg_push *p,
 		      const struct gg_fwd_failure *f)
 {
+	const struct gg_told what = told(c, p, "push.forward-failed", f->took_ms);
 	char kinds[128], state[128], blamed[300], words[400] = "";
 	struct gg_buf k = GG_BUF(kinds), s = GG_BUF(state), b = GG_BUF(blamed), w = GG_BUF(words);
 
@@ -129,20 +141,20 @@ void gg_fwdsay_failed(const struct gg_push_conf *c, const struct gg_gate_link *l
 		gg_say_client("%s: fetch, then push again what is missing", state);
 	else
 		gg_say_client("%s", state);
-	gg_gate_event(l, "push.forward-failed", "%s: %s: %s%s; %s; %s", c->upstream, blamed, f->why, words,
-		      state, kinds);
+	gg_gate_tell(l, &what, "%s: %s: %s%s; %s; %s", c->upstream, blamed, f->why, words, state, kinds);
 }
 
 void gg_fwdsay_unknown(const struct gg_push_conf *c, const struct gg_gate_link *l, const struct gg_push *p,
-		       const char *ref, const char *why, const char *that)
+		       const struct gg_fwd_failure *f, const char *that)
 {
+	const struct gg_told what = told(c, p, "push.forward-failed", f->took_ms);
 	char blamed[300];
 	struct gg_buf b = GG_BUF(blamed);
 
-	add_blamed(&b, p, ref);
-	gg_say_client("upstream push failed for %s: %s", blamed, why);
+	add_blamed(&b, p, f->ref);
+	gg_say_client("upstream push failed for %s: %s", blamed, f->why);
 	gg_say_client("upstream may have taken it or not, it cannot be asked: %s", that);
 	gg_say_client("fetch before you push again");
-	gg_gate_event(l, "push.forward-failed", "%s: %s: %s; what upstream has is not known: %s", c->upstream,
-		      blamed, why, that);
+	gg_gate_tell(l, &what, "%s: %s: %s; what upstream has is not known: %s", c->upstream, blamed, f->why,
+		     that);
 }

@@ -20,6 +20,7 @@ struct gg_fwd_failure {
 	const char *why;   /* escaped */
 	const char *words; /* upstream's own, for the record: the client has them already; raw, "" none */
 	const struct gg_tally *t; /* what upstream has of it; NULL: nothing was sent */
+	int64_t took_ms;
 };
 
 /* Refused. */
@@ -27,6 +28,6 @@ void gg_fwdsay_failed(const struct gg_push_conf *c, const struct gg_gate_link *l
 		      const struct gg_fwd_failure *f);
 /* It failed, and nobody knows what upstream has: it could not be asked, because of that. */
 void gg_fwdsay_unknown(const struct gg_push_conf *c, const struct gg_gate_link *l, const struct gg_push *p,
-		       const char *ref, const char *why, const char *that);
+		       const struct gg_fwd_failure *f, const char *that);
 
 #endif

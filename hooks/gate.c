@@ -156,8 +156,13 @@ static void add_text(json_t *request, const char *name, const char *s)
 		json_object_set_new(request, name, json_string(s));
 }
 
-static void tell_event(const struct gg_gate_link *l, const char *event, const char *reason, const char *key,
-		       const char *fmt, va_list ap)
+static void add_number(json_t *request, const char *name, int64_t n)
+{
+	if (n >= 0)
+		json_object_set_new(request, name, json_integer((json_int_t)n));
+}
+
+static void tell_event(const struct gg_gate_link *l, const struct gg_told *what, const char *fmt, va_list ap)
 {
 	char mem[MAX_MESSAGE + 1];
 	struct gg_buf b = GG_BUF(mem);
@@ -166,28 +171,45 @@ static void tell_event(const struct gg_gate_link *l, const char *event, const ch
 	if (!is_linked(l))
 		return;
 	gg_buf_vadd(&b, fmt, ap);
-	request = json_pack("{s:s, s:s, s:s, s:o}", "cmd", "event", "id", l->session, "event", event,
+	request = json_pack("{s:s, s:s, s:s, s:o}", "cmd", "event", "id", l->session, "event", what->event,
 			    "message", message_text(b.s));
-	add_text(request, "reason", reason);
-	add_text(request, "key", key);
+	add_text(request, "reason", what->reason);
+	add_text(request, "key", what->key);
+	add_text(request, "upstream", what->upstream);
+	add_number(request, "duration_ms", what->duration_ms);
+	add_number(request, "commits", what->commits);
+	add_number(request, "objects", what->objects);
+	add_number(request, "refs", what->refs);
+	add_number(request, "bytes", what->bytes);
 	tell(l, request);
 }
 
-void gg_gate_event(const struct gg_gate_link *l, const char *event, const char *fmt, ...)
+void gg_gate_tell(const struct gg_gate_link *l, const struct gg_told *what, const char *fmt, ...)
 {
 	va_list ap;
 
 	va_start(ap, fmt);
-	tell_event(l, event, NULL, NULL, fmt, ap);
+	tell_event(l, what, fmt, ap);
+	va_end(ap);
+}
+
+void gg_gate_event(const struct gg_gate_link *l, const char *event, const char *fmt, ...)
+{
+	const struct gg_told what = { .event = event, GG_TOLD };
+	va_list ap;
+
+	va_start(ap, fmt);
+	tell_event(l, &what, fmt, ap);
 	va_end(ap);
 }
 
 void gg_gate_event_about(const struct gg_gate_link *l, const char *event, const char *reason, const char *key,
 			 const char *fmt, ...)
 {
+	const struct gg_told what = { .event = event, .reason = reason, .key = key, GG_TOLD };
 	va_list ap;
 
 	va_start(ap, fmt);
-	tell_event(l, event, reason, key, fmt, ap);
+	tell_event(l, &what, fmt, ap);
 	va_end(ap);
 }

@@ -42,4 +42,13 @@ void gg_gate_event(const struct gg_gate_link *l, const char *event, const char *
 void gg_gate_event_about(const struct gg_gate_link *l, const char *event, const char *reason, const char *key,
 			 const char *fmt, ...) __attribute__((format(printf, 5, 6)));
 
+/* An event with what it is about, and what was done: texts NULL, numbers negative for none. */
+struct gg_told {
+	const char *event, *reason, *key, *upstream;
+	int64_t duration_ms, commits, objects, refs, bytes;
+};
+#define GG_TOLD .duration_ms = -1, .commits = -1, .objects = -1, .refs = -1, .bytes = -1
+void gg_gate_tell(const struct gg_gate_link *l, const struct gg_told *what, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
 #endif

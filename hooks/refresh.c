@@ -101,6 +101,7 @@ static int ask_upstream(const char *gitdir, const struct gg_push_conf *c, const 
 			int lock, int64_t until_ms, struct gg_stamp *s, struct gg_buf *ret_why)
 {
 	int64_t begun_ms = gg_now_ms(), left_ms = until_ms - begun_ms;
+	struct gg_told what = { GG_TOLD, .upstream = c->upstream };
 	char took[32];
 	struct gg_buf t = GG_BUF(took);
 	struct gg_remote u;
@@ -116,11 +117,13 @@ static int ask_upstream(const char *gitdir, const struct gg_push_conf *c, const 
 	if (s->ok)
 		s->good_ms = s->at_ms;
 	snprintf(s->why, sizeof(s->why), "%.290s", r ? ret_why->s : "");
-	gg_human_ms(&t, gg_now_ms() - begun_ms);
+	what.duration_ms = gg_now_ms() - begun_ms;
+	what.event = r == 0 ? "refresh.done" : "refresh.failed";
+	gg_human_ms(&t, what.duration_ms);
 	if (r == 0)
-		gg_gate_event(l, "refresh.done", "fetched from %s in %s", c->upstream, took);
+		gg_gate_tell(l, &what, "fetched from %s in %s", c->upstream, took);
 	else
-		gg_gate_event(l, "refresh.failed", "%s: %s, after %s", c->upstream, s->why, took);
+		gg_gate_tell(l, &what, "%s: %s, after %s", c->upstream, s->why, took);
 	return r;
 }
 

@@ -25,6 +25,18 @@ static void add_elapsed(const struct gg_scan_tell *t, struct gg_buf *b)
 	gg_human_ms(b, gg_now_ms() - t->begun_ms);
 }
 
+/* What was scanned, and how long it has taken by now. */
+static struct gg_told told(const struct gg_scan_tell *t, const struct gg_objects *o, const char *event)
+{
+	struct gg_told what = { GG_TOLD, .event = event };
+
+	what.duration_ms = gg_now_ms() - t->begun_ms;
+	what.commits = (int64_t)o->count[GG_OBJECT_COMMIT];
+	what.objects = (int64_t)o->n;
+	what.bytes = o->bytes;
+	return what;
+}
+
 void gg_scan_tell_begin(const struct gg_scan_tell *t, const struct gg_objects *o, size_t options)
 {
 	size_t commits = o->count[GG_OBJECT_COMMIT];
@@ -58,6 +70,7 @@ void gg_scan_tell_tick(const struct gg_scan_tell *t, const char *what)
 
 void gg_scan_tell_clean(const struct gg_scan_tell *t, const struct gg_objects *o, size_t allowed)
 {
+	const struct gg_told what = told(t, o, "push.scanned");
 	char text[300];
 	struct gg_buf b = GG_BUF(text);
 
@@ -68,7 +81,7 @@ void gg_scan_tell_clean(const struct gg_scan_tell *t, const struct gg_objects *o
 	add_elapsed(t, &b);
 	if (allowed)
 		gg_buf_add(&b, ", %zu finding%s allowed", allowed, s_of(allowed));
-	gg_gate_event(t->l, "push.scanned", "%s", b.s);
+	gg_gate_tell(t->l, &what, "%s", b.s);
 }
 
 void gg_scan_tell_limit(const struct gg_scan_tell *t, const char *key, const char *why)
@@ -170,9 +183,10 @@ static void tell_cure(const struct gg_scan_tell *t, bool in_objects)
 		      t->session);
 }
 
-static void tell_end(const struct gg_scan_tell *t, const struct gg_findings *f, size_t found,
-		     const struct gg_finding *first, bool in_objects)
+static void tell_end(const struct gg_scan_tell *t, const struct gg_objects *o, const struct gg_findings *f,
+		     size_t found, const struct gg_finding *first, bool in_objects)
 {
+	struct gg_told what = told(t, o, "push.rejected");
 	char name_text[100], text[GG_FINGERPRINT_MAX];
 	struct gg_buf name = GG_BUF(name_text), b = GG_BUF(text);
 
@@ -181,9 +195,10 @@ static void tell_end(const struct gg_scan_tell *t, const struct gg_findings *f, 
 	if (found > SHOWN)
 		gg_say_client("  and %zu more", found - SHOWN);
 	tell_cure(t, in_objects);
-	gg_gate_event_about(
-		t->l, "push.rejected", "finding", in_objects ? "hook.allowFinding" : "hook.scanner",
-		"%s found %zu, %zu of them not allowed; the first is %s", name.s, f->n, found, b.s);
+	what.reason = "finding";
+	what.key = in_objects ? "hook.allowFinding" : "hook.scanner";
+	gg_gate_tell(t->l, &what, "%s found %zu, %zu of them not allowed; the first is %s", name.s, f->n,
+		     found, b.s);
 }
 
 size_t gg_scan_tell_found(const struct gg_scan_tell *t, const struct gg_objects *o,
@@ -214,6 +229,6 @@ size_t gg_scan_tell_found(const struct gg_scan_tell *t, const struct gg_objects 
 		tell_one(o, &f->v[i], names);
 		shown++;
 	}
-	tell_end(t, f, found, first, in_objects);
+	tell_end(t, o, f, found, first, in_objects);
 	return found;
 }

@@ -7,6 +7,7 @@ void gg_session_fields(const struct gg_session *s, int64_t now_ms, struct gg_fie
 	bool judged = s->verdict.reason != GG_REASON_NONE;
 
 	*ret = (struct gg_fields){
+		GG_NO_STEP_FIELDS,
 		.session = s->id,
 		.transport = s->transport,
 		.service = s->service[0] ? s->service : NULL,

@@ -78,6 +78,30 @@ static const char *field(const json_t *req, const char *name, size_t max)
 	return s && strlen(s) <= max ? s : NULL;
 }
 
+static int64_t number(const json_t *req, const char *name)
+{
+	const json_t *j = json_object_get(req, name);
+	json_int_t n = json_integer_value(j);
+
+	return json_is_integer(j) && n >= 0 ? (int64_t)n : -1;
+}
+
+/* What a hook says of what it did; of the session itself only who it is. */
+static void hook_fields(const struct gg_session *s, const json_t *req, struct gg_fields *f)
+{
+	gg_session_fields(s, gg_now_ms(), f);
+	f->phase = NULL;
+	f->reason = field(req, "reason", REASON_MAX);
+	f->key = field(req, "key", GG_RULE_KEY_MAX - 1);
+	f->upstream = json_string_value(json_object_get(req, "upstream"));
+	f->limit_ms = f->quiet_ms = f->age_ms = f->bytes_in = f->bytes_out = -1;
+	f->duration_ms = number(req, "duration_ms");
+	f->commits = number(req, "commits");
+	f->objects = number(req, "objects");
+	f->refs = number(req, "refs");
+	f->bytes = number(req, "bytes");
+}
+
 json_t *gg_hook_event(struct gg_gate *g, const json_t *req)
 {
 	const char *message = json_string_value(json_object_get(req, "message"));
@@ -96,11 +120,7 @@ json_t *gg_hook_event(struct gg_gate *g, const json_t *req)
 		return gg_command_data(json_object());
 	}
 	s->told++;
-	gg_session_fields(s, gg_now_ms(), &f);
-	f.phase = NULL;
-	f.reason = field(req, "reason", REASON_MAX);
-	f.key = field(req, "key", GG_RULE_KEY_MAX - 1);
-	f.limit_ms = f.quiet_ms = f.age_ms = f.bytes_in = f.bytes_out = -1;
+	hook_fields(s, req, &f);
 	gg_event((enum gg_event_id)id, &f, "%s", message);
 	return gg_command_data(json_object());
 }

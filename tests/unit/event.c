@@ -61,7 +61,12 @@ Test(event, text)
 		  { .session = "ab12", .repo = "x.git", .reason = "idle", GG_NO_FIELDS },
 		  "hello session=ab12 repo=x.git reason=idle\n" },
 		{ "m",
-		  { .limit_ms = 15000, .quiet_ms = 15023, .age_ms = 0, .bytes_in = 5, .bytes_out = 0 },
+		  { .limit_ms = 15000,
+		    .quiet_ms = 15023,
+		    .age_ms = 0,
+		    .bytes_in = 5,
+		    .bytes_out = 0,
+		    GG_NO_STEP_FIELDS },
 		  "m limit=15s quiet=15023ms age=0 bytes_in=5 bytes_out=0\n" },
 		{ "m", { .peer = "[::1]:5", .repo = "", GG_NO_FIELDS }, "m repo=\"\" peer=[::1]:5\n" },
 		{ "m", { .repo = "a b", GG_NO_FIELDS }, "m repo=\"a b\"\n" },
@@ -124,7 +129,8 @@ Test(event, json)
 		    .quiet_ms = 2,
 		    .age_ms = 3,
 		    .bytes_in = 4,
-		    .bytes_out = INT64_MAX },
+		    .bytes_out = INT64_MAX,
+		    GG_NO_STEP_FIELDS },
 		  "m\",\"instance\":\"g\",\"session\":\"ab\",\"transport\":\"git\",\"service\":\"s\","
 		  "\"repo\":"
 		  "\"r\","
@@ -172,7 +178,13 @@ Test(event, journal)
 			       .quiet_ms = INT64_MAX,
 			       .age_ms = -1,
 			       .bytes_in = 7,
-			       .bytes_out = -1 };
+			       .bytes_out = -1,
+			       .upstream = "ssh://u",
+			       .duration_ms = 3,
+			       .commits = 1,
+			       .objects = 0,
+			       .refs = -1,
+			       .bytes = 9 };
 	struct gg_record r = {
 		.id = GG_EV_SESSION_REAPED, .fields = &f, .message = "a\nMESSAGE=b\xff \"q\"", .instance = "g"
 	};
@@ -189,9 +201,14 @@ Test(event, journal)
 			 "GIT_GATE_INSTANCE=g\n"
 			 "GIT_GATE_SESSION=ab\n"
 			 "GIT_GATE_REPO=x\\nPRIORITY=0\n"
+			 "GIT_GATE_UPSTREAM=ssh://u\n"
 			 "GIT_GATE_LIMIT_USEC=15000000\n"
 			 "GIT_GATE_QUIET_USEC=9223372036854775807\n"
-			 "GIT_GATE_BYTES_IN=7\n",
+			 "GIT_GATE_BYTES_IN=7\n"
+			 "GIT_GATE_DURATION_USEC=3000\n"
+			 "GIT_GATE_COMMITS=1\n"
+			 "GIT_GATE_OBJECTS=0\n"
+			 "GIT_GATE_BYTES=9\n",
 			 "%s", text);
 }
 
@@ -203,9 +220,11 @@ Test(event, worst_case_fits)
 					     "\xc2\x9b", "\n",	 "=" };
 
 	for (size_t i = 0; i < GG_LEN(fills); i++) {
-		struct gg_fields f = { big,	      big,	     big,	    big,       big,
-				       big,	      big,	     big,	    big,       big,
-				       INT64_MAX - 1, INT64_MAX - 1, INT64_MAX - 1, INT64_MAX, INT64_MAX };
+		struct gg_fields f = { big,	  big,		 big,		big,	       big,
+				       big,	  big,		 big,		big,	       big,
+				       big,	  INT64_MAX - 1, INT64_MAX - 1, INT64_MAX - 1, INT64_MAX,
+				       INT64_MAX, INT64_MAX - 1, INT64_MAX,	INT64_MAX,     INT64_MAX,
+				       INT64_MAX };
 		struct gg_record r = {
 			.id = GG_EV_CLEANUP_REMOVED, .fields = &f, .message = big, .instance = big
 		};
