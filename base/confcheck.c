@@ -225,22 +225,35 @@ static int check_control(struct gg_reader *r)
 	return wrong(r, GG_KEY_control, what);
 }
 
-static int check_scanner(struct gg_reader *r)
+/* A program with its whole path and its arguments. needed: why it may not be missing; NULL: it may. */
+static int check_command(struct gg_reader *r, enum gg_key key, const char *command, const char *needed)
 {
-	const char *command = r->conf.scanner_command, *why = NULL;
+	const char *why = NULL;
 	struct gg_list words = { 0 };
 	int e = gg_split_words(command, &words, &why);
 
 	if (e == -EINVAL)
-		e = wrong_value(r, GG_KEY_scanner_command, command, why);
-	else if (e == 0 && r->conf.scanner == GG_SCANNER_COMMAND && !words.n)
-		e = wrong(r, GG_KEY_scanner_command,
-			  "is missing, and hook.scanner is command; write the program to be run");
+		e = wrong_value(r, key, command, why);
+	else if (e == 0 && needed && !words.n)
+		e = wrong(r, key, needed);
 	else if (e == 0 && words.n && words.v[0][0] != '/')
-		e = wrong_value(r, GG_KEY_scanner_command, words.v[0],
+		e = wrong_value(r, key, words.v[0],
 				"is no absolute path; write the whole path of the program");
 	gg_list_clear(&words);
 	return e;
+}
+
+static int check_scanner(struct gg_reader *r)
+{
+	return check_command(r, GG_KEY_scanner_command, r->conf.scanner_command,
+			     r->conf.scanner == GG_SCANNER_COMMAND
+				     ? "is missing, and hook.scanner is command; write the program to be run"
+				     : NULL);
+}
+
+static int check_on_reap(struct gg_reader *r)
+{
+	return check_command(r, GG_KEY_on_reap, r->conf.on_reap, NULL);
 }
 
 static int check_patterns(struct gg_reader *r)
@@ -269,10 +282,10 @@ static int check_hook_texts(struct gg_reader *r)
 
 int gg_reader_settle(struct gg_reader *r, const struct gg_place *place)
 {
-	static int (*const checks[])(struct gg_reader *) = {
-		check_control,	      check_listen,  check_served,   check_seconds,    check_session,
-		check_hook_deadlines, check_scanner, check_patterns, check_hook_texts, gg_sections_check
-	};
+	static int (*const checks[])(
+		struct gg_reader *) = { check_control,	check_listen,	      check_served,	check_seconds,
+					check_session,	check_hook_deadlines, check_scanner,	check_on_reap,
+					check_patterns, check_hook_texts,     gg_sections_check };
 	int e;
 
 	apply_profile(r);

@@ -19,7 +19,7 @@ enum {
 };
 
 /* What only the machine knows: gg_reader_settle has seen to it that the command is an absolute path. */
-static int check_scanner_runs(struct gg_reader *r)
+static int check_runs(struct gg_reader *r, enum gg_key key, const char *command)
 {
 	struct gg_list words = { 0 };
 	char what[128];
@@ -27,16 +27,24 @@ static int check_scanner_runs(struct gg_reader *r)
 	const char *why;
 	int e = 0;
 
-	if (r->nerror || r->conf.scanner != GG_SCANNER_COMMAND)
+	if (r->nerror)
 		return 0;
-	e = gg_split_words(r->conf.scanner_command, &words, &why);
+	e = gg_split_words(command, &words, &why);
 	if (e == 0 && words.n && access(words.v[0], X_OK) < 0) {
 		gg_buf_add(&b, "cannot be run: %s; install it, or write where it is", strerror(errno));
-		e = gg_reader_wrong(r, gg_conf_key_name(GG_KEY_scanner_command),
-				    r->origin[GG_KEY_scanner_command], words.v[0], what);
+		e = gg_reader_wrong(r, gg_conf_key_name(key), r->origin[key], words.v[0], what);
 	}
 	gg_list_clear(&words);
 	return e;
+}
+
+static int check_commands(struct gg_reader *r)
+{
+	int e = 0;
+
+	if (r->conf.scanner == GG_SCANNER_COMMAND)
+		e = check_runs(r, GG_KEY_scanner_command, r->conf.scanner_command);
+	return e ? e : check_runs(r, GG_KEY_on_reap, r->conf.on_reap);
 }
 
 int gg_reader_finish(struct gg_reader *r)
@@ -47,7 +55,7 @@ int gg_reader_finish(struct gg_reader *r)
 				  .cwd = cwd };
 	int e = gg_reader_settle(r, &place);
 
-	return e ? e : check_scanner_runs(r);
+	return e ? e : check_commands(r);
 }
 
 static int file_error(struct gg_reader *r, const char *file, const char *why)

@@ -90,7 +90,7 @@ struct gg_session *gg_registry_add(struct gg_registry *r, int64_t now_ms)
 	return s;
 }
 
-static void remember(struct gg_registry *r, struct gg_session *s, int64_t now_ms)
+static const struct gg_ended *remember(struct gg_registry *r, struct gg_session *s, int64_t now_ms)
 {
 	bool reaped = s->verdict.reason != GG_REASON_NONE;
 	struct gg_ring *ring = reaped ? &r->by_us : &r->by_itself;
@@ -124,6 +124,7 @@ static void remember(struct gg_registry *r, struct gg_session *s, int64_t now_ms
 		memcpy(e->watch, s->lent->watch, sizeof(e->watch));
 	r->by_reason[s->verdict.reason]++;
 	r->reaped += reaped;
+	return e;
 }
 
 void gg_registry_drop(struct gg_registry *r, struct gg_session *s)
@@ -137,10 +138,12 @@ void gg_registry_drop(struct gg_registry *r, struct gg_session *s)
 	}
 }
 
-void gg_registry_end(struct gg_registry *r, struct gg_session *s, int64_t now_ms)
+const struct gg_ended *gg_registry_end(struct gg_registry *r, struct gg_session *s, int64_t now_ms)
 {
-	remember(r, s, now_ms);
+	const struct gg_ended *e = remember(r, s, now_ms);
+
 	gg_registry_drop(r, s);
+	return e;
 }
 
 size_t gg_registry_serving(const struct gg_registry *r)

@@ -121,8 +121,9 @@ void gg_registry_free(struct gg_registry *r);
 /* A new session with an id that no live one has, sock and the rest unset. NULL without memory. The registry
  * owns it. */
 struct gg_session *gg_registry_add(struct gg_registry *r, int64_t now_ms);
-/* Forget it, after copying what history keeps. Watchers and descriptors must be gone. */
-void gg_registry_end(struct gg_registry *r, struct gg_session *s, int64_t now_ms);
+/* Forget it, after copying what history keeps, which is returned and stays until as many others have ended.
+ * Watchers and descriptors must be gone. */
+const struct gg_ended *gg_registry_end(struct gg_registry *r, struct gg_session *s, int64_t now_ms);
 /* Forget one that was never begun. */
 void gg_registry_drop(struct gg_registry *r, struct gg_session *s);
 struct gg_session *gg_registry_find(const struct gg_registry *r, const char *id);

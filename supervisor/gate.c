@@ -22,6 +22,7 @@
 #include "supervisor/predecessor.h"
 #include "supervisor/remains.h"
 #include "supervisor/listen.h"
+#include "supervisor/onreap.h"
 #include "supervisor/service.h"
 #include "supervisor/session.h"
 #include "supervisor/setup.h"
@@ -173,7 +174,7 @@ static void finish_if_empty(struct gg_gate *g)
 	if (g->stage < GG_DRAINING || g->reg.n)
 		return;
 	gg_services_stop(g); /* not before: sessions may need them to finish */
-	if (!gg_janitor_busy(g->janitor) && gg_services_gone(g) && gg_remains_gone(g))
+	if (!gg_janitor_busy(g->janitor) && gg_services_gone(g) && gg_onreap_gone(g) && gg_remains_gone(g))
 		ev_break(g->loop, EVBREAK_ALL);
 }
 
@@ -329,6 +330,7 @@ static int set_up(struct gg_gate *g, struct gg_buf *err)
 	r = r ? r : gg_registry_init(&g->reg);
 	r = r ? r : gg_control_open(g, g->predecessor, err);
 	r = r ? r : gg_admit_open(g);
+	r = r ? r : gg_onreap_open(g);
 	r = r ? r : gg_listen_open(g, err);
 	if (r < 0)
 		return r;
@@ -394,6 +396,7 @@ static void tear_down(struct gg_gate *g)
 	gg_watch_close(g);
 	gg_control_close(g);
 	gg_janitor_free(g);
+	gg_onreap_free(g);
 	gg_linger_stop(g);
 	gg_remains_free(g);
 	gg_orphans_free(&g->reaper.orphans);

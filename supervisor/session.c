@@ -28,6 +28,7 @@
 #include "supervisor/janitor.h"
 #include "supervisor/linger.h"
 #include "supervisor/listen.h"
+#include "supervisor/onreap.h"
 #include "supervisor/pushlimit.h"
 #include "supervisor/sessionio.h"
 
@@ -596,6 +597,6 @@ void gg_session_finish(struct gg_session *s, void *gate)
 	close(s->pidfd);
 	free(io);
 	s->io = NULL;
-	gg_registry_end(&g->reg, s, now);
+	gg_onreap_add(g, gg_registry_end(&g->reg, s, now));
 	gg_gate_session_gone(g);
 }

@@ -21,6 +21,7 @@ struct gg_listen;
 struct gg_control;
 struct gg_janitor;
 struct gg_remains;
+struct gg_onreap;
 struct gg_services;
 struct gg_watch_pid;
 struct gg_gate_start;
@@ -58,6 +59,7 @@ struct gg_gate {
 	struct gg_services *services; /* NULL: none are configured */
 	struct gg_watch_pid *watch;   /* git-gate watch; NULL: a gate that serves */
 	struct gg_remains *remains;
+	struct gg_onreap *onreap;
 	ev_timer tick;	/* the reaper's next pass */
 	ev_timer drain; /* the end of deadline.drain, then of our patience */
 	ev_timer watchdog;
