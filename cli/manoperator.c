@@ -48,30 +48,6 @@ static const struct {
 	[GG_PHASE_CLOSING] = { "gate", "The connection has ended; the last processes go.", NULL },
 };
 
-static const char *const reasons[GG_NREASONS] = {
-	[GG_REASON_INIT] = "No complete request came.",
-	[GG_REASON_COMMANDS] = "The client said nothing after the advertisement, or not all it had to.",
-	[GG_REASON_PACK_START] = "The pack did not begin.",
-	[GG_REASON_IDLE] = "Nothing moved in the middle of the pack.",
-	[GG_REASON_NOT_READING] = "The client did not take what was sent to it.",
-	[GG_REASON_TRICKLE] = "It sent, or took, fewer bytes a second than that over rate.window.",
-	[GG_REASON_HOOK] = "A hook ran too long; it was ended, and the push with it.",
-	[GG_REASON_WORK] = "Git's processes used neither CPU nor I/O.",
-	[GG_REASON_SESSION] = "The session was open for too long, healthy or not.",
-	[GG_REASON_PEER_GONE] = "The client's host has vanished: its kernel answered no keep-alive for "
-				"tcp.keepIdle and tcp.keepCount times tcp.keepInterval, be it the gate or "
-				"the kernel that noticed first; or one of the limits above passed while "
-				"keep-alives, window probes or retransmissions were unanswered, and the "
-				"record names that one's setting. A client that is stopped, or does not "
-				"read, has a kernel that answers. What git does by itself (hooks, work) is "
-				"not cut short for it: such a session ends when git has finished, and only "
-				"its session.closed says peer-gone.",
-	[GG_REASON_PRESSURE] = "Others waited for a session, and this one was silent.",
-	[GG_REASON_PREDECESSOR] = "It was a session of a gate on the same control socket that had died.",
-	[GG_REASON_DRAIN] = "The gate stopped, and the session had not ended by itself.",
-	[GG_REASON_OPERATOR] = "Someone asked for it: git-gate kill.",
-};
-
 static const char *const steps[GG_NSTEPS] = {
 	[GG_STEP_HANGUP] = "Before the pack: SIGHUP to git's processes.",
 	[GG_STEP_HALF_CLOSE] =
@@ -128,7 +104,8 @@ static void put_reasons(void)
 		const char *key = gg_reason_key(r);
 
 		printf(".It Cm %s%s%s\n", gg_reason_name(r), key ? " Pq Ic " : "", key ? key : "");
-		gg_page_text(reasons[r]);
+		gg_page_text(gg_reason_help(r)->seen);
+		gg_page_text(gg_reason_help(r)->advice);
 	}
 	puts(".El");
 }

@@ -131,6 +131,18 @@ const char gg_mantext_ending[] =
 	"says what would have been.\n";
 
 const char gg_mantext_steps[] =
+	".Pp\n"
+	"A client's host counts as vanished when its kernel answered no keep-alive for\n"
+	".Ic tcp.keepIdle\n"
+	"and\n"
+	".Ic tcp.keepCount\n"
+	"times\n"
+	".Ic tcp.keepInterval ,\n"
+	"be it the gate or the kernel that noticed first; or when one of the other limits\n"
+	"passed while keep-alives, window probes or retransmissions were unanswered, and\n"
+	"then the record names that limit's setting.\n"
+	"What git does by itself (hooks, work) is not cut short for it: such a session\n"
+	"ends when git has finished, and only its session.closed says peer-gone.\n"
 	".Sh STEPS\n"
 	"A session is ended by the gentlest step that its phase allows, so that git\n"
 	"reports and cleans up by itself.\n"

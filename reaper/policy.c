@@ -9,36 +9,6 @@
  * faster at first. */
 #define ANSWERS_MS 500
 
-static const struct {
-	const char *name, *key;
-} reasons[GG_NREASONS] = {
-	[GG_REASON_NONE] = { "none", NULL },
-	[GG_REASON_INIT] = { "init", "deadline.init" },
-	[GG_REASON_COMMANDS] = { "commands", "deadline.commands" },
-	[GG_REASON_PACK_START] = { "pack-start", "deadline.packStart" },
-	[GG_REASON_IDLE] = { "idle", "deadline.idle" },
-	[GG_REASON_NOT_READING] = { "not-reading", "deadline.idle" },
-	[GG_REASON_TRICKLE] = { "trickle", "rate.min" },
-	[GG_REASON_HOOK] = { "hook", "deadline.hook" },
-	[GG_REASON_WORK] = { "work", "deadline.work" },
-	[GG_REASON_SESSION] = { "session", "deadline.session" },
-	[GG_REASON_PEER_GONE] = { "peer-gone", "tcp.keepCount" },
-	[GG_REASON_PRESSURE] = { "pressure", "limit.sessions" },
-	[GG_REASON_PREDECESSOR] = { "predecessor", NULL },
-	[GG_REASON_DRAIN] = { "drain", "deadline.drain" },
-	[GG_REASON_OPERATOR] = { "operator", NULL },
-};
-
-const char *gg_reason_name(enum gg_reason r)
-{
-	return reasons[r].name;
-}
-
-const char *gg_reason_key(enum gg_reason r)
-{
-	return reasons[r].key;
-}
-
 const char *gg_verdict_key(const struct gg_verdict *v)
 {
 	return v->key ? v->key : gg_reason_key(v->reason);

@@ -11,30 +11,7 @@
 #define GG_REAPER_POLICY_H
 
 #include "reaper/classify.h"
-
-enum gg_reason {
-	GG_REASON_NONE,
-	GG_REASON_INIT,
-	GG_REASON_COMMANDS,
-	GG_REASON_PACK_START,
-	GG_REASON_IDLE,
-	GG_REASON_NOT_READING,
-	GG_REASON_TRICKLE,
-	GG_REASON_HOOK,
-	GG_REASON_WORK,
-	GG_REASON_SESSION,
-	GG_REASON_PEER_GONE,
-	GG_REASON_PRESSURE,
-	GG_REASON_DRAIN,
-	GG_REASON_PREDECESSOR,
-	GG_REASON_OPERATOR,
-	GG_NREASONS
-};
-
-const char *gg_reason_name(enum gg_reason r);
-/* The setting that bounds it ("deadline.idle"), NULL for drain's and the operator's own reasons. A verdict's
- * may be another: gg_verdict_key. */
-const char *gg_reason_key(enum gg_reason r);
+#include "reaper/reason.h"
 
 /* All in milliseconds, GG_NEVER for none; from the settings of the same names. */
 struct gg_limits {
