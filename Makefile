@@ -5,7 +5,7 @@ DESTDIR ?=
 CC      ?= gcc
 VERSION := 0.1.0
 
-PKGS    := libsystemd jansson
+PKGS    := libsystemd jansson libseccomp
 LIBEV   ?= -lev
 # neither has a .pc file
 LIBHTTP ?= -lhttp_parser
@@ -19,7 +19,7 @@ ALL_CF   = -std=gnu17 -D_GNU_SOURCE -I. -O2 -g $(WARN) $(HARDEN) -fno-strict-ali
 ALL_LD   = -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(LDFLAGS) $(SAN)
 
 # Debian packages: to build and run, and to test
-DEPS      := gcc libc6-dev make pkg-config git libev-dev libproc2-dev libsystemd-dev libjansson-dev libhttp-parser-dev
+DEPS      := gcc libc6-dev make pkg-config git libev-dev libproc2-dev libsystemd-dev libjansson-dev libhttp-parser-dev libseccomp-dev
 TEST_DEPS := openssh-server openssh-client lighttpd libcriterion-dev zlib1g-dev perl python3 iproute2 util-linux procps strace clang clang-tidy clang-format cppcheck git-secrets \
 	     shellcheck valgrind libclang-rt-14-dev jgit-cli default-jre-headless python3-dulwich python3-pygit2 libgit2-dev \
 	     systemd systemd-container crun runc busybox-static mandoc
@@ -42,7 +42,7 @@ HOOK    := $(call objects,hooks/*.c)
 HOOKP   := $(filter-out $(O)/hooks/hook.o,$(HOOK))
 TORTURE := $(call objects,tests/torture/*.c)
 # what decides and does nothing: `make check-pure` looks at what these import
-PURE    := $(addprefix $(O)/,reaper/classify.o reaper/reason.o reaper/policy.o reaper/escalate.o reaper/leftover.o reaper/tell.o \
+PURE    := $(addprefix $(O)/,reaper/classify.o reaper/reason.o reaper/policy.o reaper/escalate.o reaper/evidence.o base/eventrate.o reaper/leftover.o reaper/tell.o \
 	   daemon-wrap/request.o daemon-wrap/status.o base/text.o base/addr.o base/upstream.o cli/format.o cli/insteadof.o cli/addname.o cli/sshsays.o supervisor/servicestate.o \
 	   daemon-wrap/httpparse.o daemon-wrap/httproute.o daemon-wrap/httpenv.o daemon-wrap/httpreply.o hooks/sayfilter.o hooks/ssh.o hooks/pushreport.o \
 	   hooks/refrule.o hooks/scanner.o hooks/stepname.o)

@@ -13,6 +13,11 @@
 #include "base/conf.h"
 #include "base/eventsink.h"
 
+/* Records of one kind, and of one session: so many at once, then so many a second. journald by default takes
+ * 10000 in 30 s of a service and throws away what comes then, verdicts too. */
+enum { KIND_BURST = 2000, KIND_RATE = 100, OWN_BURST = 200, OWN_RATE = 20 };
+#define SUPPRESSED_EVERY_MS 10000 /* log.suppressed */
+
 static const struct {
 	const char *name, *message_id, *doc;
 	int priority;
@@ -29,6 +34,12 @@ static struct {
 	bool journal_stream; /* fd 2 ends in the journal */
 	char instance[64];
 	uint64_t dropped, unreported;
+	uint64_t suppressed, untold; /* untold: not yet in a log.suppressed */
+	int64_t told_ms;
+	struct {
+		struct gg_bucket bucket;
+		uint64_t untold;
+	} kind[GG_NEVENTS];
 } state = { .log = GG_LOG_TEXT, .level = LOG_INFO };
 
 const char *gg_event_name(enum gg_event_id id)
@@ -85,15 +96,46 @@ static int write_line(const struct gg_record *r)
 	return gg_sink_stderr(line, b.len);
 }
 
+/* A line of its own for each, that has the session with it, so that whoever looks for one finds all. */
+static void write_evidence(const struct gg_record *r)
+{
+	struct gg_fields f = { GG_NO_FIELDS, .session = r->fields->session };
+	char text[256];
+	struct gg_record line = {
+		.id = GG_EV_SESSION_EVIDENCE, .fields = &f, .message = text, .time_ms = r->time_ms
+	};
+
+	for (const char *s = r->fields->evidence; *s;) {
+		size_t n = strcspn(s, "\n");
+		struct gg_buf b = GG_BUF(text);
+
+		gg_buf_put(&b, s, n);
+		if (write_line(&line) < 0) {
+			state.dropped++;
+			state.unreported++;
+		}
+		s += n + (s[n] == '\n');
+	}
+}
+
+static int write_lines(const struct gg_record *r)
+{
+	int err = write_line(r);
+
+	if (err == 0 && state.log != GG_LOG_JSON && r->fields && r->fields->evidence)
+		write_evidence(r);
+	return err;
+}
+
 static int write_record(const struct gg_record *r)
 {
 	char datagram[GG_JOURNAL_MAX];
 	struct gg_buf b = GG_BUF(datagram);
 
 	if (state.log != GG_LOG_JOURNAL)
-		return write_line(r);
+		return write_lines(r);
 	gg_record_journal(&b, r);
-	return gg_sink_journal(datagram, b.len) == 0 ? 0 : write_line(r);
+	return gg_sink_journal(datagram, b.len) == 0 ? 0 : write_lines(r);
 }
 
 /*
@@ -115,12 +157,108 @@ static void report_lost(int64_t time_ms)
 		state.unreported = 0;
 }
 
+/* Each kind once, with its number. */
+static void report_suppressed(int64_t time_ms)
+{
+	char text[1000];
+	struct gg_buf b = GG_BUF(text);
+	struct gg_record r = {
+		.id = GG_EV_LOG_SUPPRESSED, .message = text, .instance = state.instance, .time_ms = time_ms
+	};
+
+	if (!state.untold || events[r.id].priority > state.level)
+		return;
+	gg_buf_add(&b, "left out for their rate:");
+	for (int i = 0; i < GG_NEVENTS; i++)
+		if (state.kind[i].untold)
+			gg_buf_add(&b, "%s %llu %s", b.s[b.len - 1] == ':' ? "" : ",",
+				   (unsigned long long)state.kind[i].untold, events[i].name);
+	if (write_record(&r) < 0)
+		return;
+	state.untold = 0;
+	for (int i = 0; i < GG_NEVENTS; i++)
+		state.kind[i].untold = 0;
+}
+
+static void report(int64_t time_ms)
+{
+	int64_t now = gg_now_ms();
+
+	report_lost(time_ms);
+	if (!state.untold || (state.told_ms && now - state.told_ms < SUPPRESSED_EVERY_MS))
+		return;
+	report_suppressed(time_ms);
+	state.told_ms = now;
+}
+
+/* What a client, a hook or a service can cause as often as it likes. Never what the gate itself decided. */
+static bool is_limited(enum gg_event_id id)
+{
+	switch (id) {
+	case GG_EV_SESSION_ACCEPTED:
+	case GG_EV_SESSION_OPENED:
+	case GG_EV_SESSION_PHASE:
+	case GG_EV_SESSION_LOG:
+	case GG_EV_SESSION_STRANGER:
+	case GG_EV_SESSION_REFUSED:
+	case GG_EV_SESSION_CLOSED:
+	case GG_EV_PUSH_SCANNED:
+	case GG_EV_PUSH_REJECTED:
+	case GG_EV_PUSH_ALLOWED:
+	case GG_EV_PUSH_FORWARDED:
+	case GG_EV_REFRESH_DONE:
+	case GG_EV_REFRESH_FAILED:
+	case GG_EV_SERVICE_LOG:
+	case GG_EV_CONTROL_DENIED:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* Lines of a session's stderr have a rate of their own, see supervisor/loglines.h, and of its end there is
+ * but one. */
+static bool has_room(enum gg_event_id id, const struct gg_fields *f)
+{
+	int64_t now = gg_now_ms();
+	struct gg_event_own *own = f ? f->own : NULL;
+	bool apart = id == GG_EV_SESSION_LOG || id == GG_EV_SESSION_STRANGER || id == GG_EV_SESSION_CLOSED;
+
+	if (own && !apart && !gg_bucket_take(&own->bucket, now, OWN_BURST, OWN_RATE)) {
+		own->suppressed++;
+		return false;
+	}
+	return gg_bucket_take(&state.kind[id].bucket, now, KIND_BURST, KIND_RATE);
+}
+
+static void suppress(enum gg_event_id id)
+{
+	state.suppressed++;
+	state.untold++;
+	state.kind[id].untold++;
+}
+
+static void write_event(enum gg_event_id id, const struct gg_fields *fields, const char *text)
+{
+	struct gg_record r = { .id = id,
+			       .fields = fields,
+			       .message = text,
+			       .instance = state.instance,
+			       .time_ms = gg_clock_ms(CLOCK_REALTIME) };
+
+	if (write_record(&r) == 0) {
+		report(r.time_ms);
+	} else {
+		state.dropped++;
+		state.unreported++;
+	}
+}
+
 void gg_event(enum gg_event_id id, const struct gg_fields *fields, const char *fmt, ...)
 {
 	int saved = errno;
 	char text[2048];
 	struct gg_buf b = GG_BUF(text);
-	struct gg_record r = { .id = id, .fields = fields, .message = text, .instance = state.instance };
 	va_list ap;
 
 	if (events[id].priority > state.level)
@@ -128,14 +266,33 @@ void gg_event(enum gg_event_id id, const struct gg_fields *fields, const char *f
 	va_start(ap, fmt);
 	gg_buf_vadd(&b, fmt, ap); /* %m in it means the caller's errno, which nothing has touched yet */
 	va_end(ap);
-	r.time_ms = gg_clock_ms(CLOCK_REALTIME);
-	if (write_record(&r) == 0) {
-		report_lost(r.time_ms);
-	} else {
-		state.dropped++;
-		state.unreported++;
-	}
+	if (is_limited(id) && !has_room(id, fields))
+		suppress(id);
+	else
+		write_event(id, fields, text);
 	errno = saved;
+}
+
+bool gg_event_unreported(void)
+{
+	return (state.unreported && events[GG_EV_LOG_DROPPED].priority <= state.level) ||
+	       (state.untold && events[GG_EV_LOG_SUPPRESSED].priority <= state.level);
+}
+
+void gg_event_report(void)
+{
+	int saved = errno;
+	int64_t time_ms = gg_clock_ms(CLOCK_REALTIME);
+
+	report_lost(time_ms);
+	report_suppressed(time_ms);
+	state.told_ms = gg_now_ms();
+	errno = saved;
+}
+
+uint64_t gg_event_suppressed(void)
+{
+	return state.suppressed;
 }
 
 uint64_t gg_event_dropped(void)
@@ -143,9 +300,26 @@ uint64_t gg_event_dropped(void)
 	return state.dropped;
 }
 
+/* Only fields that such a record always has: of another one journalctl would show the name. */
+static const char verdict_text[] =
+	"Session @GIT_GATE_SESSION@ of @GIT_GATE_PEER@, in phase @GIT_GATE_PHASE@.\n"
+	"Reason: @GIT_GATE_REASON@. Limit: @GIT_GATE_BOUND@.\n\n"
+	"@GIT_GATE_SEEN@\n\n"
+	"What to do: @GIT_GATE_ADVICE@\n\n"
+	"What to look at: @GIT_GATE_LOOK_AT@\n\n"
+	"The evidence, as of that moment:\n"
+	"@GIT_GATE_EVIDENCE_1@\n@GIT_GATE_EVIDENCE_2@\n@GIT_GATE_EVIDENCE_3@\n"
+	"@GIT_GATE_EVIDENCE_4@\n@GIT_GATE_EVIDENCE_5@\n@GIT_GATE_EVIDENCE_6@\n"
+	"@GIT_GATE_EVIDENCE_7@\n@GIT_GATE_EVIDENCE_8@\n";
+
 void gg_event_catalog(FILE *to)
 {
-	for (size_t i = 0; i < GG_NEVENTS; i++)
-		fprintf(to, "-- %s\nSubject: git-gate: %s\nDefined-By: git-gate\n\n%s\n\n",
+	for (int i = 0; i < GG_NEVENTS; i++) {
+		fprintf(to,
+			"-- %s\nSubject: git-gate: %s\nDefined-By: git-gate\nDocumentation: "
+			"man:git-gate-events(7)\n\n%s\n\n",
 			events[i].message_id, events[i].name, events[i].doc);
+		if (i == GG_EV_SESSION_REAPED || i == GG_EV_SESSION_OBSERVED)
+			fprintf(to, "%s\n", verdict_text);
+	}
 }

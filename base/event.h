@@ -9,8 +9,11 @@
 #ifndef GG_BASE_EVENT_H
 #define GG_BASE_EVENT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+
+#include "base/eventrate.h"
 
 enum gg_event_id {
 #define EV(ID, ...) GG_EV_##ID,
@@ -19,17 +22,26 @@ enum gg_event_id {
 	GG_NEVENTS
 };
 
+/* Of one session: what its records may not exceed. All zero at first. */
+struct gg_event_own {
+	struct gg_bucket bucket;
+	uint64_t suppressed; /* records of it that were left out */
+};
+
 /*
  * The fields of a record. NULL and, for numbers, a negative value mean absent. In the journal each is
  * GIT_GATE_ and the upper-case name (times as _LIMIT_USEC and so on, in microseconds); in JSON lines
- * the lower-case name as here.
+ * the lower-case name as here. The texts about a reason are in the journal alone, for its catalog.
  */
 struct gg_fields {
-	const char *session, *transport, *service, *repo, *peer, *phase, *reason, *key, *steps, *pids,
+	const char *session, *transport, *service, *repo, *peer, *phase, *step, *reason, *key, *steps, *pids,
 		*upstream;
+	const char *seen, *look_at, *advice; /* of the reason, see reaper/reason.h */
+	const char *evidence;		     /* lines of text */
 	int64_t limit_ms, quiet_ms, age_ms, bytes_in, bytes_out;
 	int64_t duration_ms, commits, objects, refs,
-		bytes; /* of a step of a push: what it took, how much it was */
+		bytes;		  /* of a step of a push: what it took, how much it was */
+	struct gg_event_own *own; /* no field: the session's rate; NULL: not limited by it */
 };
 
 #define GG_NO_STEP_FIELDS .duration_ms = -1, .commits = -1, .objects = -1, .refs = -1, .bytes = -1
@@ -50,12 +62,24 @@ int gg_event_find(const char *name);
  */
 void gg_event_setup(int log, int level, const char *instance);
 
-/* Write one event. fields may be NULL. The message is one line, lower case, no full stop. */
+/*
+ * Write one event. fields may be NULL. The message is one line, lower case, no full stop. What a client or a
+ * hook can cause in any number is limited, for each kind and for each session; what is left out is counted,
+ * and log.suppressed tells of it.
+ */
 void gg_event(enum gg_event_id id, const struct gg_fields *fields, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
-/* How many records were lost so far, whatever the sink. */
+/* How many records were lost so far, whatever the sink; and how many were left out because of their rate. */
 uint64_t gg_event_dropped(void);
+uint64_t gg_event_suppressed(void);
+
+/*
+ * What was lost or left out is told behind the next record that is written. Is something still to be told?
+ * gg_event_report tells it now, if it can; to be called some seconds after, and at the end.
+ */
+bool gg_event_unreported(void);
+void gg_event_report(void);
 
 /* The message catalog (systemd's format) and the list for the manual, from the table. */
 void gg_event_catalog(FILE *to);

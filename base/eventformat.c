@@ -8,18 +8,25 @@
 #include "base/eventsink.h"
 
 enum {
-	NTEXT = 11,
+	NTEXT = 12,
 	NNUMBER = 10,
+	/* of these, one a line, are the evidence's parts, for a catalog's text: journalctl takes no longer
+	   fields */
+	CHUNKS = 8,
+	CHUNK_MAX = 230,
 	/* bytes of a line that a message and a field may take, escaped: with all fields present a line still
 	   fits */
-	LINE_MESSAGE = 1160,
-	LINE_FIELD = 190,
+	LINE_MESSAGE = 1000,
+	LINE_FIELD = 180,
 	JOURNAL_MESSAGE = 8192,
 	JOURNAL_FIELD = 2048,
+	JOURNAL_EVIDENCE = 4096,
 };
 _Static_assert(LINE_MESSAGE + NTEXT * (LINE_FIELD + 16) + NNUMBER * 40 + 256 < GG_LINE_MAX,
 	       "a line has room");
-_Static_assert(JOURNAL_MESSAGE + NTEXT * (JOURNAL_FIELD + 32) + NNUMBER * 64 + 512 < GG_JOURNAL_MAX,
+_Static_assert(JOURNAL_MESSAGE + NTEXT * (JOURNAL_FIELD + 32) + NNUMBER * 64 + 2 * JOURNAL_EVIDENCE +
+			       CHUNKS * 40 + 3 * (CHUNK_MAX + 32) + 512 <
+		       GG_JOURNAL_MAX,
 	       "so has a datagram");
 
 struct text_field {
@@ -37,12 +44,10 @@ struct number_field {
 static void list_text(const struct gg_fields *f, struct text_field ret[NTEXT])
 {
 	const struct text_field v[NTEXT] = {
-		{ "session", f->session },   { "transport", f->transport },
-		{ "service", f->service },   { "repo", f->repo },
-		{ "peer", f->peer },	     { "phase", f->phase },
-		{ "reason", f->reason },     { "key", f->key },
-		{ "steps", f->steps },	     { "pids", f->pids },
-		{ "upstream", f->upstream },
+		{ "session", f->session }, { "transport", f->transport }, { "service", f->service },
+		{ "repo", f->repo },	   { "peer", f->peer },		  { "phase", f->phase },
+		{ "step", f->step },	   { "reason", f->reason },	  { "key", f->key },
+		{ "steps", f->steps },	   { "pids", f->pids },		  { "upstream", f->upstream },
 	};
 
 	memcpy(ret, v, sizeof(v));
@@ -227,6 +232,31 @@ static const char *priority_name(int priority)
 	return names[priority];
 }
 
+/* The lines of it that have room in what is left of the line. The whole is never longer than a pipe takes. */
+static void add_json_evidence(struct gg_buf *b, const char *evidence)
+{
+	static const char end[] = "\",\"...\"]}\n";
+	const char *lead = ",\"evidence\":[\"";
+
+	for (const char *s = evidence; *s;) {
+		size_t n = strcspn(s, "\n");
+		char text[CHUNK_MAX + 1], quoted[6 * CHUNK_MAX + 1];
+		struct gg_buf plain = GG_BUF(text), line = GG_BUF(quoted);
+
+		gg_buf_put(&plain, s, n);
+		add_units(&line, text, sizeof(quoted), json_unit);
+		if (b->len + line.len + strlen(lead) + sizeof(end) + 1 >= b->size) {
+			gg_buf_add(b, "%s...\"", lead);
+			break;
+		}
+		gg_buf_add(b, "%s%s\"", lead, quoted);
+		lead = ",\"";
+		s += n + (s[n] == '\n');
+	}
+	if (*evidence)
+		gg_buf_add(b, "]");
+}
+
 void gg_record_json(struct gg_buf *b, const struct gg_record *r)
 {
 	struct text_field text[NTEXT];
@@ -248,20 +278,75 @@ void gg_record_json(struct gg_buf *b, const struct gg_record *r)
 		for (size_t i = 0; i < NNUMBER; i++)
 			if (number[i].value >= 0)
 				gg_buf_add(b, ",\"%s\":%lld", number[i].name, (long long)number[i].value);
+		if (r->fields->evidence)
+			add_json_evidence(b, r->fields->evidence);
 	}
 	gg_buf_add(b, "}\n");
 }
 
-/* NAME=value: enough, because no value has a newline once it is escaped. Lower-case letters of the name
- * become capitals. */
-static void add_journal(struct gg_buf *b, const char *name, size_t n, const char *suffix, const char *value)
+/* Lower-case letters of the name become capitals. */
+static void add_journal_name(struct gg_buf *b, const char *name, size_t n, const char *suffix)
 {
 	gg_buf_add(b, "GIT_GATE_");
 	for (size_t i = 0; i < n; i++)
 		gg_buf_add(b, "%c", name[i] >= 'a' && name[i] <= 'z' ? name[i] - 'a' + 'A' : name[i]);
-	gg_buf_add(b, "%s=", suffix);
+	gg_buf_add(b, "%s", suffix);
+}
+
+/* NAME=value: enough, because no value has a newline once it is escaped. */
+static void add_journal(struct gg_buf *b, const char *name, size_t n, const char *suffix, const char *value)
+{
+	add_journal_name(b, name, n, suffix);
+	gg_buf_add(b, "=");
 	add_units(b, value, JOURNAL_FIELD, plain_unit);
 	gg_buf_add(b, "\n");
+}
+
+/* A value of several lines: name, newline, its length as 64 bits with the lowest byte first, the value. */
+static void add_journal_lines(struct gg_buf *b, const char *name, const char *value, size_t n)
+{
+	unsigned char length[8];
+
+	add_journal_name(b, name, strlen(name), "\n");
+	for (size_t i = 0; i < sizeof(length); i++)
+		length[i] = (unsigned char)((uint64_t)n >> 8 * i);
+	gg_buf_put(b, length, sizeof(length));
+	gg_buf_put(b, value, n);
+	gg_buf_add(b, "\n");
+}
+
+/* Whole lines, as many as have room in max bytes. */
+static size_t chunk_of(const char *s, size_t max)
+{
+	size_t n = 0;
+
+	while (s[n]) {
+		size_t line = strcspn(s + n, "\n");
+
+		if (n + line > max)
+			break;
+		n += line + (s[n + line] == '\n');
+	}
+	return n;
+}
+
+/*
+ * Whole in one field, and in parts that a catalog's text can have. A part that is not needed is empty: of a
+ * field that is not there the text would show the name.
+ */
+static void add_journal_evidence(struct gg_buf *b, const char *evidence)
+{
+	const char *s = evidence;
+
+	add_journal_lines(b, "evidence", evidence, strnlen(evidence, JOURNAL_EVIDENCE));
+	for (int i = 1; i <= CHUNKS; i++) {
+		size_t n = chunk_of(s, CHUNK_MAX);
+		char name[16];
+
+		snprintf(name, sizeof(name), "evidence_%d", i);
+		add_journal_lines(b, name, s, n && s[n - 1] == '\n' ? n - 1 : n);
+		s += n;
+	}
 }
 
 static void add_journal_number(struct gg_buf *b, const struct number_field *f)
@@ -274,6 +359,30 @@ static void add_journal_number(struct gg_buf *b, const struct number_field *f)
 	snprintf(value, sizeof(value), "%lld", (long long)v);
 	add_journal(b, f->name, strlen(f->name) - (f->is_time ? strlen("_ms") : 0), f->is_time ? "_USEC" : "",
 		    value);
+}
+
+static void add_journal_text(struct gg_buf *b, const char *name, const char *value)
+{
+	add_journal(b, name, strlen(name), "", value ? value : "");
+}
+
+/* All that the catalog's text has, so that no name of a field is left in it. */
+static void add_journal_verdict(struct gg_buf *b, const struct gg_fields *f)
+{
+	char mem[LINE_FIELD];
+	struct gg_buf bound = GG_BUF(mem);
+
+	if (f->key && f->limit_ms >= 0) {
+		gg_buf_add(&bound, "%s, ", f->key);
+		gg_duration_add(&bound, f->limit_ms);
+	} else {
+		gg_buf_add(&bound, "%s", f->key ? f->key : "none");
+	}
+	add_journal_text(b, "bound", bound.s);
+	add_journal_text(b, "seen", f->seen);
+	add_journal_text(b, "look_at", f->look_at);
+	add_journal_text(b, "advice", f->advice);
+	add_journal_evidence(b, f->evidence ? f->evidence : "");
 }
 
 void gg_record_journal(struct gg_buf *b, const struct gg_record *r)
@@ -298,4 +407,6 @@ void gg_record_journal(struct gg_buf *b, const struct gg_record *r)
 	for (size_t i = 0; i < NNUMBER; i++)
 		if (number[i].value >= 0)
 			add_journal_number(b, &number[i]);
+	if (r->fields->seen)
+		add_journal_verdict(b, r->fields);
 }

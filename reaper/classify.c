@@ -377,3 +377,21 @@ void gg_classify(const struct gg_snap *snap, struct gg_view *ret)
 	}
 	*ret = v;
 }
+
+const char *gg_role_name(enum gg_role r)
+{
+	static const char *const names[] = {
+		[GG_ROLE_OTHER] = "other",
+		[GG_ROLE_SESSION] = "session",
+		[GG_ROLE_DAEMON] = "git-daemon",
+		[GG_ROLE_BACKEND] = "http-backend",
+		[GG_ROLE_HTTP] = "git-gate-http",
+		[GG_ROLE_RECEIVE_PACK] = "receive-pack",
+		[GG_ROLE_UPLOAD_PACK] = "upload-pack",
+		[GG_ROLE_UNPACKER] = "unpacker",
+		[GG_ROLE_GIT] = "git",
+		[GG_ROLE_HOOK] = "hook",
+	};
+
+	return names[r];
+}

@@ -24,6 +24,7 @@ enum gg_phase {
 };
 
 const char *gg_phase_name(enum gg_phase p);
+const char *gg_role_name(enum gg_role r);
 
 struct gg_view {
 	enum gg_phase phase;

@@ -160,7 +160,7 @@ static void note_phase(struct gg_session *s, int64_t now)
 {
 	bool hook = s->view.phase == GG_PHASE_HOOK || s->view.phase == GG_PHASE_WORK;
 
-	gg_story_phase(&s->story, s->view.phase, hook ? s->step : "", now - s->accepted_ms);
+	gg_record_phase(s, s->view.phase, hook ? s->step : "", now);
 }
 
 /* Before anything is looked at that may end the silence. */
@@ -233,6 +233,7 @@ static void say_stray(struct gg_session *s, const struct gg_snap *snap, const ch
 static void take_step(struct gg_reaper *r, struct gg_session *s, const struct gg_snap *snap)
 {
 	enum gg_step step;
+	size_t noted = strlen(s->steps);
 
 	if (!gg_client_take(s)) {
 		s->due_ms = snap->now_ms + r->lim.period;
@@ -241,6 +242,8 @@ static void take_step(struct gg_reaper *r, struct gg_session *s, const struct gg
 	s->ending.no_shut = (s->lent || s->adopted) && s->sock < 0;
 	step = gg_escalate(&s->ending, snap, &s->view, &r->lim, &s->due_ms);
 	gg_act(s, step, snap, &s->view);
+	if (strlen(s->steps) != noted)
+		gg_record_step(s, s->steps + noted + (noted != 0), snap->now_ms);
 	if (step == GG_STEP_STRAY)
 		say_stray(s, snap, "processes of the session cannot be ended");
 	if (step == GG_STEP_RESUME) {
@@ -261,17 +264,17 @@ static void begin_ending(struct gg_reaper *r, struct gg_session *s, const struct
 	}
 	s->verdict = *v;
 	s->verdict_phase = s->view.phase;
+	gg_record_evidence(s, v, snap);
 	s->ending = (struct gg_ending){ .reason = v->reason,
 					.hook_pid = s->view.hook_pid,
 					.hook_tick = s->view.hook_tick };
 	take_step(r, s, snap);
 }
 
-static void observed(struct gg_reaper *r, struct gg_session *s, const struct gg_verdict *v, int64_t now)
+static void observed(struct gg_reaper *r, struct gg_session *s, const struct gg_verdict *v,
+		     const struct gg_snap *snap)
 {
-	struct gg_fields f;
-
-	s->track.look_ms = now + r->lim.period;
+	s->track.look_ms = snap->now_ms + r->lim.period;
 	/* these two are no silence that a byte could end: once a session */
 	if (v->reason == s->observed_reason &&
 	    (v->reason == GG_REASON_SESSION || v->reason == GG_REASON_TRICKLE ||
@@ -280,13 +283,7 @@ static void observed(struct gg_reaper *r, struct gg_session *s, const struct gg_
 	s->observed_reason = v->reason;
 	s->observed_since = s->track.since_ms;
 	r->reg->observed++;
-	gg_session_fields(s, now, &f);
-	f.phase = gg_phase_name(s->view.phase);
-	f.reason = gg_reason_name(v->reason);
-	f.key = gg_verdict_key(v);
-	f.limit_ms = v->limit_ms;
-	f.quiet_ms = v->quiet_ms;
-	gg_event(GG_EV_SESSION_OBSERVED, &f, "enforce would have ended the session now");
+	gg_record_observed(s, v, snap);
 }
 
 static void kept(struct gg_session *s, int64_t now, const char *what)
@@ -418,7 +415,7 @@ static void judge(struct gg_reaper *r, struct gg_session *s, struct gg_snap *sna
 	else if (v.reason && fetched(s, &v))
 		end_quietly(r, s, snap->now_ms);
 	else if (v.reason && r->observe)
-		observed(r, s, &v, snap->now_ms);
+		observed(r, s, &v, snap);
 	else if (v.reason)
 		begin_ending(r, s, &v, snap);
 }
@@ -493,8 +490,11 @@ static void end_further(struct gg_reaper *r, struct gg_session *s, struct gg_sna
 		scan_failed(r, s, err, snap->now_ms);
 		return;
 	}
-	if (!s->ending.level && !s->ending.rounds && s->view.alive)
-		s->verdict_phase = s->view.phase; /* asked for from outside: this is the first look */
+	if (!s->ending.level && !s->ending.rounds && s->view.alive) {
+		/* asked for from outside: this is the first look */
+		s->verdict_phase = s->view.phase;
+		gg_record_evidence(s, &s->verdict, snap);
+	}
 	take_step(r, s, snap);
 }
 
@@ -533,7 +533,7 @@ static void relieve(struct gg_reaper *r, int64_t now)
 		if (longest->view.phase == GG_PHASE_KEEP_ALIVE)
 			gg_reaper_close_idle(longest, now, 0);
 		else if (r->observe)
-			observed(r, longest, &v, now);
+			observed(r, longest, &v, &snap);
 		else
 			begin_ending(r, longest, &v, &snap);
 	}
@@ -584,6 +584,7 @@ void gg_reaper_disconnected(struct gg_reaper *r, struct gg_session *s, int64_t n
 {
 	/* what is left of a session that was served may look like one whose request has not come */
 	bool turn = s->service[0] ? s->view.client_turn && s->view.phase != GG_PHASE_REQUEST : true;
+	struct gg_snap snap = { .now_ms = now_ms, .tcp = s->tcp }; /* its processes are gone */
 	struct gg_verdict v;
 
 	if (s->verdict.reason || s->ending.reason)
@@ -593,6 +594,7 @@ void gg_reaper_disconnected(struct gg_reaper *r, struct gg_session *s, int64_t n
 	if (!r->observe && turn && gg_policy_given_up(&s->tcp, &v)) {
 		s->verdict = v;
 		s->verdict_phase = s->view.phase;
+		gg_record_evidence(s, &v, &snap);
 	}
 }
 

@@ -6,7 +6,7 @@
 #ifndef GG_REAPER_REAPER_H
 #define GG_REAPER_REAPER_H
 
-#include "reaper/registry.h"
+#include "reaper/record.h"
 
 #define GG_PEEK_MS 50 /* from the request to the first look for the process that serves it */
 
@@ -64,9 +64,5 @@ void gg_reaper_disconnected(struct gg_reaper *r, struct gg_session *s, int64_t n
 /* Look at the session now, for someone who asks. Fills snap (owned by the caller: free(snap->v)) and s->view.
  * 0 or -errno. */
 int gg_reaper_look(struct gg_reaper *r, struct gg_session *s, int64_t now_ms, struct gg_snap *snap);
-
-/* Fields of the session's events. steps and pids are left out. */
-struct gg_fields;
-void gg_session_fields(const struct gg_session *s, int64_t now_ms, struct gg_fields *ret);
 
 #endif

@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "base/event.h"
 #include "reaper/escalate.h"
 #include "reaper/scan.h"
 #include "reaper/story.h"
@@ -72,7 +73,8 @@ struct gg_session {
 	struct gg_ident
 		*known; /* processes seen in it, so that strays without our environment are known; owned */
 	size_t nknown;
-	uint64_t log_dropped;  /* stderr lines over the rate */
+	uint64_t log_dropped;	       /* stderr lines over the rate */
+	struct gg_event_own own;       /* what its records may not exceed */
 	char step[GG_STORY_STEP_SIZE]; /* what its hook says it does: "scan"; "": nothing */
 	struct gg_story story;	       /* owned; handed to history at the end */
 	bool judged;		       /* a hook of the push was run, and said what it does */
@@ -95,7 +97,7 @@ struct gg_ended {
 	pid_t pid;
 	int status; /* wait status of the root */
 	bool refused;
-	uint64_t nth; /* how many had ended before it */
+	uint64_t nth;	       /* how many had ended before it */
 	struct gg_story story; /* owned by the ring */
 };
 

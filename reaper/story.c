@@ -27,18 +27,19 @@ static struct gg_span *next_span(struct gg_story *st)
 	return &st->span[st->nspan++];
 }
 
-void gg_story_phase(struct gg_story *st, enum gg_phase phase, const char *step, int64_t from_ms)
+bool gg_story_phase(struct gg_story *st, enum gg_phase phase, const char *step, int64_t from_ms)
 {
 	struct gg_span *last = st->nspan ? &st->span[st->nspan - 1] : NULL, *s;
 	size_t n = strnlen(step, GG_STORY_STEP_SIZE - 1);
 
 	if (last && last->phase == phase && !strcmp(last->step, step))
-		return;
+		return false;
 	s = next_span(st);
 	if (!s)
-		return;
+		return true;
 	*s = (struct gg_span){ .from_ms = from_ms, .phase = phase };
 	memcpy(s->step, step, n);
+	return true;
 }
 
 void gg_story_line(struct gg_story *st, const char *line)

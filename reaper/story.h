@@ -39,8 +39,8 @@ struct gg_story {
 	int64_t silence_ms[GG_NREASONS];
 };
 
-/* It is seen in this phase, with this step. Says nothing new: nothing is kept. */
-void gg_story_phase(struct gg_story *st, enum gg_phase phase, const char *step, int64_t from_ms);
+/* It is seen in this phase, with this step. False: that says nothing new, and nothing is kept. */
+bool gg_story_phase(struct gg_story *st, enum gg_phase phase, const char *step, int64_t from_ms);
 void gg_story_line(struct gg_story *st, const char *line);
 /* In the order they came; i from 0. NULL past the end. */
 const char *gg_story_line_at(const struct gg_story *st, size_t i);

@@ -15,6 +15,7 @@
 #include "reaper/client.h"
 #include "reaper/procfs.h"
 #include "supervisor/sessionio.h"
+#include "supervisor/sessionlog.h"
 
 static void on_root_exit(EV_P_ ev_io *w, int revents)
 {

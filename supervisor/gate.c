@@ -8,7 +8,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
-#include <systemd/sd-daemon.h>
+#include <systemd/sd-daemon.h> /* sd_watchdog_enabled; sd_notify may wait */
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -86,9 +86,9 @@ static int64_t tell_systemd(struct gg_gate *g, int64_t now)
 	g->told_ms = now;
 	g->told_serving = serving;
 	g->told_ended = g->reg.ended_at;
-	sd_notifyf(0, "STATUS=%s: %zu sessions of %lld; %llu ended, %llu of them by the gate",
-		   g->stage == GG_SERVING ? "serving" : "stopping", serving, (long long)g->conf->sessions,
-		   (unsigned long long)g->reg.ended_at, (unsigned long long)g->reg.reaped);
+	gg_notify(&g->notify, "STATUS=%s: %zu sessions of %lld; %llu ended, %llu of them by the gate",
+		  g->stage == GG_SERVING ? "serving" : "stopping", serving, (long long)g->conf->sessions,
+		  (unsigned long long)g->reg.ended_at, (unsigned long long)g->reg.reaped);
 	return GG_NEVER;
 }
 
@@ -125,7 +125,7 @@ static void on_watchdog(EV_P_ ev_timer *w, int revents)
 	struct gg_gate *g = w->data;
 
 	on_tick(EV_A_ & g->tick, revents);
-	sd_notify(0, "WATCHDOG=1");
+	gg_notify(&g->notify, "WATCHDOG=1");
 }
 
 static void start_watchdog(struct gg_gate *g)
@@ -142,10 +142,11 @@ static void start_watchdog(struct gg_gate *g)
 /* While sessions may finish, or are being ended, TimeoutStopSec= must not cut in. */
 static void on_extend(EV_P_ ev_timer *w, int revents)
 {
+	struct gg_gate *g = w->data;
+
 	(void)loop;
-	(void)w;
 	(void)revents;
-	sd_notifyf(0, "EXTEND_TIMEOUT_USEC=%d", EXTEND_S * 3 * 1000000);
+	gg_notify(&g->notify, "EXTEND_TIMEOUT_USEC=%d", EXTEND_S * 3 * 1000000);
 }
 
 void gg_gate_wake(struct gg_gate *g)
@@ -249,7 +250,7 @@ void gg_gate_stop(struct gg_gate *g)
 	g->stage = GG_DRAINING;
 	on_extend(g->loop, &g->extend, 0);
 	ev_timer_again(g->loop, &g->extend);
-	sd_notify(0, "STOPPING=1");
+	gg_notify(&g->notify, "STOPPING=1");
 	gg_duration_add(&limit, g->conf->drain_ms);
 	gg_event(GG_EV_GATE_STOPPING, NULL, "%zu sessions may finish (deadline.drain %s)", g->reg.n, limit.s);
 	gg_listen_close(g);
@@ -350,8 +351,8 @@ static int set_up(struct gg_gate *g, struct gg_buf *err)
 
 void gg_gate_ready(struct gg_gate *g)
 {
-	char mem[512];
-	struct gg_buf where = GG_BUF(mem);
+	char mem[512], status_mem[512];
+	struct gg_buf where = GG_BUF(mem), status = GG_BUF(status_mem);
 
 	if (g->stage == GG_STARTING)
 		g->stage = GG_SERVING;
@@ -363,7 +364,8 @@ void gg_gate_ready(struct gg_gate *g)
 	gg_event(GG_EV_GATE_READY, NULL, "serving %s on %s%s, mode %s", g->conf->base_path, where.s,
 		 gg_listen_inherited(g) ? " (inherited; listen.git and listen.http are not used)" : "",
 		 g->reaper.observe ? "observe" : "enforce");
-	sd_notifyf(0, "READY=1\nSTATUS=serving on %s", where.s);
+	gg_buf_add(&status, "serving on %s", where.s);
+	gg_notify_ready(&g->notify, g->loop, status.s);
 #ifdef __GLIBC__
 	malloc_trim(0); /* what only the start needed */
 #endif
@@ -371,19 +373,24 @@ void gg_gate_ready(struct gg_gate *g)
 
 static int serve(struct gg_gate *g, struct gg_buf *err)
 {
+	char mem[64];
+	struct gg_buf status = GG_BUF(mem);
 	int r = g->start->watch ? gg_watch_open(g, g->start->watch, err) : gg_services_start(g);
 
 	if (r == 0 && g->start->watch) {
 		g->stage = GG_SERVING;
-		sd_notifyf(0, "READY=1\nSTATUS=watching pid %d", (int)g->start->watch);
+		gg_buf_add(&status, "watching pid %d", (int)g->start->watch);
+		gg_notify_ready(&g->notify, g->loop, status.s);
 	}
 	if (r < 0)
 		return r;
 	start_watchdog(g);
 	let_it_sleep(g->loop);
 	gg_signals_let_through();
+	gg_logreport_start(&g->logreport, g->loop);
 	ev_run(g->loop, 0);
 	gg_event(GG_EV_GATE_STOPPED, NULL, "stopped");
+	gg_logreport_stop(&g->logreport, g->loop);
 	return 0;
 }
 
@@ -407,6 +414,7 @@ static void tear_down(struct gg_gate *g)
 	ev_timer_stop(g->loop, &g->drain);
 	ev_timer_stop(g->loop, &g->watchdog);
 	ev_timer_stop(g->loop, &g->extend);
+	gg_notify_close(&g->notify, g->loop);
 	ev_loop_destroy(g->loop);
 }
 
@@ -427,6 +435,7 @@ int gg_gate_run(const struct gg_gate_start *start)
 	ev_timer_init(&g.watchdog, on_watchdog, 0., 0.);
 	ev_timer_init(&g.extend, on_extend, EXTEND_S, EXTEND_S);
 	g.tick.data = g.drain.data = g.watchdog.data = g.extend.data = &g;
+	gg_notify_open(&g.notify);
 	gg_signals_catch(&g);
 	set_up_reaper(&g);
 	r = set_up(&g, &err);

@@ -57,7 +57,7 @@ json_t *gg_hook_step(struct gg_gate *g, const json_t *req)
 	snprintf(s->step, sizeof(s->step), "%s", step);
 	s->judged = true; /* only hooks of a push have steps, a refresh has none */
 	if (step[0])
-		gg_story_phase(&s->story, GG_PHASE_HOOK, step, gg_now_ms() - s->accepted_ms);
+		gg_record_phase(s, GG_PHASE_HOOK, step, gg_now_ms());
 	return gg_command_data(json_object());
 }
 
@@ -87,7 +87,7 @@ static int64_t number(const json_t *req, const char *name)
 }
 
 /* What a hook says of what it did; of the session itself only who it is. */
-static void hook_fields(const struct gg_session *s, const json_t *req, struct gg_fields *f)
+static void hook_fields(struct gg_session *s, const json_t *req, struct gg_fields *f)
 {
 	gg_session_fields(s, gg_now_ms(), f);
 	f->phase = NULL;

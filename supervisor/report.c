@@ -158,6 +158,7 @@ json_t *gg_report_status(const struct gg_gate *g)
 		{ "reaped", g->reg.reaped },
 		{ "observed", g->reg.observed },
 		{ "dropped_events", gg_event_dropped() },
+		{ "suppressed_events", gg_event_suppressed() },
 		{ "proc_reads", gg_scan_reads() },
 		{ "wakeups", ev_iteration(g->loop) },
 	};
@@ -172,24 +173,6 @@ json_t *gg_report_status(const struct gg_gate *g)
 	return j;
 }
 
-static const char *role_name(enum gg_role r)
-{
-	static const char *const names[] = {
-		[GG_ROLE_OTHER] = "other",
-		[GG_ROLE_SESSION] = "session",
-		[GG_ROLE_DAEMON] = "git-daemon",
-		[GG_ROLE_BACKEND] = "http-backend",
-		[GG_ROLE_HTTP] = "git-gate-http",
-		[GG_ROLE_RECEIVE_PACK] = "receive-pack",
-		[GG_ROLE_UPLOAD_PACK] = "upload-pack",
-		[GG_ROLE_UNPACKER] = "unpacker",
-		[GG_ROLE_GIT] = "git",
-		[GG_ROLE_HOOK] = "hook",
-	};
-
-	return names[r];
-}
-
 static json_t *process(const struct gg_proc *p)
 {
 	char argv[512] = "", state[2] = { p->state, 0 };
@@ -202,7 +185,7 @@ static json_t *process(const struct gg_proc *p)
 		if (!argv[i])
 			argv[i] = ' ';
 	return json_pack("{s:i, s:i, s:s, s:s, s:I, s:I, s:o}", "pid", (int)p->pid, "ppid", (int)p->ppid,
-			 "state", state, "role", role_name(p->role), "cpu_ms",
+			 "state", state, "role", gg_role_name(p->role), "cpu_ms",
 			 (json_int_t)((int64_t)p->cpu_ticks * tick_ms), "io_bytes", (json_int_t)p->io_chars,
 			 "argv", gg_report_text(argv));
 }

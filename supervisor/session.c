@@ -31,6 +31,7 @@
 #include "supervisor/onreap.h"
 #include "supervisor/pushlimit.h"
 #include "supervisor/sessionio.h"
+#include "supervisor/sessionlog.h"
 
 #define RETRY_MS 1000 /* when the machine lacked a descriptor; a look each time */
 #define RETRY_S 5     /* Retry-After of a client that is turned away */
@@ -42,33 +43,6 @@ static void close_watcher(struct gg_gate *g, ev_io *w)
 	ev_io_stop(g->loop, w);
 	close(w->fd);
 	w->fd = -1;
-}
-
-void gg_session_log_line(const char *line, void *arg)
-{
-	struct gg_session *s = arg;
-	struct gg_fields f;
-
-	gg_story_line(&s->story, line);
-	gg_session_fields(s, gg_now_ms(), &f);
-	f.reason = f.key = f.phase = NULL;
-	f.limit_ms = f.quiet_ms = f.age_ms = f.bytes_in = f.bytes_out = -1;
-	/* whoever scans ports must not fill the log */
-	gg_event(s->io->stranger ? GG_EV_SESSION_STRANGER : GG_EV_SESSION_LOG, &f, "%s", line);
-}
-
-static void opened(struct gg_session *s, const struct gg_status *st)
-{
-	struct gg_fields f;
-
-	gg_session_fields(s, gg_now_ms(), &f);
-	f.phase = NULL;
-	if (st->refused[0]) {
-		s->refused = true;
-		gg_event(GG_EV_SESSION_REFUSED, &f, "%s", st->refused);
-	} else {
-		gg_event(GG_EV_SESSION_OPENED, &f, "%s of %s", s->service, s->repo);
-	}
 }
 
 size_t gg_session_repo_count(const struct gg_gate *g, const char *repo)
@@ -120,7 +94,7 @@ static void restart(struct gg_session *s, enum gg_phase phase)
 	s->told = 0;
 	s->track.request_unknown = s->http;
 	s->view.phase = s->track.phase = phase;
-	gg_story_phase(&s->story, phase, "", gg_now_ms() - s->accepted_ms);
+	gg_record_phase(s, phase, "", gg_now_ms());
 }
 
 void gg_session_release(struct gg_session *s)
@@ -157,7 +131,7 @@ static void take_request(struct gg_session *s, const struct gg_status *st)
 	s->track.request_bytes = st->request_bytes;
 	s->found = st->found[0] == '1';
 	if (!same)
-		opened(s, st);
+		gg_session_log_opened(s, st);
 }
 
 /* The clocks of a request begin, or its end: the connection is kept for a while. */
@@ -305,7 +279,7 @@ void gg_session_root_gone(struct gg_session *s, int status)
 	s->root_gone = true;
 	s->root_status = status;
 	s->ended_ms = s->due_ms = gg_now_ms();
-	gg_story_phase(&s->story, GG_PHASE_CLOSING, "", s->ended_ms - s->accepted_ms);
+	gg_record_phase(s, GG_PHASE_CLOSING, "", s->ended_ms);
 	end_connection(s->io->gate, s);
 	gg_gate_session_gone(s->io->gate);
 	gg_gate_wake(s->io->gate);
@@ -509,55 +483,6 @@ int gg_session_start(struct gg_gate *g, const struct gg_waiter *w)
 	return 0;
 }
 
-static void add_status(struct gg_buf *b, int status)
-{
-	if (status < 0)
-		gg_buf_add(b, "ended, how is not known");
-	else if (WIFSIGNALED(status))
-		gg_buf_add(b, "ended by signal %d", WTERMSIG(status));
-	else
-		gg_buf_add(b, "exit status %d", WEXITSTATUS(status));
-}
-
-static void log_end(struct gg_session *s, int64_t now)
-{
-	char mem[160], text_mem[400];
-	struct gg_buf b = GG_BUF(mem), text = GG_BUF(text_mem);
-	struct gg_fields f;
-
-	gg_session_fields(s, now, &f);
-	f.age_ms = s->ended_ms - s->accepted_ms;
-	if (s->verdict.reason != GG_REASON_NONE) {
-		f.steps = s->steps;
-		f.key = gg_verdict_key(&s->verdict);
-		gg_buf_add(&text, "%s in phase %s", gg_reason_name(s->verdict.reason),
-			   gg_phase_name(s->verdict_phase));
-		if (f.key) {
-			gg_buf_add(&text, ": quiet for ");
-			gg_human_ms(&text, s->verdict.quiet_ms);
-			gg_buf_add(&text, "; if it was healthy, %s %s",
-				   s->verdict.reason == GG_REASON_TRICKLE ? "lower" : "raise", f.key);
-		}
-		gg_client_explain(s, &text);
-		gg_event(GG_EV_SESSION_REAPED, &f, "%s", text.s);
-	}
-	f.steps = NULL;
-	add_status(&b, s->root_status);
-	if (s->peer_gone && s->verdict.reason == GG_REASON_NONE) {
-		f.reason = gg_reason_name(GG_REASON_PEER_GONE);
-		gg_buf_add(&b, "; meanwhile the client's host had stopped answering");
-	}
-	if (s->log_dropped)
-		gg_buf_add(&b, "; %llu lines of its log were over the rate",
-			   (unsigned long long)s->log_dropped);
-	if (s->told_dropped)
-		gg_buf_add(&b, "; %llu events of its hooks were too many",
-			   (unsigned long long)s->told_dropped);
-	/* a stranger that asked for nothing (a health check, a port scan) is not worth a line */
-	if (s->service[0] || s->verdict.reason != GG_REASON_NONE)
-		gg_event(GG_EV_SESSION_CLOSED, &f, "%s", b.s);
-}
-
 /* It was being ended, and was between two requests: nobody lost anything. */
 static void forget_idle_end(struct gg_session *s)
 {
@@ -582,7 +507,7 @@ void gg_session_finish(struct gg_session *s, void *gate)
 	close_watcher(g, &io->server);
 	forget_idle_end(s);
 	gg_pushlimit_ended(g->conf, s);
-	log_end(s, now);
+	gg_session_log_end(s, now);
 	/* a push that did not end by itself, and well, may have left something; receive-pack ends well also
 	 * when its hook was killed */
 	if (s->adopted)

@@ -22,8 +22,6 @@ struct gg_io {
 
 /* The root has exited; status as from waitpid, -1: not known. Ends the connection. */
 void gg_session_root_gone(struct gg_session *s, int status);
-/* session.log: one line of what git or a hook wrote to stderr; arg is the session. */
-void gg_session_log_line(const char *line, void *arg);
 /* 0: there is none; no socket has that number. */
 uint64_t gg_socket_inode(int fd);
 

@@ -13,6 +13,8 @@
 #include "base/conf.h"
 #include "daemon-wrap/argv.h"
 #include "reaper/reaper.h"
+#include "supervisor/logreport.h"
+#include "supervisor/notify.h"
 #include "supervisor/transport.h"
 #include "supervisor/signals.h"
 
@@ -65,6 +67,8 @@ struct gg_gate {
 	ev_timer watchdog;
 	ev_timer extend; /* asks systemd for time while draining */
 	ev_signal sig[GG_NCAUGHT];
+	struct gg_notify notify;
+	struct gg_logreport logreport;
 	int64_t told_ms; /* when STATUS= was last sent, and what it said */
 	size_t told_serving;
 	uint64_t told_ended;

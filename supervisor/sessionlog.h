@@ -1,0 +1,20 @@
+/*
+ * sessionlog - the records of a session's beginning and end, and of what it writes to stderr. For session.c
+ * and foster.c.
+ */
+#ifndef GG_SUPERVISOR_SESSIONLOG_H
+#define GG_SUPERVISOR_SESSIONLOG_H
+
+#include "daemon-wrap/status.h"
+#include "reaper/registry.h"
+
+/* session.log: one line of what git or a hook wrote to stderr; arg is the session. */
+void gg_session_log_line(const char *line, void *arg);
+
+/* session.opened, or session.refused when git-gate-session said no. */
+void gg_session_log_opened(struct gg_session *s, const struct gg_status *st);
+
+/* session.reaped, if it was ended by us, and session.closed. */
+void gg_session_log_end(struct gg_session *s, int64_t now_ms);
+
+#endif
