@@ -48,7 +48,7 @@ PURE    := $(addprefix $(O)/,reaper/classify.o reaper/reason.o reaper/policy.o r
 	   hooks/refrule.o hooks/scanner.o hooks/stepname.o)
 UNIT    := $(call objects,tests/unit/*.c) $(sort $(BASE) $(PURE) $(O)/daemon-wrap/argv.o $(O)/supervisor/setup.o \
 	   $(O)/supervisor/loglines.o $(O)/supervisor/waitroom.o $(O)/reaper/story.o $(O)/supervisor/hooksettings.o $(HTTPP) $(HOOKP))
-MAN     := git-gate.1 git-gate.8 git-gate.conf.5
+MAN     := git-gate.1 git-gate.8 git-gate.conf.5 git-gate-events.7
 PROGS   := $(O)/git-gate $(O)/git-gate-session $(O)/git-gate-http $(O)/git-gate-hook $(O)/git-gate-torture
 # for tests only
 TESTERS := $(O)/hook-scan $(O)/hook-forward
@@ -177,7 +177,7 @@ uninstall:
 	rm -rf $(DESTDIR)$(PREFIX)/libexec/git-gate $(DESTDIR)$(PREFIX)/share/git-gate
 	rm -f $(LIBDIR)/systemd/system/git-gate.service $(LIBDIR)/systemd/system/git-gate-git.socket
 	rm -f $(LIBDIR)/sysusers.d/git-gate.conf $(LIBDIR)/tmpfiles.d/git-gate.conf $(LIBDIR)/systemd/catalog/git-gate.catalog
-	rm -f $(MANDIR)/man1/git-gate.1 $(MANDIR)/man5/git-gate.conf.5 $(MANDIR)/man8/git-gate.8
+	for page in $(MAN); do rm -f $(MANDIR)/man$${page##*.}/$$page; done
 
 clean:
 	rm -rf $(O)

@@ -7,11 +7,25 @@
 #include "base/cleanup.h"
 #include "base/eventsink.h"
 
+#define TEXT(...) +1
+#define NUMBER(...)
 enum {
-	NTEXT = 12,
-	NNUMBER = 10,
-	/* of these, one a line, are the evidence's parts, for a catalog's text: journalctl takes no longer
-	   fields */
+	NTEXT = 0
+#include "base/eventfield.def"
+};
+#undef TEXT
+#undef NUMBER
+#define TEXT(...)
+#define NUMBER(...) +1
+enum {
+	NNUMBER = 0
+#include "base/eventfield.def"
+};
+#undef TEXT
+#undef NUMBER
+
+enum {
+	/* of the evidence, for a catalog's text: journalctl takes no longer fields */
 	CHUNKS = 8,
 	CHUNK_MAX = 230,
 	/* bytes of a line that a message and a field may take, escaped: with all fields present a line still
@@ -44,10 +58,11 @@ struct number_field {
 static void list_text(const struct gg_fields *f, struct text_field ret[NTEXT])
 {
 	const struct text_field v[NTEXT] = {
-		{ "session", f->session }, { "transport", f->transport }, { "service", f->service },
-		{ "repo", f->repo },	   { "peer", f->peer },		  { "phase", f->phase },
-		{ "step", f->step },	   { "reason", f->reason },	  { "key", f->key },
-		{ "steps", f->steps },	   { "pids", f->pids },		  { "upstream", f->upstream },
+#define TEXT(field, doc) { #field, f->field },
+#define NUMBER(...)
+#include "base/eventfield.def"
+#undef TEXT
+#undef NUMBER
 	};
 
 	memcpy(ret, v, sizeof(v));
@@ -56,16 +71,11 @@ static void list_text(const struct gg_fields *f, struct text_field ret[NTEXT])
 static void list_numbers(const struct gg_fields *f, struct number_field ret[NNUMBER])
 {
 	const struct number_field v[NNUMBER] = {
-		{ "limit_ms", "limit", f->limit_ms, true },
-		{ "quiet_ms", "quiet", f->quiet_ms, true },
-		{ "age_ms", "age", f->age_ms, true },
-		{ "bytes_in", "bytes_in", f->bytes_in, false },
-		{ "bytes_out", "bytes_out", f->bytes_out, false },
-		{ "duration_ms", "duration", f->duration_ms, true },
-		{ "commits", "commits", f->commits, false },
-		{ "objects", "objects", f->objects, false },
-		{ "refs", "refs", f->refs, false },
-		{ "bytes", "bytes", f->bytes, false },
+#define TEXT(...)
+#define NUMBER(field, word, is_time, doc) { #field, word, f->field, is_time },
+#include "base/eventfield.def"
+#undef TEXT
+#undef NUMBER
 	};
 
 	memcpy(ret, v, sizeof(v));

@@ -8,7 +8,7 @@
 #include "cli/manpage.h"
 #include "cli/say.h"
 
-#define DATE "November 25, 2026" /* of the last change of the prose */
+#define DATE "November 26, 2026" /* of the last change of the prose */
 
 enum { COLUMNS = 78 };
 
@@ -20,8 +20,12 @@ int gg_man_dump(const char *name, const struct gg_command *commands, size_t n)
 		gg_man_operator();
 	} else if (strcmp(name, "git-gate.conf.5") == 0) {
 		gg_man_settings();
+	} else if (strcmp(name, "git-gate-events.7") == 0) {
+		gg_man_events();
 	} else {
-		gg_say("--dump-man: '%s' is no page: git-gate.1, git-gate.8 or git-gate.conf.5", name);
+		gg_say("--dump-man: '%s' is no page: git-gate.1, git-gate.8, git-gate.conf.5 or "
+		       "git-gate-events.7",
+		       name);
 		return GG_EXIT_USAGE;
 	}
 	return GG_EXIT_DONE;

@@ -76,7 +76,8 @@ static const struct gg_page_item status[] = {
 	{ "refused", "Clients that were turned away, because too many were waiting, they had waited too "
 		     "long, or the gate was told to drain." },
 	{ "dropped_events", "Events that the log did not take." },
-	{ "suppressed_events", "Events that were left out for their rate; the event log.suppressed says which." },
+	{ "suppressed_events",
+	  "Events that were left out for their rate; the event log.suppressed says which." },
 	{ "reduced_evidence", "The system calls of some session's processes could not be read." },
 	{ "proc_reads", "Files of /proc that were read, a measure of cost." },
 	{ "wakeups", "Turns of the event loop, another." },

@@ -63,14 +63,6 @@ static const char *const steps[GG_NSTEPS] = {
 };
 
 static const struct {
-	const char *name, *priority, *doc;
-} events[] = {
-#define EV(ID, name, PRIORITY, id, doc) { name, #PRIORITY, doc },
-#include "base/event.def"
-#undef EV
-};
-
-static const struct {
 	const char *name;
 	enum gg_signal_act act;
 } signals[] = {
@@ -123,19 +115,6 @@ static void put_steps(void)
 	puts(".El");
 }
 
-static void put_events(void)
-{
-	puts(".Bl -tag -width Ds");
-	for (size_t i = 0; i < GG_LEN(events); i++) {
-		printf(".It Cm %s Pq ", events[i].name);
-		for (const char *s = events[i].priority; *s; s++)
-			putchar(*s >= 'A' && *s <= 'Z' ? *s - 'A' + 'a' : *s);
-		putchar('\n');
-		gg_page_text(events[i].doc);
-	}
-	puts(".El");
-}
-
 static void put_signals(void)
 {
 	puts(".Bl -tag -width Ds");
@@ -164,7 +143,6 @@ void gg_man_operator(void)
 	fputs(gg_mantext_steps, stdout);
 	put_steps();
 	fputs(gg_mantext_events, stdout);
-	put_events();
 	fputs(gg_mantext_signals, stdout);
 	put_signals();
 	fputs(gg_mantext_push, stdout);

@@ -8,7 +8,7 @@
 extern const char gg_mantext_intro[];	  /* up to the phases */
 extern const char gg_mantext_ending[];	  /* up to the reasons */
 extern const char gg_mantext_steps[];	  /* up to the steps */
-extern const char gg_mantext_events[];	  /* up to the events */
+extern const char gg_mantext_events[];	  /* after the steps */
 extern const char gg_mantext_signals[];	  /* up to the signals */
 extern const char gg_mantext_push[];	  /* what happens to a push, in cli/mantextpush.c */
 extern const char gg_mantext_operation[]; /* up to the exit status */

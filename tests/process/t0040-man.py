@@ -6,7 +6,7 @@ import re
 from gate import *
 
 tap = Tap()
-PAGES = "git-gate.1", "git-gate.8", "git-gate.conf.5"
+PAGES = "git-gate.1", "git-gate.8", "git-gate.conf.5", "git-gate-events.7"
 
 
 def run(*args):
@@ -50,7 +50,7 @@ for name in PAGES:
     r = subprocess.run(["mandoc", "-Tascii", "-O", "width=200", file], env=ENV, capture_output=True, text=True, timeout=PATIENCE)
     shown = re.sub(".\b", "", r.stdout)
     tap.ok(not re.search(r"\\[-e&]|^\.[A-Z][a-z]\b", shown, re.M), "no markup is left in %s as it is shown" % name)
-user, operator, settings = (pages[n] for n in PAGES)
+user, operator, settings, events_page = (pages[n] for n in PAGES)
 r = run("--dump-man", "git-gate.2")
 tap.ok(r.returncode == 2 and r.stdout == "" and "git-gate.conf.5" in r.stderr, "a page that is none", r)
 tap.eq(run("--dump-man").returncode, 2, "no page")
@@ -64,10 +64,16 @@ tap.ok(len(keys) > 20, "settings are found in the table (%d)" % len(keys))
 tap.eq(sorted(set(keys) - items(settings)), [], "every setting is in git-gate.conf(5)")
 events = re.findall(r'(?m)^EV\(\w+, "([^"]+)"', source("base", "event.def"))
 tap.ok(len(events) > 20, "events are found in the table (%d)" % len(events))
-tap.eq(sorted(set(events) - items(operator)), [], "every event is in git-gate(8)")
-used = set(re.findall(r"\b(?:%s)\.[a-zA-Z-]*[a-zA-Z]\b" % "|".join({k.split(".")[0] for k in keys}), plain(user + operator)))
+tap.eq(sorted(set(events) - items(events_page)), [], "every event is in git-gate-events(7)")
+fields = re.findall(r'(?m)^(?:TEXT|NUMBER)\((\w+),', source("base", "eventfield.def"))
+tap.ok(len(fields) > 15, "fields are found in the table (%d)" % len(fields))
+tap.eq(sorted(set(fields) - items(events_page)), [], "so is every field")
+reasons = re.findall(r'(?m)^REASON\(\w+, "([^"]+)"', source("reaper", "reason.def"))
+tap.eq((len(reasons) > 10, sorted(set(reasons) - items(events_page))), (True, []), "and every reason")
+tap.eq(sorted(set(reasons) - items(operator)), [], "which git-gate(8) has too")
+used = set(re.findall(r"\b(?:%s)\.[a-zA-Z-]*[a-zA-Z]\b" % "|".join({k.split(".")[0] for k in keys}), plain(user + operator + events_page)))
 known = set(keys) | set(events) | {"git-gate.conf", "gate.conf", "gate.service", "gate.socket", "gate.lock", "gate.fresh", "gate.forward"}
-tap.eq(sorted(used - known), [], "git-gate(1) and (8) name no setting and no event that there is not")
+tap.eq(sorted(used - known), [], "git-gate(1), (8) and git-gate-events(7) name no setting and no event that there is not")
 
 r = run("--help")
 commands = re.findall(r"(?m)^  ([a-z-]+) ", r.stdout)
