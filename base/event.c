@@ -308,9 +308,9 @@ static const char verdict_text[] =
 	"What to do: @GIT_GATE_ADVICE@\n\n"
 	"What to look at: @GIT_GATE_LOOK_AT@\n\n"
 	"The evidence, as of that moment:\n"
-	"@GIT_GATE_EVIDENCE_1@\n@GIT_GATE_EVIDENCE_2@\n@GIT_GATE_EVIDENCE_3@\n"
-	"@GIT_GATE_EVIDENCE_4@\n@GIT_GATE_EVIDENCE_5@\n@GIT_GATE_EVIDENCE_6@\n"
-	"@GIT_GATE_EVIDENCE_7@\n@GIT_GATE_EVIDENCE_8@\n";
+	"@GIT_GATE_EVIDENCE_A@\n@GIT_GATE_EVIDENCE_B@\n@GIT_GATE_EVIDENCE_C@\n"
+	"@GIT_GATE_EVIDENCE_D@\n@GIT_GATE_EVIDENCE_E@\n@GIT_GATE_EVIDENCE_F@\n"
+	"@GIT_GATE_EVIDENCE_G@\n@GIT_GATE_EVIDENCE_H@\n";
 
 void gg_event_catalog(FILE *to)
 {

@@ -341,19 +341,20 @@ static size_t chunk_of(const char *s, size_t max)
 }
 
 /*
- * Whole in one field, and in parts that a catalog's text can have. A part that is not needed is empty: of a
- * field that is not there the text would show the name.
+ * Whole in one field, and in parts that a catalog's text can have: letters, because journalctl takes no digits
+ * in their names. A part that is not needed is empty: of a field that is not there the text would show the
+ * name.
  */
 static void add_journal_evidence(struct gg_buf *b, const char *evidence)
 {
 	const char *s = evidence;
 
 	add_journal_lines(b, "evidence", evidence, strnlen(evidence, JOURNAL_EVIDENCE));
-	for (int i = 1; i <= CHUNKS; i++) {
+	for (char part = 'a'; part < 'a' + CHUNKS; part++) {
 		size_t n = chunk_of(s, CHUNK_MAX);
-		char name[16];
+		char name[] = "evidence_?";
 
-		snprintf(name, sizeof(name), "evidence_%d", i);
+		name[sizeof(name) - 2] = part;
 		add_journal_lines(b, name, s, n && s[n - 1] == '\n' ? n - 1 : n);
 		s += n;
 	}

@@ -287,8 +287,8 @@ Test(event, evidence_in_the_journal)
 	struct gg_record r = { .id = GG_EV_SESSION_REAPED, .fields = &verdict, .message = "m" };
 	static char text[GG_JOURNAL_MAX];
 	static const char whole[] = "GIT_GATE_EVIDENCE\n\x19\0\0\0\0\0\0\0turn: a\ntcp: b \"c\"\nlog: d\n"
-				    "GIT_GATE_EVIDENCE_1\n\x19\0\0\0\0\0\0\0turn: a\ntcp: b \"c\"\nlog: d\n"
-				    "GIT_GATE_EVIDENCE_2\n\0\0\0\0\0\0\0\0\n";
+				    "GIT_GATE_EVIDENCE_A\n\x19\0\0\0\0\0\0\0turn: a\ntcp: b \"c\"\nlog: d\n"
+				    "GIT_GATE_EVIDENCE_B\n\0\0\0\0\0\0\0\0\n";
 	struct gg_fields f = verdict;
 	struct gg_buf b = GG_BUF(text);
 	char lines[601];
@@ -298,7 +298,7 @@ Test(event, evidence_in_the_journal)
 			 "GIT_GATE_BOUND=deadline.idle\nGIT_GATE_SEEN=it was seen\nGIT_GATE_LOOK_AT=here\n"
 			 "GIT_GATE_ADVICE=do that\n"));
 	cr_assert(memmem(text, b.len, whole, sizeof(whole) - 1));
-	cr_assert(memmem(text, b.len, "GIT_GATE_EVIDENCE_8\n", 20));
+	cr_assert(memmem(text, b.len, "GIT_GATE_EVIDENCE_H\n", 20));
 	for (int i = 0; i < 600; i++)
 		lines[i] = i % 100 == 99 ? '\n' : 'x';
 	lines[600] = 0;
@@ -309,8 +309,8 @@ Test(event, evidence_in_the_journal)
 	gg_record_journal(&b, &r);
 	cr_assert(strstr(text, "GIT_GATE_BOUND=deadline.idle, 4s\n"));
 	/* two lines to a part: 199 bytes, with the newline between them and without the last one */
-	cr_assert(memmem(text, b.len, "GIT_GATE_EVIDENCE_3\n\xc7\0\0\0\0\0\0\0x", 29));
-	cr_assert(memmem(text, b.len, "GIT_GATE_EVIDENCE_4\n\0\0\0\0\0\0\0\0\n", 29));
+	cr_assert(memmem(text, b.len, "GIT_GATE_EVIDENCE_C\n\xc7\0\0\0\0\0\0\0x", 29));
+	cr_assert(memmem(text, b.len, "GIT_GATE_EVIDENCE_D\n\0\0\0\0\0\0\0\0\n", 29));
 }
 
 /* ---- sinks ---- */
