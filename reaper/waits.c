@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/text.h"
 #include "reaper/procfs.h"
 
 /* Those whose first argument is a descriptor. */
@@ -83,19 +84,21 @@ static void look_at_thread(pid_t pid, pid_t tid, uint64_t in_ino, uint64_t out_i
 	name_fd(pid, in_ino, out_ino, w);
 }
 
+/* Without directories: what a hook is called says more than where it lies. */
 static void read_command(pid_t pid, struct gg_waits *ret)
 {
-	char argv[256];
-	size_t n;
+	struct gg_buf b = GG_BUF(ret->command);
+	char argv[512];
+	size_t n, word;
 
 	if (gg_procfs_read(pid, "cmdline", argv, sizeof(argv), &n) < 0)
 		return;
-	while (n && !argv[n - 1])
-		n--;
-	for (size_t i = 0; i < n; i++)
-		if (!argv[i])
-			argv[i] = ' ';
-	snprintf(ret->command, sizeof(ret->command), "%.*s", (int)sizeof(ret->command) - 1, argv);
+	for (size_t i = 0; i < n; i += word + 1) {
+		const char *s = argv + i, *slash = strrchr(s, '/');
+
+		word = strlen(s);
+		gg_buf_add(&b, "%s%s", i ? " " : "", *s == '/' && slash[1] ? slash + 1 : s);
+	}
 }
 
 void gg_waits_read(const struct gg_proc *p, uint64_t in_ino, uint64_t out_ino, struct gg_waits *ret)
