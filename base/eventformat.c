@@ -341,9 +341,9 @@ static size_t chunk_of(const char *s, size_t max)
 }
 
 /*
- * Whole in one field, and in parts that a catalog's text can have: letters, because journalctl takes no digits
- * in their names. A part that is not needed is empty: of a field that is not there the text would show the
- * name.
+ * Whole in one field, and in parts that a catalog's text can have: letters, because journalctl takes no
+ * digits in their names. A part that is not needed is empty: of a field that is not there the text would show
+ * the name.
  */
 static void add_journal_evidence(struct gg_buf *b, const char *evidence)
 {
