@@ -66,6 +66,8 @@ int gg_cmd_show(const struct gg_args *a);
 int gg_cmd_kill(const struct gg_args *a);
 int gg_cmd_status(const struct gg_args *a);
 int gg_cmd_health(const struct gg_args *a);
+int gg_cmd_report(const struct gg_args *a);
+int gg_cmd_tune(const struct gg_args *a);
 int gg_cmd_reload(const struct gg_args *a);
 int gg_cmd_drain(const struct gg_args *a);
 int gg_cmd_resume(const struct gg_args *a);

@@ -61,6 +61,27 @@ static const struct gg_page_item more[] = {
 	  "It is ended by the same steps as a stuck one, healthy or not; the command does not wait for that. "
 	  "reaper.mode=observe does not keep it from being ended." },
 	{ "health", "It prints healthy. A gate that serves as many sessions as it may is healthy." },
+	{ "report",
+	  "Each session that observe mode would have ended is followed to its end; over HTTP each request "
+	  "counts "
+	  "as one. It finished well if it ended by itself, with success, and its client had gone on after "
+	  "the verdict; a push must have come so far that its hook ran. WELL are false alarms: for each "
+	  "there is "
+	  "the silence that it really had, and the limit that would have spared it; when it had more "
+	  "verdicts, a line for each setting. All are counted since the gate's start, and "
+	  "the last 256 false alarms, and as many others, are remembered. How a session of a watched server "
+	  "ended is not known. In enforce mode it says what was ended; whether that was right cannot be "
+	  "known then." },
+	{ "tune", "For each deadline: how long healthy sessions were silent at most against it, and a value "
+		  "that ends "
+		  "none of them: the longest silence and half as much again, rounded up. "
+		  "It takes 20 healthy sessions to "
+		  "propose anything, and 100 to propose less than now, which is never less than five "
+		  "seconds. What bounds the gate's own side "
+		  "(deadline.hook, deadline.work) is raised only. ENDED is how many of the healthy ones "
+		  "a value would have ended, ENDED-NOW at most, when it is between two that are counted. "
+		  "Silences are counted in both modes, but in enforce "
+		  "mode none is longer than the limit." },
 	{ "reload",
 	  "The gate reads it as it did when it was started, with the --config and -c of then; those given "
 	  "here "

@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "reaper/act.h"
 #include "reaper/client.h"
+#include "reaper/follow.h"
 
 #define SCAN_FAILED_EVERY_MS 60000 /* one scan.failed a minute says as much as a thousand */
 #define KNOWN_MAX 1024		   /* processes of a session that are remembered */
@@ -160,17 +161,9 @@ static void note_phase(struct gg_session *s, int64_t now)
 {
 	bool hook = s->view.phase == GG_PHASE_HOOK || s->view.phase == GG_PHASE_WORK;
 
+	if (s->view.phase == GG_PHASE_HOOK && s->view.server_pid && s->view.hook_pid && s->view.push)
+		s->account.asked = true;
 	gg_record_phase(s, s->view.phase, hook ? s->step : "", now);
-}
-
-/* Before anything is looked at that may end the silence. */
-static void note_silence(struct gg_session *s, int64_t now)
-{
-	int64_t ms;
-	enum gg_reason reason = gg_track_silence(&s->track, now, &ms);
-
-	if (reason)
-		gg_story_silence(&s->story, reason, ms);
 }
 
 static int scan(struct gg_reaper *r, struct gg_session *s, struct gg_snap *snap)
@@ -283,6 +276,7 @@ static void observed(struct gg_reaper *r, struct gg_session *s, const struct gg_
 	s->observed_reason = v->reason;
 	s->observed_since = s->track.since_ms;
 	r->reg->observed++;
+	gg_follow_verdict(s, v);
 	gg_record_observed(s, v, snap);
 }
 
@@ -379,7 +373,7 @@ static void judge(struct gg_reaper *r, struct gg_session *s, struct gg_snap *sna
 	struct gg_verdict v;
 	int err;
 
-	note_silence(s, snap->now_ms);
+	gg_follow_silence(s, snap->now_ms);
 	look = !sample(s, snap);
 	look |= gg_policy_sample(&s->track, snap, &r->lim, &s->due_ms);
 	peek_at_request(s, received, snap->now_ms);
@@ -587,6 +581,7 @@ void gg_reaper_disconnected(struct gg_reaper *r, struct gg_session *s, int64_t n
 	struct gg_snap snap = { .now_ms = now_ms, .tcp = s->tcp }; /* its processes are gone */
 	struct gg_verdict v;
 
+	gg_follow_silence(s, now_ms);
 	if (s->verdict.reason || s->ending.reason)
 		return;
 	s->peer_gone = gg_policy_unanswered(&s->track, &s->tcp, now_ms, &r->lim, UNHEARD_MS);

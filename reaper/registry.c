@@ -8,14 +8,16 @@
 #include <sys/random.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "reaper/client.h"
+#include "reaper/follow.h"
 
 int gg_registry_init(struct gg_registry *r)
 {
 	memset(r, 0, sizeof(*r));
 	r->by_itself.v = calloc(GG_HISTORY, sizeof(*r->by_itself.v));
 	r->by_us.v = calloc(GG_HISTORY, sizeof(*r->by_us.v));
-	return r->by_itself.v && r->by_us.v ? 0 : -ENOMEM;
+	return r->by_itself.v && r->by_us.v ? gg_ledger_init(&r->ledger, gg_now_ms()) : -ENOMEM;
 }
 
 static void session_free(struct gg_session *s)
@@ -40,6 +42,7 @@ void gg_registry_free(struct gg_registry *r)
 	free(r->v);
 	ring_free(&r->by_itself);
 	ring_free(&r->by_us);
+	gg_ledger_free(&r->ledger);
 	memset(r, 0, sizeof(*r));
 }
 
@@ -140,8 +143,10 @@ void gg_registry_drop(struct gg_registry *r, struct gg_session *s)
 
 const struct gg_ended *gg_registry_end(struct gg_registry *r, struct gg_session *s, int64_t now_ms)
 {
-	const struct gg_ended *e = remember(r, s, now_ms);
+	const struct gg_ended *e;
 
+	gg_follow_ended(r, s, now_ms);
+	e = remember(r, s, now_ms);
 	gg_registry_drop(r, s);
 	return e;
 }

@@ -12,6 +12,7 @@
 
 #include "base/event.h"
 #include "reaper/escalate.h"
+#include "reaper/ledger.h"
 #include "reaper/scan.h"
 #include "reaper/story.h"
 
@@ -77,6 +78,7 @@ struct gg_session {
 	struct gg_event_own own;       /* what its records may not exceed */
 	char step[GG_STORY_STEP_SIZE]; /* what its hook says it does: "scan"; "": nothing */
 	struct gg_story story;	       /* owned; handed to history at the end */
+	struct gg_account account;     /* over HTTP: of the present request */
 	bool judged;		       /* a hook of the push was run, and said what it does */
 	bool hook_died;	       /* of an earlier request of the connection: it never said that it was done */
 	unsigned told;	       /* events that its hooks had recorded, of the present request */
@@ -114,6 +116,8 @@ struct gg_registry {
 	uint64_t ended_at;		 /* how many ended, ever */
 	uint64_t reaped, observed;	 /* how many by us; how many would have been */
 	uint64_t by_reason[GG_NREASONS];
+	struct gg_ledger ledger;
+	bool hooks_ask; /* some hook of a session has said that it runs */
 };
 
 /* 0 or -ENOMEM. */

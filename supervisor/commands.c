@@ -8,6 +8,7 @@
 #include "base/event.h"
 #include "supervisor/admit.h"
 #include "supervisor/hookcommands.h"
+#include "supervisor/ledgercommands.h"
 #include "supervisor/reload.h"
 #include "supervisor/report.h"
 
@@ -157,6 +158,8 @@ static const struct {
 } commands[] = {
 	{ "health", do_health },  { "status", do_status },  { "sessions", do_sessions },
 	{ "reaped", do_reaped },  { "show", do_show },	    { "kill", do_kill },
+	{ "report", gg_ledger_report },
+	{ "tune", gg_ledger_tune },
 	{ "reload", do_reload },  { "drain", do_drain },    { "resume", do_resume },
 	{ "push", gg_hook_push }, { "step", gg_hook_step }, { "event", gg_hook_event },
 };

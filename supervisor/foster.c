@@ -13,6 +13,7 @@
 #include "base/headroom.h"
 #include "base/pidfd.h"
 #include "reaper/client.h"
+#include "reaper/follow.h"
 #include "reaper/procfs.h"
 #include "supervisor/sessionio.h"
 #include "supervisor/sessionlog.h"
@@ -175,6 +176,7 @@ void gg_foster_served(struct gg_session *s, pid_t pid)
 
 	if (s->service[0])
 		return;
+	gg_follow_request(s, false, false);
 	snprintf(s->service, sizeof(s->service), "%s", s->view.push ? "receive-pack" : "upload-pack");
 	gg_foster_repo(s->io->gate, pid, s->repo);
 	s->found = s->repo[0];

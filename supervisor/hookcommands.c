@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/event.h"
 #include "hooks/pushconf.h"
+#include "reaper/follow.h"
 #include "supervisor/commands.h"
 #include "supervisor/hooksettings.h"
 #include "supervisor/session.h"
@@ -34,10 +35,11 @@ static struct gg_session *find(struct gg_gate *g, const json_t *req, json_t **re
 json_t *gg_hook_push(struct gg_gate *g, const json_t *req)
 {
 	json_t *ret = NULL;
-	const struct gg_session *s = find(g, req, &ret);
+	struct gg_session *s = find(g, req, &ret);
 
 	if (!s)
 		return ret;
+	gg_follow_hook(&g->reg, s);
 	if (!s->found || !s->repo[0])
 		return gg_command_error("the session's repository is not known");
 	return gg_command_data(gg_hook_settings(g->conf, s->repo, s->peer, s->transport));

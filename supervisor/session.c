@@ -22,6 +22,7 @@
 #include "base/spawn.h"
 #include "daemon-wrap/status.h"
 #include "reaper/client.h"
+#include "reaper/follow.h"
 #include "supervisor/admit.h"
 #include "supervisor/foster.h"
 #include "base/headroom.h"
@@ -124,6 +125,8 @@ static void take_request(struct gg_session *s, const struct gg_status *st)
 {
 	bool same = !strcmp(s->service, st->service) && !strcmp(s->repo, st->repo) && !st->refused[0];
 
+	gg_follow_silence(s, gg_now_ms());
+	gg_follow_request(s, same, st->refused[0]);
 	snprintf(s->service, sizeof(s->service), "%s", st->service);
 	snprintf(s->repo, sizeof(s->repo), "%.*s", (int)sizeof(s->repo) - 1, st->repo);
 	if (s->http) /* it may have come whole, right behind another */
@@ -137,6 +140,8 @@ static void take_request(struct gg_session *s, const struct gg_status *st)
 /* The clocks of a request begin, or its end: the connection is kept for a while. */
 static void between(struct gg_session *s, char what)
 {
+	if (what == GG_STATUS_IDLE)
+		gg_follow_answered(&s->io->gate->reg, s, gg_now_ms());
 	restart(s, what == GG_STATUS_IDLE ? GG_PHASE_KEEP_ALIVE : GG_PHASE_REQUEST);
 	s->peek_ms = 0;
 	s->due_ms = gg_now_ms();

@@ -1,0 +1,14 @@
+/* ledgercommands - the control requests "report" and "tune": were the verdicts right, and what should the
+ * deadlines be? Called by supervisor/commands.c. */
+#ifndef GG_SUPERVISOR_LEDGERCOMMANDS_H
+#define GG_SUPERVISOR_LEDGERCOMMANDS_H
+
+#include <jansson.h>
+
+#include "supervisor/state.h"
+
+/* Each answers as a control request is answered. */
+json_t *gg_ledger_report(struct gg_gate *g, const json_t *req);
+json_t *gg_ledger_tune(struct gg_gate *g, const json_t *req);
+
+#endif
