@@ -393,6 +393,8 @@ static void judge(struct gg_reaper *r, struct gg_session *s, struct gg_snap *sna
 			 "or another user); verdicts rest on sockets, CPU time and I/O alone");
 	}
 	v = gg_policy_look(&s->track, snap, &s->view, &r->lim);
+	if (s->held) /* it waits for others, and deadline.wait bounds that; git-gate-http looks as before */
+		v = (struct gg_verdict){ 0 };
 	s->due_ms = gg_policy_next_sample(&r->lim, snap->now_ms);
 	if (s->track.look_ms < s->due_ms)
 		s->due_ms = s->track.look_ms;
