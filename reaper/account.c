@@ -67,14 +67,14 @@ static enum gg_fate pushed(const struct gg_account *a, const struct gg_finish *f
 
 enum gg_fate gg_fate(const struct gg_account *a, const struct gg_finish *f)
 {
-	if (f->status < 0 && !f->answered)
+	if (f->answered) /* whatever was thought of it: all of it had come */
+		return a->refused ? GG_FATE_FAILED : GG_FATE_WELL;
+	if (f->status < 0)
 		return GG_FATE_UNKNOWN;
 	if (!went_on(a, f))
 		return GG_FATE_FAILED;
 	if (f->stopped)
 		return GG_FATE_UNKNOWN;
-	if (f->answered)
-		return GG_FATE_WELL;
 	if (!a->named || a->refused || f->status || f->peer_gone)
 		return GG_FATE_FAILED;
 	return f->push ? pushed(a, f) : GG_FATE_WELL;

@@ -4,7 +4,10 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/event.h"
 #include "reaper/client.h"
+#include "reaper/record.h"
+#include "reaper/reaper.h"
 
 /*
  * A client that has its pack and resolves deltas is no stuck one, see fetched() in reaper.c; a session that
@@ -28,9 +31,18 @@ void gg_follow_silence(struct gg_session *s, int64_t now_ms)
 	gg_account_silence(&s->account, reason, ms);
 }
 
-void gg_follow_verdict(struct gg_session *s, const struct gg_verdict *v)
+bool gg_follow_verdict(struct gg_session *s, const struct gg_verdict *v, const struct gg_snap *snap)
 {
+	/* these two are no silence that a byte could end: once a session */
+	if (v->reason == s->observed_reason &&
+	    (v->reason == GG_REASON_SESSION || v->reason == GG_REASON_TRICKLE ||
+	     s->observed_since == s->track.since_ms))
+		return false;
+	s->observed_reason = v->reason;
+	s->observed_since = s->track.since_ms;
 	gg_account_verdict(&s->account, v, s->view.phase, &s->tcp, time(NULL));
+	gg_record_observed(s, v, snap);
+	return true;
 }
 
 void gg_follow_request(struct gg_session *s, bool same, bool refused)
@@ -86,6 +98,8 @@ void gg_follow_answered(struct gg_registry *r, struct gg_session *s, int64_t now
 	if (s->account.named)
 		gg_ledger_ended(&r->ledger, &s->account, &f, &w);
 	s->account = (struct gg_account){ 0 };
+	s->observed_reason = GG_REASON_NONE;
+	s->observed_since = -1;
 }
 
 /* A verdict of the policy's, and not someone's will. */

@@ -9,8 +9,8 @@
 
 /* For how long it has been silent by now. Before anything that may end the silence. */
 void gg_follow_silence(struct gg_session *s, int64_t now_ms);
-/* A verdict on it is not carried out. */
-void gg_follow_verdict(struct gg_session *s, const struct gg_verdict *v);
+/* A verdict on it is not carried out: session.observed. False: it is the one that was logged before. */
+bool gg_follow_verdict(struct gg_session *s, const struct gg_verdict *v, const struct gg_snap *snap);
 /* git-gate-http has read a request; same: another one of the same repository and service came before. */
 void gg_follow_request(struct gg_session *s, bool same, bool refused);
 /* A hook of its runs. */

@@ -268,16 +268,7 @@ static void observed(struct gg_reaper *r, struct gg_session *s, const struct gg_
 		     const struct gg_snap *snap)
 {
 	s->track.look_ms = snap->now_ms + r->lim.period;
-	/* these two are no silence that a byte could end: once a session */
-	if (v->reason == s->observed_reason &&
-	    (v->reason == GG_REASON_SESSION || v->reason == GG_REASON_TRICKLE ||
-	     s->observed_since == s->track.since_ms))
-		return;
-	s->observed_reason = v->reason;
-	s->observed_since = s->track.since_ms;
-	r->reg->observed++;
-	gg_follow_verdict(s, v);
-	gg_record_observed(s, v, snap);
+	r->reg->observed += gg_follow_verdict(s, v, snap);
 }
 
 static void kept(struct gg_session *s, int64_t now, const char *what)

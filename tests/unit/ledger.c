@@ -59,6 +59,8 @@ static const struct row {
 
 	{ "http, answered", GG_REASON_IDLE, .in = 500, .push = true, .http = true, .answered = true,
 	  .want = GG_FATE_WELL },
+	{ "http, answered though nothing more came", GG_REASON_INIT, .http = true, .answered = true,
+	  .want = GG_FATE_WELL },
 	{ "http, answered, hooks tell nothing", GG_REASON_IDLE, .in = 500, .push = true, .http = true,
 	  .answered = true, .foreign = true, .want = GG_FATE_WELL },
 	{ "http, the last request, answered and closed", GG_REASON_PACK_START, .in = 500, .push = true,
