@@ -13,7 +13,7 @@ void gg_follow_silence(struct gg_session *s, int64_t now_ms);
 bool gg_follow_verdict(struct gg_session *s, const struct gg_verdict *v, const struct gg_snap *snap);
 /* git-gate-http has read a request; same: another one of the same repository and service came before. */
 void gg_follow_request(struct gg_session *s, bool same, bool refused);
-/* A hook of its runs. */
+/* The hook of a push runs: all of it has come. */
 void gg_follow_hook(struct gg_registry *r, struct gg_session *s);
 /* A whole request over HTTP was answered, and that was all of it; what comes is another. */
 void gg_follow_answered(struct gg_registry *r, struct gg_session *s, int64_t now_ms);

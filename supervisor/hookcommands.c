@@ -35,11 +35,10 @@ static struct gg_session *find(struct gg_gate *g, const json_t *req, json_t **re
 json_t *gg_hook_push(struct gg_gate *g, const json_t *req)
 {
 	json_t *ret = NULL;
-	struct gg_session *s = find(g, req, &ret);
+	const struct gg_session *s = find(g, req, &ret);
 
 	if (!s)
 		return ret;
-	gg_follow_hook(&g->reg, s);
 	if (!s->found || !s->repo[0])
 		return gg_command_error("the session's repository is not known");
 	return gg_command_data(gg_hook_settings(g->conf, s->repo, s->peer, s->transport));
@@ -56,6 +55,7 @@ json_t *gg_hook_step(struct gg_gate *g, const json_t *req)
 		return ret;
 	if (!step || strlen(step) >= sizeof(s->step) || strspn(step, letters) != strlen(step))
 		return gg_command_error("a step is a word of at most 31 letters, digits and '-'");
+	gg_follow_hook(&g->reg, s); /* a refresh, which is before the push comes, has no steps */
 	snprintf(s->step, sizeof(s->step), "%s", step);
 	s->judged = true; /* only hooks of a push have steps, a refresh has none */
 	if (step[0])

@@ -109,6 +109,33 @@ def two_requests():
     return g
 
 
+def asked_before_the_push():
+    """A refresh asks the gate for its settings too, before anything of the push has come: a cut push stays one. Who never asks may do as he likes."""
+    for hooks in None, Hooks().dir:
+        g = Gate({"reaper.mode": "observe"}, hooks=hooks)
+        g.repo("r.git", "receive.unpackLimit=1")
+        for _ in range(2):
+            whole = Raw(g)
+            whole.advertisement()
+            whole.commands(OID, "refs/heads/whole-%s" % whole.peer.split(":")[1])
+            whole.s.sendall(PACK)
+            tap.ok(b"unpack ok" in whole.rest(), "a quick push succeeds")
+        c = half_a_push(g, "cut")
+        sid = observed(g, c)
+        with socket.socket(socket.AF_UNIX) as s:
+            s.connect(g.control)
+            s.sendall(b'{"cmd": "push", "id": "%s"}\n' % sid.encode())
+            tap.ok(json.loads(s.makefile().readline())["ok"], "its settings are asked for")
+        c.s.sendall(PACK[CUT:CUT + 1000])
+        c.s.shutdown(socket.SHUT_WR)
+        c.rest()
+        gone(g, sid)
+        tap.eq(g.events("session.closed", session=sid)[0]["message"], "exit status 0", "a cut push exits with 0")
+        tap.eq(counts(g.ask("report")), {"would_end": 1, "unknown" if hooks else "failed": 1},
+               "and is not known to be one, where hooks do not tell" if hooks else "and is known to be one")
+        g.stop()
+
+
 def keeps_its_connection():
     """A v2 client that has its pack is never judged for its silence, so that is no measure."""
     g = Gate({"reaper.mode": "observe"})
@@ -179,6 +206,7 @@ def enforce():
 
 
 watched()
+asked_before_the_push()
 gates = [f() for f in (operator_and_stop, two_requests, keeps_its_connection, enforce)]
 gates += [waits_for_others(mode) for mode in ("observe", "enforce")]
 finish(tap, *gates)
