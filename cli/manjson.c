@@ -159,4 +159,5 @@ void gg_man_json(void)
 	gg_page_list("Va", doctor, GG_LEN(doctor));
 	fputs(json_rest, stdout);
 	gg_page_list("Va", status, GG_LEN(status));
+	gg_man_json_ledger();
 }

@@ -158,6 +158,11 @@ g.settle()
 tap.eq(set(g.ask("reaped")[0]), names("sessions") - {"ending", "step"} | names("reaped"), "the names of an ended session")
 tap.eq(set(g.ask("show", live["id"])), names("sessions") - {"ending", "step"} | names("reaped"), "show of it")
 tap.eq(set(g.status()), names("status"), "the names of status")
+for command in "report", "tune":
+    begins = set() if command == "report" else names("report") & {"mode", "since", "period_ms", "seen", "healthy", "watched"}
+    tap.eq(set(g.ask(command)), names(command) | begins, "the names of %s" % command)
+told = plain(user).split(".Ss tune\n")[1].split(".Sh")[0]
+tap.eq(sorted(n for n in g.ask("tune")["keys"][0] if not re.search(r"\b%s\b" % n, told)), [], "and of a row of it")
 tap.eq((g.ask("health"), set(json.loads(run("version", "--json").stdout))), ({}, {"version"}), "health and version")
 raw.close()
 finish(tap, g)
