@@ -193,21 +193,22 @@ static void print_cost(const json_t *row)
 	gg_value_add(&b, "key", json_object_get(row, "key"));
 	gg_buf_add(&b, ":");
 	if (json_is_integer(later)) {
-		gg_buf_add(&b, " each stuck session ends ");
+		gg_buf_add(&b, " each stuck session (%lld seen) ends ", count(row, "stuck"));
 		gg_human_ms(&b, ms < 0 ? -ms : ms);
-		gg_buf_add(&b, " %s than now (%lld were seen);", ms < 0 ? "earlier" : "later",
-			   count(row, "stuck"));
+		gg_buf_add(&b, " %s than now;", ms < 0 ? "earlier" : "later");
 	}
 	if (is(row, "not-enough-seen"))
 		gg_buf_add(&b, " it takes %lld healthy sessions;", count(row, "needs_healthy"));
-	for (size_t i = 0; i < json_array_size(lower); i++) {
+	if (is(row, "cannot"))
+		gg_buf_add(&b, " deadline.session, or a day, is less than it should be;");
+	for (size_t i = 0; json_is_integer(later) && i < json_array_size(lower); i++) {
 		const json_t *l = json_array_get(lower, i);
 
 		gg_buf_add(&b, "%s ", i ? "," : "");
 		gg_value_add(&b, "limit_ms", json_object_get(l, "limit_ms"));
 		gg_buf_add(&b, "%s %lld", i ? "" : " would have ended", count(l, "ends_healthy"));
 	}
-	if (json_array_size(lower))
+	if (json_is_integer(later) && json_array_size(lower))
 		gg_buf_add(&b, " of %lld healthy ones", count(row, "healthy"));
 	if (b.s[b.len - 1] == ';')
 		b.s[--b.len] = '\0';

@@ -128,7 +128,9 @@ const char gg_mantext_ending[] =
 	".Cm observe\n"
 	"nothing is ended for a limit;\n"
 	".Cm session.observed\n"
-	"says what would have been.\n";
+	"says what would have been, and\n"
+	".Ql git\\-gate report\n"
+	"whether that would have been right.\n";
 
 const char gg_mantext_steps[] =
 	".Pp\n"

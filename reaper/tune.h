@@ -32,7 +32,7 @@ int64_t gg_clock_limit(enum gg_clock c, const struct gg_limits *lim);
  * Values that people give a deadline, from 100ms to a day: proposals are of them, and silences are counted
  * between them, so that what each would have ended is known exactly.
  */
-#define GG_TUNE_STEPS 60
+#define GG_TUNE_STEPS 56
 /* The i-th, in ms; GG_NEVER past the end. */
 int64_t gg_tune_step(size_t i);
 /* The smallest of them that is at least ms; GG_NEVER: none. */

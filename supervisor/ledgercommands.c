@@ -27,39 +27,44 @@ static json_t *head(const struct gg_gate *g)
 			 (json_int_t)l->watched);
 }
 
-/* The smallest value that would have spared a session that was silent for so long. */
-static json_t *spare(int64_t silence_ms)
+/*
+ * The smallest value that would have spared a session that was silent for so long. Beginning and end of a
+ * silence are seen by samples: another time it may count for two of them more.
+ */
+static json_t *spare(const struct gg_gate *g, int64_t silence_ms)
 {
-	return number(gg_tune_step_from(silence_ms + 1));
+	return silence_ms < 0 ? json_null()
+			      : number(gg_tune_step_from(silence_ms + 2 * g->reaper.lim.period + 1));
 }
 
-static json_t *limit_row(const char *key, int64_t silence_ms)
+static json_t *limit_row(const struct gg_gate *g, const char *key, int64_t silence_ms)
 {
 	return json_pack("{s:s, s:o, s:o}", "key", key, "silence_ms", number(silence_ms), "spare_ms",
-			 silence_ms < 0 ? json_null() : spare(silence_ms));
+			 spare(g, silence_ms));
 }
 
 /* Every setting that a verdict on it named. */
-static json_t *limits(const struct gg_alarm *m)
+static json_t *limits(const struct gg_gate *g, const struct gg_alarm *m)
 {
 	const struct gg_account *a = &m->account;
 	json_t *list = json_array();
 
 	for (enum gg_clock c = 0; c < GG_NCLOCKS; c++)
 		if (a->clocks >> c & 1)
-			json_array_append_new(list,
-					      limit_row(gg_clock_key(c), gg_clock_silence(c, a->silence_ms)));
+			json_array_append_new(
+				list, limit_row(g, gg_clock_key(c), gg_clock_silence(c, a->silence_ms)));
 	for (enum gg_reason r = GG_REASON_NONE + 1; r < GG_NREASONS; r++) {
 		const char *key = gg_reason_key(r);
 
 		/* of these no silence is the measure */
 		if ((a->reasons >> r & 1) && key && gg_clock_of_key(key) == GG_NCLOCKS)
-			json_array_append_new(list, limit_row(key, r == GG_REASON_SESSION ? m->age_ms : -1));
+			json_array_append_new(list,
+					      limit_row(g, key, r == GG_REASON_SESSION ? m->age_ms : -1));
 	}
 	return list;
 }
 
-static json_t *alarm_row(const struct gg_alarm *m)
+static json_t *alarm_row(const struct gg_gate *g, const struct gg_alarm *m)
 {
 	const struct gg_account *a = &m->account;
 	const char *key = gg_verdict_key(&a->first);
@@ -67,7 +72,7 @@ static json_t *alarm_row(const struct gg_alarm *m)
 			      (json_int_t)a->first_time, "transport", m->transport, "service", m->service,
 			      "repo", gg_report_text(m->repo), "peer", m->peer, "reason",
 			      gg_reason_name(a->first.reason), "phase", gg_phase_name(a->first_phase), "key",
-			      key, "limit_ms", number(a->first.limit_ms), "limits", limits(m));
+			      key, "limit_ms", number(a->first.limit_ms), "limits", limits(g, m));
 
 	json_object_set_new(j, "age_ms", json_integer((json_int_t)m->age_ms));
 	json_object_set_new(j, "status", m->status < 0 ? json_null() : json_integer(m->status));
@@ -75,13 +80,13 @@ static json_t *alarm_row(const struct gg_alarm *m)
 	return j;
 }
 
-static json_t *alarm_rows(const struct gg_alarms *r)
+static json_t *alarm_rows(const struct gg_gate *g, const struct gg_alarms *r)
 {
 	json_t *list = json_array();
 	const struct gg_alarm *m;
 
 	for (uint64_t i = 0; (m = gg_ledger_alarm(r, i)); i++)
-		json_array_append_new(list, alarm_row(m));
+		json_array_append_new(list, alarm_row(g, m));
 	return list;
 }
 
@@ -136,7 +141,7 @@ static json_t *sparing(const struct gg_gate *g)
 						"current_ms", number(gg_clock_limit(c, &g->reaper.lim)),
 						"false_alarms", (json_int_t)l->false_alarms[c], "silence_ms",
 						(json_int_t)l->longest_false_ms[c], "spare_ms",
-						spare(l->longest_false_ms[c])));
+						spare(g, l->longest_false_ms[c])));
 	return list;
 }
 
@@ -162,9 +167,9 @@ json_t *gg_ledger_report(struct gg_gate *g, const json_t *req)
 	reasons = by_reason(g, j);
 	json_object_set_new(j, "reasons", reasons);
 	json_object_set_new(j, "keys", sparing(g));
-	json_object_set_new(j, "false_alarms", alarm_rows(&l->well));
+	json_object_set_new(j, "false_alarms", alarm_rows(g, &l->well));
 	set(j, "false_alarms_left_out", l->well.n > GG_ALARMS ? l->well.n - GG_ALARMS : 0);
-	json_object_set_new(j, "others", alarm_rows(&l->other));
+	json_object_set_new(j, "others", alarm_rows(g, &l->other));
 	set(j, "others_left_out", l->other.n > GG_ALARMS ? l->other.n - GG_ALARMS : 0);
 	set(j, "reaped", g->reg.reaped);
 	json_object_set_new(j, "by_reason", ended(g));

@@ -333,6 +333,9 @@ reaped = {}
 for e in g.ask("reaped"):
     reaped.setdefault(e["peer"], []).append((e["reason"], e["key"], e["limit_ms"]))
 for name, (peer, reason) in ended.items():
+    # a client that has sent some commands may be counting already, and over HTTP it is not known what has come: the longer of both limits
+    if name == "stuck-http-commands" and limits["deadline.packStart"] > limits["deadline.commands"]:
+        reason = "pack-start"
     tap.eq(reaped.get(peer), [(reason, KEYS[reason], 1000 * limits[KEYS[reason]])], "%s: ended, once, for what it was observed for" % name)
 tap.eq(sorted(ended), sorted(STUCK), "all of the stuck are ended")
 tap.eq({n: replayed.get(n, ("", "it did not end"))[1] for n in HEALTHY}, dict.fromkeys(HEALTHY), "all of the healthy succeed")

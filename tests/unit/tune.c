@@ -85,7 +85,7 @@ static const struct row {
 	{ "a hook is not lowered", GG_CLOCK_HOOK, 1000, 1000, 600000, GG_NEVER, GG_TUNING_KEEP, -1, 0 },
 	{ "a hook is raised", GG_CLOCK_HOOK, 500000, 20, 600000, GG_NEVER, GG_TUNING_RAISE, 900000, 0 },
 	{ "work has none", GG_CLOCK_WORK, 1000, 1000, GG_NEVER, GG_NEVER, GG_TUNING_OFF, -1, 0 },
-	{ "deadline.session is in the way", GG_CLOCK_IDLE, 50000, 20, 60000, 60000, GG_TUNING_CANNOT, 75000,
+	{ "deadline.session is in the way", GG_CLOCK_IDLE, 50000, 20, 60000, 60000, GG_TUNING_CANNOT, 90000,
 	  0 },
 	{ "longer than any value", GG_CLOCK_IDLE, 20 * 3600 * 1000, 20, 15000, 86400000, GG_TUNING_CANNOT,
 	  GG_NEVER, 0 },
