@@ -269,6 +269,10 @@ static int print_tuning(const struct gg_args *a, const json_t *data)
 	putchar('\n');
 	for (size_t i = 0; i < json_array_size(rows); i++)
 		print_cost(json_array_get(rows, i));
+	if (!observes(data))
+		puts("\nin enforce mode no silence is longer than its limit; with reaper.mode=observe longer "
+		     "ones are "
+		     "seen");
 	print_settings(a, json_object_get(data, "settings"));
 	return 0;
 }
