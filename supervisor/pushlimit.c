@@ -21,7 +21,7 @@ size_t gg_pushlimit_answer(const struct gg_conf *c, const struct gg_session *s, 
 	return gg_answer_pack(&a, buf);
 }
 
-void gg_pushlimit_record(const struct gg_conf *c, const struct gg_session *s)
+void gg_pushlimit_record(const struct gg_conf *c, struct gg_session *s)
 {
 	char name[4 * GG_REPO_MAX], key[4 * GG_REPO_MAX + 32], size[32];
 	struct gg_buf n = GG_BUF(name), k = GG_BUF(key), max = GG_BUF(size);
@@ -40,7 +40,7 @@ void gg_pushlimit_record(const struct gg_conf *c, const struct gg_session *s)
 	gg_event(GG_EV_PUSH_REJECTED, &f, "the push is larger than %s (%s)", size, key);
 }
 
-void gg_pushlimit_ended(const struct gg_conf *c, const struct gg_session *s)
+void gg_pushlimit_ended(const struct gg_conf *c, struct gg_session *s)
 {
 	struct gg_repo_rules rules;
 

@@ -14,12 +14,12 @@ size_t gg_pushlimit_answer(const struct gg_conf *c, const struct gg_session *s, 
 			   char *buf);
 
 /* git-gate-http has refused a push for its size: push.rejected. */
-void gg_pushlimit_record(const struct gg_conf *c, const struct gg_session *s);
+void gg_pushlimit_record(const struct gg_conf *c, struct gg_session *s);
 
 /*
  * At the end of a session. git alone knows that it refused a pack for its size, and tells only the client; so
  * over git:// a push counts as refused for it when more came than the limit and no hook of ours was run.
  */
-void gg_pushlimit_ended(const struct gg_conf *c, const struct gg_session *s);
+void gg_pushlimit_ended(const struct gg_conf *c, struct gg_session *s);
 
 #endif
