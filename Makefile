@@ -23,6 +23,8 @@ DEPS      := gcc libc6-dev make pkg-config git libev-dev libproc2-dev libsystemd
 TEST_DEPS := openssh-server openssh-client lighttpd libcriterion-dev zlib1g-dev perl python3 iproute2 util-linux procps strace clang clang-tidy clang-format cppcheck git-secrets \
 	     shellcheck valgrind libclang-rt-14-dev jgit-cli default-jre-headless python3-dulwich python3-pygit2 libgit2-dev \
 	     systemd systemd-container crun runc busybox-static mandoc
+# large, and only looked at from outside: their tests are skipped when these cannot be installed
+WATCHERS  := prometheus
 # a scanner for tests of hook.scannerCommand; the last version that runs with the node of Debian 12
 SECRETLINT := @secretlint/core@9.3.4 @secretlint/secretlint-rule-preset-recommend@9.3.4
 # what git-gate is measured beside
@@ -43,7 +45,7 @@ HOOKP   := $(filter-out $(O)/hooks/hook.o,$(HOOK))
 TORTURE := $(call objects,tests/torture/*.c)
 # what decides and does nothing: `make check-pure` looks at what these import
 PURE    := $(addprefix $(O)/,reaper/classify.o reaper/reason.o reaper/policy.o reaper/escalate.o reaper/evidence.o base/eventrate.o reaper/tune.o reaper/account.o reaper/leftover.o reaper/tell.o \
-	   daemon-wrap/request.o daemon-wrap/status.o base/text.o base/addr.o base/upstream.o cli/format.o cli/insteadof.o cli/addname.o cli/sshsays.o supervisor/servicestate.o \
+	   daemon-wrap/request.o daemon-wrap/status.o base/text.o base/addr.o base/upstream.o cli/format.o cli/insteadof.o cli/addname.o cli/sshsays.o supervisor/servicestate.o supervisor/metrics.o \
 	   daemon-wrap/httpparse.o daemon-wrap/httproute.o daemon-wrap/httpenv.o daemon-wrap/httpreply.o hooks/sayfilter.o hooks/ssh.o hooks/pushreport.o \
 	   hooks/refrule.o hooks/scanner.o hooks/stepname.o)
 UNIT    := $(call objects,tests/unit/*.c) $(sort $(BASE) $(PURE) $(O)/daemon-wrap/argv.o $(O)/supervisor/setup.o \
@@ -150,6 +152,7 @@ test-deps:
 	@[ -d $(O)/secretlint/node_modules ] || { mkdir -p $(O)/secretlint && \
 		npm install --silent --no-audit --no-fund --prefix $(O)/secretlint $(SECRETLINT); } || { \
 		rm -rf $(O)/secretlint; echo 'test-deps: npm cannot install secretlint; its tests are skipped' >&2; }
+	@tools/packages $(WATCHERS) || echo 'test-deps: cannot install $(WATCHERS); their tests are skipped' >&2
 bench-deps:
 	@tools/packages $(DEPS) $(BENCH_DEPS)
 

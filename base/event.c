@@ -40,6 +40,7 @@ static struct {
 		struct gg_bucket bucket;
 		uint64_t untold;
 	} kind[GG_NEVENTS];
+	uint64_t count[GG_NEVENTS];
 } state = { .log = GG_LOG_TEXT, .level = LOG_INFO };
 
 const char *gg_event_name(enum gg_event_id id)
@@ -261,6 +262,7 @@ void gg_event(enum gg_event_id id, const struct gg_fields *fields, const char *f
 	struct gg_buf b = GG_BUF(text);
 	va_list ap;
 
+	state.count[id]++;
 	if (events[id].priority > state.level)
 		return;
 	va_start(ap, fmt);
@@ -293,6 +295,11 @@ void gg_event_report(void)
 uint64_t gg_event_suppressed(void)
 {
 	return state.suppressed;
+}
+
+uint64_t gg_event_count(enum gg_event_id id)
+{
+	return state.count[id];
 }
 
 uint64_t gg_event_dropped(void)

@@ -70,6 +70,9 @@ void gg_event_setup(int log, int level, const char *instance);
 void gg_event(enum gg_event_id id, const struct gg_fields *fields, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/* How many of this event there were so far, whether they were important enough to be written or not. */
+uint64_t gg_event_count(enum gg_event_id id);
+
 /* How many records were lost so far, whatever the sink; and how many were left out because of their rate. */
 uint64_t gg_event_dropped(void);
 uint64_t gg_event_suppressed(void);

@@ -15,7 +15,7 @@ enum gg_exit {
 struct gg_args {
 	const char *config, *control, *reason, *base, *since, *scratch, *instance, *pid;
 	const char *upstream, *identity, *known_hosts, *host;
-	bool json, all, strict, observe, local, delete, help;
+	bool json, all, strict, observe, local, delete, ready, help;
 	char **set; /* key=value of each -c; the array is owned */
 	size_t nset;
 	char **operand; /* borrowed */
@@ -40,6 +40,7 @@ enum gg_opt {
 	GG_OPT_LOCAL,
 	GG_OPT_HOST,
 	GG_OPT_DELETE,
+	GG_OPT_READY,
 	GG_OPT_CONTROL,
 	GG_OPT_CONFIG,
 	GG_OPT_SET,
@@ -68,6 +69,7 @@ int gg_cmd_status(const struct gg_args *a);
 int gg_cmd_health(const struct gg_args *a);
 int gg_cmd_report(const struct gg_args *a);
 int gg_cmd_tune(const struct gg_args *a);
+int gg_cmd_metrics(const struct gg_args *a);
 int gg_cmd_reload(const struct gg_args *a);
 int gg_cmd_drain(const struct gg_args *a);
 int gg_cmd_resume(const struct gg_args *a);

@@ -6,6 +6,7 @@
 #include "cli/manpage.h"
 #include "cli/mantext.h"
 #include "reaper/escalate.h"
+#include "supervisor/metrics.h"
 
 static const struct {
 	const char *turn, *what, *bound;
@@ -115,6 +116,21 @@ static void put_steps(void)
 	puts(".El");
 }
 
+static void put_metrics(void)
+{
+	puts(".Bl -tag -width Ds");
+	for (enum gg_metric i = 0; i < GG_NMETRICS; i++) {
+		const char *labels = gg_metric_labels(i);
+
+		printf(".It Cm %s Pq %s%s", gg_metric_name(i), gg_metric_type(i), *labels ? ", by " : "");
+		for (; *labels; labels++)
+			printf(*labels == ' ' ? " and " : "%c", *labels);
+		putchar('\n');
+		gg_page_text(gg_metric_help(i));
+	}
+	puts(".El");
+}
+
 static void put_signals(void)
 {
 	puts(".Bl -tag -width Ds");
@@ -146,6 +162,8 @@ void gg_man_operator(void)
 	fputs(gg_mantext_signals, stdout);
 	put_signals();
 	fputs(gg_mantext_push, stdout);
+	fputs(gg_mantext_metrics, stdout);
+	put_metrics();
 	fputs(gg_mantext_operation, stdout);
 	gg_page_exits();
 	fputs(gg_mantext_end, stdout);

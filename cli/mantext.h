@@ -11,6 +11,7 @@ extern const char gg_mantext_steps[];	  /* up to the steps */
 extern const char gg_mantext_events[];	  /* after the steps */
 extern const char gg_mantext_signals[];	  /* up to the signals */
 extern const char gg_mantext_push[];	  /* what happens to a push, in cli/mantextpush.c */
+extern const char gg_mantext_metrics[];	  /* up to the metrics, in cli/mantextadmin.c */
 extern const char gg_mantext_operation[]; /* up to the exit status */
 extern const char gg_mantext_end[];
 

@@ -60,7 +60,13 @@ static const struct gg_page_item more[] = {
 	{ "kill",
 	  "It is ended by the same steps as a stuck one, healthy or not; the command does not wait for that. "
 	  "reaper.mode=observe does not keep it from being ended." },
-	{ "health", "It prints healthy. A gate that serves as many sessions as it may is healthy." },
+	{ "health",
+	  "It prints healthy. A gate that serves as many sessions as it may is healthy. With --ready it "
+	  "prints "
+	  "ready; or not ready, a line for each reason, and the exit status is 1: the gate starts, stops, is "
+	  "drained, lacks an essential service, or accepting pauses because the machine lacks something." },
+	{ "metrics",
+	  "They are listed in METRICS in git-gate(8), and what the page of listen.admin is, too." },
 	{ "report",
 	  "Each session that observe mode would have ended is followed to its end; over HTTP each request "
 	  "counts "

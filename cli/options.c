@@ -47,6 +47,7 @@ static const struct opt opts[GG_NOPTS] = {
 	[GG_OPT_HOST] = { "host", 0, VALUE, "HOST", "name or address of the gate as clients see it",
 			  AT(host) },
 	[GG_OPT_DELETE] = { "delete", 0, FLAG, NULL, "delete the repository too", AT(delete) },
+	[GG_OPT_READY] = { "ready", 0, FLAG, NULL, "whether new clients are served, and why not", AT(ready) },
 	[GG_OPT_CONTROL] = { "control", 0, VALUE, "PATH", "the gate's control socket; reads no configuration",
 			     AT(control) },
 	[GG_OPT_CONFIG] = { "config", 0, VALUE, "FILE", "the configuration (default: " GG_CONF_FILE ")",

@@ -1,4 +1,5 @@
-/* status - git-gate status, health, kill, version: commands whose answer is one object. */
+/* status - git-gate status, health, metrics, kill, version: commands whose answer is one object, or a text.
+ */
 #include <jansson.h>
 #include <stdio.h>
 
@@ -47,10 +48,52 @@ int gg_cmd_status(const struct gg_args *a)
 	return code;
 }
 
+/* Not ready is no error of ours: it is said on stdout, and the exit status tells. */
+static int print_ready(const json_t *data)
+{
+	const json_t *reasons = json_object_get(data, "reasons");
+
+	if (json_is_true(json_object_get(data, "ready")))
+		puts("ready");
+	for (size_t i = 0; i < json_array_size(reasons); i++)
+		printf("not ready: %s\n", json_string_value(json_array_get(reasons, i)));
+	return json_is_true(json_object_get(data, "ready")) ? GG_EXIT_DONE : GG_EXIT_FAILED;
+}
+
+static int ready(const struct gg_args *a)
+{
+	json_t *data;
+	int code = gg_client_ask(a, json_pack("{s:s}", "cmd", "ready"), JSON_OBJECT, &data);
+
+	if (code == 0 && a->json) {
+		gg_table_json(data);
+		code = json_is_true(json_object_get(data, "ready")) ? GG_EXIT_DONE : GG_EXIT_FAILED;
+	} else if (code == 0) {
+		code = print_ready(data);
+	}
+	json_decref(data);
+	return code;
+}
+
+int gg_cmd_metrics(const struct gg_args *a)
+{
+	json_t *data;
+	int code = gg_client_ask(a, json_pack("{s:s}", "cmd", "metrics"), JSON_STRING, &data);
+
+	if (code == 0)
+		fputs(json_string_value(data), stdout);
+	json_decref(data);
+	return code;
+}
+
 int gg_cmd_health(const struct gg_args *a)
 {
 	json_t *data;
-	int code = gg_client_ask(a, json_pack("{s:s}", "cmd", "health"), JSON_OBJECT, &data);
+	int code;
+
+	if (a->ready)
+		return ready(a);
+	code = gg_client_ask(a, json_pack("{s:s}", "cmd", "health"), JSON_OBJECT, &data);
 
 	if (code == 0 && a->json)
 		gg_table_json(data);

@@ -77,6 +77,7 @@ struct gg_session {
 	uint64_t log_dropped;	       /* stderr lines over the rate */
 	struct gg_event_own own;       /* what its records may not exceed */
 	char step[GG_STORY_STEP_SIZE]; /* what its hook says it does: "scan"; "": nothing */
+	int64_t step_ms;	       /* since when, CLOCK_MONOTONIC */
 	struct gg_story story;	       /* owned; handed to history at the end */
 	struct gg_account account;     /* over HTTP: of the present request */
 	bool judged;		       /* a hook of the push was run, and said what it does */

@@ -223,6 +223,9 @@ static int serve(struct gg_gate *g, const struct gg_waiter *w)
 	r = r ? r : gg_session_start(g, w);
 	if (r == -EAGAIN)
 		g->admit->no_process_ms = gg_now_ms();
+	else if (r == 0)
+		gg_hist_add(&g->metrics.wait[w->transport], GG_METRIC_WAIT,
+			    (gg_now_ms() - w->arrived_ms) * 1000);
 	return r;
 }
 

@@ -9,6 +9,8 @@
 #include "supervisor/admit.h"
 #include "supervisor/hookcommands.h"
 #include "supervisor/ledgercommands.h"
+#include "supervisor/metricsreport.h"
+#include "supervisor/ready.h"
 #include "supervisor/reload.h"
 #include "supervisor/report.h"
 
@@ -156,11 +158,23 @@ static const struct {
 	const char *name;
 	json_t *(*run)(struct gg_gate *g, const json_t *req);
 } commands[] = {
-	{ "health", do_health },	{ "status", do_status },    { "sessions", do_sessions },
-	{ "reaped", do_reaped },	{ "show", do_show },	    { "kill", do_kill },
-	{ "report", gg_ledger_report }, { "tune", gg_ledger_tune }, { "reload", do_reload },
-	{ "drain", do_drain },		{ "resume", do_resume },    { "push", gg_hook_push },
-	{ "step", gg_hook_step },	{ "event", gg_hook_event },
+	{ "health", do_health },
+	{ "status", do_status },
+	{ "sessions", do_sessions },
+	{ "reaped", do_reaped },
+	{ "show", do_show },
+	{ "kill", do_kill },
+	{ "report", gg_ledger_report },
+	{ "tune", gg_ledger_tune },
+	{ "reload", do_reload },
+	{ "drain", do_drain },
+	{ "resume", do_resume },
+	{ "ready", gg_ready_command },
+	{ "metrics", gg_metrics_command },
+	{ "overview", gg_overview_command },
+	{ "push", gg_hook_push },
+	{ "step", gg_hook_step },
+	{ "event", gg_hook_event },
 };
 
 json_t *gg_command_answer(struct gg_gate *g, const char *line, size_t n)

@@ -100,11 +100,23 @@ static void arm_tick(struct gg_gate *g, int64_t delay_ms)
 	ev_timer_start(g->loop, &g->tick);
 }
 
+static int64_t now_us(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
 /* One pass of the reaper, now. Returns when the next is due. */
 static int64_t pass(struct gg_gate *g, int64_t now)
 {
+	int64_t begun = now_us(), next;
+
 	g->reaper.pressed = gg_admit_pressed(g);
-	return gg_reaper_pass(&g->reaper, now);
+	next = gg_reaper_pass(&g->reaper, now);
+	gg_hist_add(&g->metrics.pass, GG_METRIC_PASS, now_us() - begun);
+	return next;
 }
 
 static void on_tick(EV_P_ ev_timer *w, int revents)
@@ -422,7 +434,9 @@ int gg_gate_run(const struct gg_gate_start *start)
 {
 	char err_mem[1024];
 	struct gg_buf err = GG_BUF(err_mem);
-	struct gg_gate g = { .conf = start->conf, .start = start, .started_ms = gg_now_ms() };
+	struct gg_gate g = {
+		.conf = start->conf, .start = start, .started_ms = gg_now_ms(), .started_real = time(NULL)
+	};
 	int r;
 
 	g.loop = ev_default_loop(EVFLAG_AUTO);

@@ -10,6 +10,7 @@
 #include "reaper/follow.h"
 #include "supervisor/commands.h"
 #include "supervisor/hooksettings.h"
+#include "supervisor/metricsreport.h"
 #include "supervisor/session.h"
 
 #define EVENTS_MAX 50 /* of one request of a client's */
@@ -50,16 +51,19 @@ json_t *gg_hook_step(struct gg_gate *g, const json_t *req)
 	const char *step = json_string_value(json_object_get(req, "step"));
 	json_t *ret = NULL;
 	struct gg_session *s = find(g, req, &ret);
+	int64_t now = gg_now_ms();
 
 	if (!s)
 		return ret;
 	if (!step || strlen(step) >= sizeof(s->step) || strspn(step, letters) != strlen(step))
 		return gg_command_error("a step is a word of at most 31 letters, digits and '-'");
 	gg_follow_hook(&g->reg, s); /* a refresh, which is before the push comes, has no steps */
+	gg_metrics_step_over(g, s, now);
 	snprintf(s->step, sizeof(s->step), "%s", step);
+	s->step_ms = now;
 	s->judged = true; /* only hooks of a push have steps, a refresh has none */
 	if (step[0])
-		gg_record_phase(s, GG_PHASE_HOOK, step, gg_now_ms());
+		gg_record_phase(s, GG_PHASE_HOOK, step, now);
 	return gg_command_data(json_object());
 }
 
@@ -117,12 +121,13 @@ json_t *gg_hook_event(struct gg_gate *g, const json_t *req)
 	if (id < 0 || !message)
 		return gg_command_error(
 			"an event of a hook has a message, and a name from push.* or refresh.*");
+	hook_fields(s, req, &f);
+	gg_metrics_hook(&g->metrics, gg_event_name((enum gg_event_id)id), &f);
 	if (s->told == EVENTS_MAX) {
 		s->told_dropped++;
 		return gg_command_data(json_object());
 	}
 	s->told++;
-	hook_fields(s, req, &f);
 	gg_event((enum gg_event_id)id, &f, "%s", message);
 	return gg_command_data(json_object());
 }

@@ -314,6 +314,9 @@ bool gg_services_at(const struct gg_gate *g, size_t i, struct gg_service_view *r
 					 .last = s->last,
 					 .pid = runs ? s->child.pid : 0,
 					 .restarts = s->starts ? s->starts - 1 : 0,
+					 .essential = s->conf->essential,
+					 .up = s->svc.state == GG_SVC_UP || s->svc.state == GG_SVC_DONE,
+					 .dropped_lines = s->child.lines.dropped,
 					 .uptime_ms = runs ? gg_now_ms() - s->child.started_ms : -1 };
 	return true;
 }

@@ -31,7 +31,9 @@ struct gg_service_view {
 	const char *last; /* how the last run ended; "": none has */
 	pid_t pid;	  /* 0: none */
 	unsigned restarts;
-	int64_t uptime_ms; /* -1: it does not run */
+	bool essential, up;	/* up: or it has done its work */
+	uint64_t dropped_lines; /* of its output, over the rate */
+	int64_t uptime_ms;	/* -1: it does not run */
 };
 /* False past the end. */
 bool gg_services_at(const struct gg_gate *g, size_t i, struct gg_service_view *ret);

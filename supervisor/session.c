@@ -29,6 +29,7 @@
 #include "supervisor/janitor.h"
 #include "supervisor/linger.h"
 #include "supervisor/listen.h"
+#include "supervisor/metricsreport.h"
 #include "supervisor/onreap.h"
 #include "supervisor/pushlimit.h"
 #include "supervisor/sessionio.h"
@@ -513,6 +514,7 @@ void gg_session_finish(struct gg_session *s, void *gate)
 	forget_idle_end(s);
 	gg_pushlimit_ended(g->conf, s);
 	gg_session_log_end(s, now);
+	gg_metrics_ended(g, s, now);
 	/* a push that did not end by itself, and well, may have left something; receive-pack ends well also
 	 * when its hook was killed */
 	if (s->adopted)

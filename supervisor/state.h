@@ -14,6 +14,7 @@
 #include "daemon-wrap/argv.h"
 #include "reaper/reaper.h"
 #include "supervisor/logreport.h"
+#include "supervisor/metrics.h"
 #include "supervisor/notify.h"
 #include "supervisor/transport.h"
 #include "supervisor/signals.h"
@@ -42,6 +43,7 @@ struct gg_gate {
 	enum gg_stage stage;
 	bool drained;	      /* by an operator: no new client is served */
 	int64_t started_ms;   /* CLOCK_MONOTONIC */
+	int64_t started_real; /* the same in seconds since the epoch, for people */
 	char instance[33];    /* random, hex: GIT_GATE_INSTANCE */
 	char predecessor[33]; /* that of the gate that died on the same control socket; "": none */
 	const char *path;     /* PATH for sessions */
@@ -54,6 +56,8 @@ struct gg_gate {
 	uint64_t nofile; /* soft limit of descriptors that we were started with, for sessions */
 	struct gg_registry reg;
 	struct gg_reaper reaper;
+	struct gg_metrics metrics;
+	size_t looked_at; /* whose turn it is to be looked at for the metrics, an index into reg */
 	struct gg_listen *listen;
 	struct gg_admit *admit;
 	struct gg_control *control;
