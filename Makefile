@@ -19,12 +19,13 @@ ALL_CF   = -std=gnu17 -D_GNU_SOURCE -I. -O2 -g $(WARN) $(HARDEN) -fno-strict-ali
 ALL_LD   = -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(LDFLAGS) $(SAN)
 
 # Debian packages: to build and run, and to test
-DEPS      := gcc libc6-dev make pkg-config git libev-dev libproc2-dev libsystemd-dev libjansson-dev libhttp-parser-dev libseccomp-dev
+DEPS      := gcc libc6-dev make pkg-config git libev-dev libproc2-dev libsystemd-dev libjansson-dev libhttp-parser-dev \
+	     libseccomp-dev libmicrohttpd-dev
 TEST_DEPS := openssh-server openssh-client lighttpd libcriterion-dev zlib1g-dev perl python3 iproute2 util-linux procps strace clang clang-tidy clang-format cppcheck git-secrets \
 	     shellcheck valgrind libclang-rt-14-dev jgit-cli default-jre-headless python3-dulwich python3-pygit2 libgit2-dev \
 	     systemd systemd-container crun runc busybox-static mandoc
 # large, and only looked at from outside: their tests are skipped when these cannot be installed
-WATCHERS  := prometheus
+WATCHERS  := prometheus chromium
 # a scanner for tests of hook.scannerCommand; the last version that runs with the node of Debian 12
 SECRETLINT := @secretlint/core@9.3.4 @secretlint/secretlint-rule-preset-recommend@9.3.4
 # what git-gate is measured beside
@@ -40,6 +41,9 @@ HTTP    := $(filter-out $(O)/daemon-wrap/git-session.o,$(call objects,daemon-wra
 # its pure parts, for unit tests and fuzzers
 HTTPP   := $(addprefix $(O)/daemon-wrap/,httpparse.o httproute.o httpenv.o httpreply.o)
 HOOK    := $(call objects,hooks/*.c)
+ADMIN   := $(call objects,admin/*.c)
+# without the server
+ADMINP  := $(addprefix $(O)/admin/,html.o timeline.o page.o reply.o source.o)
 # what unit tests link: all but main()
 HOOKP   := $(filter-out $(O)/hooks/hook.o,$(HOOK))
 TORTURE := $(call objects,tests/torture/*.c)
@@ -49,9 +53,9 @@ PURE    := $(addprefix $(O)/,reaper/classify.o reaper/reason.o reaper/policy.o r
 	   daemon-wrap/httpparse.o daemon-wrap/httproute.o daemon-wrap/httpenv.o daemon-wrap/httpreply.o hooks/sayfilter.o hooks/ssh.o hooks/pushreport.o \
 	   hooks/refrule.o hooks/scanner.o hooks/stepname.o)
 UNIT    := $(call objects,tests/unit/*.c) $(sort $(BASE) $(PURE) $(O)/daemon-wrap/argv.o $(O)/supervisor/setup.o \
-	   $(O)/supervisor/loglines.o $(O)/supervisor/waitroom.o $(O)/reaper/story.o $(O)/reaper/ledger.o $(O)/supervisor/hooksettings.o $(HTTPP) $(HOOKP))
+	   $(O)/supervisor/loglines.o $(O)/supervisor/waitroom.o $(O)/reaper/story.o $(O)/reaper/ledger.o $(O)/supervisor/hooksettings.o $(HTTPP) $(HOOKP) $(ADMINP))
 MAN     := git-gate.1 git-gate.8 git-gate.conf.5 git-gate-events.7
-PROGS   := $(O)/git-gate $(O)/git-gate-session $(O)/git-gate-http $(O)/git-gate-hook $(O)/git-gate-torture
+PROGS   := $(O)/git-gate $(O)/git-gate-session $(O)/git-gate-http $(O)/git-gate-hook $(O)/git-gate-admin $(O)/git-gate-torture
 # for tests only
 TESTERS := $(O)/hook-scan $(O)/hook-forward
 FUZZERS := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz-*.c))
@@ -74,6 +78,8 @@ $(O)/git-gate-http: $(HTTP) $(BASE)
 	$(CC) $(ALL_LD) -o $@ $^ $(LIBHTTP)
 $(O)/git-gate-hook: $(HOOK) $(BASE)
 	$(CC) $(ALL_LD) -o $@ $^ $(shell pkg-config --libs jansson)
+$(O)/git-gate-admin: $(ADMIN) $(BASE)
+	$(CC) $(ALL_LD) -o $@ $^ $(shell pkg-config --libs jansson libmicrohttpd)
 # the forward without the gate, for tests/process
 $(O)/hook-forward: $(O)/tests/hooks/hook-forward.o $(HOOKP) $(BASE)
 	$(CC) $(ALL_LD) -o $@ $^ $(shell pkg-config --libs jansson)
@@ -164,6 +170,7 @@ install: all
 	install -Dm755 $(O)/git-gate-http $(DESTDIR)$(PREFIX)/libexec/git-gate/git-gate-http
 	install -Dm755 $(O)/git-gate-session $(DESTDIR)$(PREFIX)/libexec/git-gate/git-gate-session
 	install -Dm755 $(O)/git-gate-hook $(DESTDIR)$(PREFIX)/libexec/git-gate/git-gate-hook
+	install -Dm755 $(O)/git-gate-admin $(DESTDIR)$(PREFIX)/libexec/git-gate/git-gate-admin
 	install -d $(DESTDIR)$(PREFIX)/libexec/git-gate/hooks
 	for hook in pre-receive post-receive; do ln -sf ../git-gate-hook $(DESTDIR)$(PREFIX)/libexec/git-gate/hooks/$$hook || exit 1; done
 	install -d $(LIBDIR)/systemd/system $(LIBDIR)/systemd/catalog

@@ -141,18 +141,34 @@ static int check_listen(struct gg_reader *r)
 {
 	char keys[512] = "";
 	struct gg_buf b = GG_BUF(keys);
-	size_t naddr = 0;
+	size_t naddr = 0, nadmin = 0;
 	int e = 0;
 
 	for (enum gg_key k = 0; k < GG_NKEYS && e == 0; k++) {
 		if (gg_conf_keys[k].kind != GG_KIND_LIST_ADDR)
 			continue;
+		if (k == GG_KEY_listen_admin) { /* no client is served there */
+			e = check_addresses(r, k, &nadmin);
+			continue;
+		}
 		gg_buf_add(&b, "%s%s", b.len ? ", " : "", gg_conf_keys[k].name);
 		e = check_addresses(r, k, &naddr);
 	}
 	if (e == 0 && naddr == 0 && !r->watches && !any_watched(&r->conf))
 		e = gg_reader_error(r, "nothing to listen on: no address in %s", keys);
 	return e;
+}
+
+/* The service that the gate makes of listen.admin has this name. */
+static int check_admin(struct gg_reader *r)
+{
+	const struct gg_list *l = &r->conf.listen_admin;
+
+	if (!l->n || strcmp(l->v[0], "off") == 0 ||
+	    gg_service_find(&r->conf, GG_ADMIN_SERVICE) == r->conf.nservice)
+		return 0;
+	return wrong(r, GG_KEY_listen_admin,
+		     "is set, and there is a service \"" GG_ADMIN_SERVICE "\"; rename the service");
 }
 
 static int check_served(struct gg_reader *r)
@@ -282,10 +298,11 @@ static int check_hook_texts(struct gg_reader *r)
 
 int gg_reader_settle(struct gg_reader *r, const struct gg_place *place)
 {
-	static int (*const checks[])(
-		struct gg_reader *) = { check_control,	check_listen,	      check_served,	check_seconds,
-					check_session,	check_hook_deadlines, check_scanner,	check_on_reap,
-					check_patterns, check_hook_texts,     gg_sections_check };
+	static int (*const checks[])(struct gg_reader *) = {
+		check_control,	check_listen,	      check_served,	 check_seconds,
+		check_session,	check_hook_deadlines, check_scanner,	 check_on_reap,
+		check_patterns, check_hook_texts,     gg_sections_check, check_admin
+	};
 	int e;
 
 	apply_profile(r);

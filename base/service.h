@@ -28,6 +28,9 @@ int gg_ready_parse(const char *s, struct gg_addr *ret_addr, const char **ret_why
 #define GG_SERVICE_NAME_MAX 32
 bool gg_service_name_ok(const char *s, size_t n);
 
+/* The service that listen.admin asks for, and its program. */
+#define GG_ADMIN_SERVICE "git-gate-admin"
+
 /* The index of the service with the name; c->nservice if there is none. */
 size_t gg_service_find(const struct gg_conf *c, const char *name);
 

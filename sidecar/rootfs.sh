@@ -64,7 +64,7 @@ mkdir -p "$root$prefix/libexec"
 cp -a "$stage$prefix/libexec/git-gate" "$root$prefix/libexec/"
 mkdir -p "$root$prefix/share"
 cp -a "$stage$prefix/share/git-gate" "$root$prefix/share/"
-for file in bin/git-gate libexec/git-gate/git-gate-session libexec/git-gate/git-gate-http libexec/git-gate/hooks/pre-receive; do
+for file in bin/git-gate libexec/git-gate/git-gate-session libexec/git-gate/git-gate-http libexec/git-gate/git-gate-admin libexec/git-gate/hooks/pre-receive; do
 	add_libs "$root$prefix/$file"
 done
 

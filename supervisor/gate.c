@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/event.h"
 #include "base/spawn.h"
+#include "supervisor/adminservice.h"
 #include "supervisor/admit.h"
 #include "supervisor/control.h"
 #include "supervisor/foster.h"
@@ -340,6 +341,8 @@ static int set_up(struct gg_gate *g, struct gg_buf *err)
 	r = r ? r : gg_setup_nofile(g->conf, g->start->watch, &g->nofile, &g->room_fds, &warn);
 	if (r == 0 && !g->start->watch)
 		r = gg_setup_argv(g, g->conf, g->session_argv);
+	if (r == 0 && !g->start->watch)
+		r = gg_admin_service_open(g, err);
 	r = r ? r : gg_registry_init(&g->reg);
 	r = r ? r : gg_control_open(g, g->predecessor, err);
 	r = r ? r : gg_admit_open(g);
@@ -412,6 +415,7 @@ static void tear_down(struct gg_gate *g)
 	gg_listen_close(g);
 	gg_admit_close(g, "the gate is stopping, try again");
 	gg_services_free(g);
+	gg_admin_service_free(g);
 	gg_watch_close(g);
 	gg_control_close(g);
 	gg_janitor_free(g);

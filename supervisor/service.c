@@ -212,7 +212,7 @@ static void init_watch(struct gg_service *s)
 
 int gg_services_start(struct gg_gate *g)
 {
-	size_t n = g->conf->nservice;
+	size_t n = g->conf->nservice + (g->admin ? 1 : 0);
 	struct gg_services *a;
 
 	if (!n) {
@@ -232,7 +232,7 @@ int gg_services_start(struct gg_gate *g)
 		struct gg_service *s = &a->v[i];
 
 		s->all = a;
-		s->conf = &g->conf->service[i];
+		s->conf = i < g->conf->nservice ? &g->conf->service[i] : g->admin;
 		gg_child_init(&s->child, g->loop, s->conf, &calls, s);
 		ev_timer_init(&s->timer, on_timer, 0., 0.);
 		s->timer.data = s;

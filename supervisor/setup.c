@@ -116,8 +116,7 @@ int gg_setup_git(struct gg_gate *g, struct gg_buf *err)
 	return 0;
 }
 
-/* Beside our own program, or where it is installed. */
-static int find_program(const char *name, char *ret, struct gg_buf *err)
+int gg_setup_program(const char *name, char ret[static PATH_MAX], struct gg_buf *err)
 {
 	char self[PATH_MAX];
 	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
@@ -146,7 +145,7 @@ int gg_setup_programs(struct gg_gate *g, struct gg_buf *err)
 
 	for (enum gg_transport t = 0; t < GG_NTRANSPORTS && r == 0; t++)
 		if (is_wanted(g, t))
-			r = find_program(names[t], g->served[t].prog, err);
+			r = gg_setup_program(names[t], g->served[t].prog, err);
 	return r;
 }
 

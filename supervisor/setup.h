@@ -6,6 +6,8 @@
 #ifndef GG_SUPERVISOR_SETUP_H
 #define GG_SUPERVISOR_SETUP_H
 
+#include <limits.h>
+
 #include "base/text.h"
 #include "supervisor/state.h"
 
@@ -15,6 +17,8 @@ int gg_setup_git(struct gg_gate *g, struct gg_buf *err);
 /* git-gate-session and git-gate-http beside our own program, or in PREFIX/libexec/git-gate. Fills the
  * programs of g->served. */
 int gg_setup_programs(struct gg_gate *g, struct gg_buf *err);
+/* One program, in the same places. */
+int gg_setup_program(const char *name, char ret[static PATH_MAX], struct gg_buf *err);
 /* The command lines of sessions, for settings c: into ret, the caller's. */
 int gg_setup_argv(const struct gg_gate *g, const struct gg_conf *c,
 		  struct gg_strv ret[static GG_NTRANSPORTS]);

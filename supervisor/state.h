@@ -62,8 +62,9 @@ struct gg_gate {
 	struct gg_admit *admit;
 	struct gg_control *control;
 	struct gg_janitor *janitor;
-	struct gg_services *services; /* NULL: none are configured */
-	struct gg_watch_pid *watch;   /* git-gate watch; NULL: a gate that serves */
+	struct gg_services *services;  /* NULL: none are configured */
+	struct gg_service_conf *admin; /* the service of listen.admin; NULL: none */
+	struct gg_watch_pid *watch;    /* git-gate watch; NULL: a gate that serves */
 	struct gg_remains *remains;
 	struct gg_onreap *onreap;
 	ev_timer tick;	/* the reaper's next pass */

@@ -1,0 +1,106 @@
+/* html - see html.h. */
+#include "admin/html.h"
+
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/text.h"
+
+static unsigned decode(const char *s, size_t n)
+{
+	const unsigned char *u = (const unsigned char *)s;
+
+	switch (n) {
+	case 1:
+		return u[0];
+	case 2:
+		return (u[0] & 0x1fu) << 6 | (u[1] & 0x3fu);
+	case 3:
+		return (u[0] & 0x0fu) << 12 | (u[1] & 0x3fu) << 6 | (u[2] & 0x3fu);
+	default:
+		return (u[0] & 7u) << 18 | (u[1] & 0x3fu) << 12 | (u[2] & 0x3fu) << 6 | (u[3] & 0x3fu);
+	}
+}
+
+/* Has no look of its own, or changes that of others: controls, marks of direction, line ends, no characters.
+ */
+static bool is_hidden(unsigned c)
+{
+	return c < 0x20 || (c >= 0x7f && c <= 0x9f) || c == 0xad || c == 0x61c ||
+	       (c >= 0x200b && c <= 0x200f) || (c >= 0x2028 && c <= 0x202e) || (c >= 0x2060 && c <= 0x206f) ||
+	       c == 0xfeff || (c >= 0xfff9 && c <= 0xfffb) || (c & 0xfffe) == 0xfffe ||
+	       (c >= 0xe0000 && c <= 0xe007f);
+}
+
+static const char *entity(char c)
+{
+	switch (c) {
+	case '&':
+		return "&amp;";
+	case '<':
+		return "&lt;";
+	case '>':
+		return "&gt;";
+	case '"':
+		return "&quot;";
+	case '\'':
+		return "&#39;";
+	default:
+		return NULL;
+	}
+}
+
+static void put(FILE *to, const char *s, size_t n)
+{
+	unsigned c = decode(s, n);
+	const char *e = n == 1 ? entity(*s) : NULL;
+
+	if (e)
+		fputs(e, to);
+	else if (is_hidden(c))
+		fprintf(to, c < 0x100 ? "\\x%02x" : "\\u%04x", c);
+	else
+		fwrite(s, 1, n, to);
+}
+
+void gg_html_text(FILE *to, const char *s, size_t max)
+{
+	size_t left = strlen(s), taken = 0;
+
+	while (left) {
+		size_t n = gg_utf8_len(s, left);
+
+		if (taken + (n ? n : 1) > max) {
+			fputs("...", to);
+			return;
+		}
+		if (n)
+			put(to, s, n);
+		else
+			fprintf(to, "\\x%02x", (unsigned char)*s);
+		n = n ? n : 1;
+		s += n;
+		left -= n;
+		taken += n;
+	}
+}
+
+void gg_html_ms(FILE *to, int64_t ms)
+{
+	char mem[64];
+	struct gg_buf b = GG_BUF(mem);
+
+	gg_human_ms(&b, ms);
+	fputs(mem, to);
+}
+
+void gg_html_bytes(FILE *to, int64_t n)
+{
+	static const char *const units[] = { "B", "KiB", "MiB", "GiB", "TiB" };
+	size_t i = 0;
+	double v = (double)n;
+
+	for (; v >= 1000 && i + 1 < GG_LEN(units); i++)
+		v /= 1024;
+	fprintf(to, i && v < 10 ? "%.1f %s" : "%.0f %s", v, units[i]);
+}
