@@ -350,11 +350,11 @@ static void add_journal_evidence(struct gg_buf *b, const char *evidence)
 	const char *s = evidence;
 
 	add_journal_lines(b, "evidence", evidence, strnlen(evidence, JOURNAL_EVIDENCE));
-	for (char part = 'a'; part < 'a' + CHUNKS; part++) {
+	for (int part = 0; part < CHUNKS; part++) {
 		size_t n = chunk_of(s, CHUNK_MAX);
 		char name[] = "evidence_?";
 
-		name[sizeof(name) - 2] = part;
+		name[sizeof(name) - 2] = (char)('a' + part);
 		add_journal_lines(b, name, s, n && s[n - 1] == '\n' ? n - 1 : n);
 		s += n;
 	}

@@ -206,23 +206,6 @@ int gg_reaper_look(struct gg_reaper *r, struct gg_session *s, int64_t now_ms, st
 	return err;
 }
 
-static void say_stray(struct gg_session *s, const struct gg_snap *snap, const char *what)
-{
-	char mem[160];
-	struct gg_buf pids = GG_BUF(mem);
-	struct gg_fields f;
-
-	if (s->stray_logged)
-		return;
-	s->stray_logged = true;
-	for (size_t i = 0; i < snap->n; i++)
-		if (gg_proc_alive(&snap->v[i]))
-			gg_buf_add(&pids, "%s%d", pids.len ? "," : "", (int)snap->v[i].pid);
-	gg_session_fields(s, snap->now_ms, &f);
-	f.pids = pids.s;
-	gg_event(GG_EV_SESSION_STRAY, &f, "%s", what);
-}
-
 static void take_step(struct gg_reaper *r, struct gg_session *s, const struct gg_snap *snap)
 {
 	enum gg_step step;
@@ -238,7 +221,7 @@ static void take_step(struct gg_reaper *r, struct gg_session *s, const struct gg
 	if (strlen(s->steps) != noted)
 		gg_record_step(s, s->steps + noted + (noted != 0), snap->now_ms);
 	if (step == GG_STEP_STRAY)
-		say_stray(s, snap, "processes of the session cannot be ended");
+		gg_record_stray(s, snap, "processes of the session cannot be ended");
 	if (step == GG_STEP_RESUME) {
 		/* the hook is gone, git reports that to the pusher and goes on; session.reaped follows at the
 		 * end */
@@ -269,21 +252,6 @@ static void observed(struct gg_reaper *r, struct gg_session *s, const struct gg_
 {
 	s->track.look_ms = snap->now_ms + r->lim.period;
 	r->reg->observed += gg_follow_verdict(s, v, snap);
-}
-
-static void kept(struct gg_session *s, int64_t now, const char *what)
-{
-	char mem[400];
-	struct gg_buf text = GG_BUF(mem);
-	struct gg_fields f;
-
-	if (s->doubt_logged)
-		return;
-	s->doubt_logged = true;
-	gg_session_fields(s, now, &f);
-	gg_buf_add(&text, "a deadline passed, but %s; the session is kept", what);
-	gg_client_explain(s, &text);
-	gg_event(GG_EV_SESSION_KEPT, &f, "%s", text.s);
 }
 
 /*
@@ -392,9 +360,9 @@ static void judge(struct gg_reaper *r, struct gg_session *s, struct gg_snap *sna
 	sample_in_time(s, snap->now_ms);
 	if (unseen(s, &v)) {
 		s->track.look_ms = snap->now_ms + r->lim.idle;
-		kept(s, snap->now_ms, "it cannot be seen what the client takes");
+		gg_record_kept(s, snap->now_ms, "it cannot be seen what the client takes");
 	} else if (v.doubted) {
-		kept(s, snap->now_ms, "/proc does not show who waits for whom");
+		gg_record_kept(s, snap->now_ms, "/proc does not show who waits for whom");
 	} else if (v.reason && snap->now_ms < r->doubt_ms)
 		s->due_ms = r->doubt_ms;
 	else if (v.reason && s->view.phase == GG_PHASE_KEEP_ALIVE && !s->half_closed)
@@ -443,8 +411,8 @@ static void after_root(struct gg_reaper *r, struct gg_session *s, struct gg_snap
 	s->due_ms = now + AFTER_MS;
 	if (r->observe && !s->ending.reason) {
 		if (since >= r->lim.grace)
-			say_stray(s, snap,
-				  "processes outlived their session; observe mode leaves them alone");
+			gg_record_stray(s, snap,
+					"processes outlived their session; observe mode leaves them alone");
 		s->due_ms = now + r->lim.period;
 		return;
 	}
@@ -453,8 +421,8 @@ static void after_root(struct gg_reaper *r, struct gg_session *s, struct gg_snap
 	if (by_itself && only_strays(snap) && since < r->lim.hook) {
 		/* a hook left them behind in a push that went well: perhaps on purpose */
 		if (since >= r->lim.grace)
-			say_stray(s, snap,
-				  "a hook left processes behind; they are ended after deadline.hook");
+			gg_record_stray(s, snap,
+					"a hook left processes behind; they are ended after deadline.hook");
 		s->due_ms = now + r->lim.period;
 		return;
 	}

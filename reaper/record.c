@@ -125,3 +125,35 @@ void gg_record_phase(struct gg_session *s, enum gg_phase phase, const char *step
 	f.step = step[0] ? step : NULL;
 	gg_event(GG_EV_SESSION_PHASE, &f, "%s%s%s", f.phase, step[0] ? ": " : "", step);
 }
+
+void gg_record_stray(struct gg_session *s, const struct gg_snap *snap, const char *what)
+{
+	char mem[160];
+	struct gg_buf pids = GG_BUF(mem);
+	struct gg_fields f;
+
+	if (s->stray_logged)
+		return;
+	s->stray_logged = true;
+	for (size_t i = 0; i < snap->n; i++)
+		if (gg_proc_alive(&snap->v[i]))
+			gg_buf_add(&pids, "%s%d", pids.len ? "," : "", (int)snap->v[i].pid);
+	gg_session_fields(s, snap->now_ms, &f);
+	f.pids = pids.s;
+	gg_event(GG_EV_SESSION_STRAY, &f, "%s", what);
+}
+
+void gg_record_kept(struct gg_session *s, int64_t now, const char *what)
+{
+	char mem[400];
+	struct gg_buf text = GG_BUF(mem);
+	struct gg_fields f;
+
+	if (s->doubt_logged)
+		return;
+	s->doubt_logged = true;
+	gg_session_fields(s, now, &f);
+	gg_buf_add(&text, "a deadline passed, but %s; the session is kept", what);
+	gg_client_explain(s, &text);
+	gg_event(GG_EV_SESSION_KEPT, &f, "%s", text.s);
+}

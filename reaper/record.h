@@ -24,6 +24,11 @@ void gg_record_observed(struct gg_session *s, const struct gg_verdict *v, const 
 /* A step of ending it was taken, as s->steps says; the name of the last one. */
 void gg_record_step(struct gg_session *s, const char *step, int64_t now_ms);
 
+/* Processes of it outlived it, or cannot be ended: what is said of that, once a session. */
+void gg_record_stray(struct gg_session *s, const struct gg_snap *snap, const char *what);
+/* A deadline passed, but the evidence does not suffice: why. Once for each silence. */
+void gg_record_kept(struct gg_session *s, int64_t now_ms, const char *what);
+
 /* It is seen in this phase, with this step of its hook, from now on. */
 void gg_record_phase(struct gg_session *s, enum gg_phase phase, const char *step, int64_t now_ms);
 

@@ -7,7 +7,7 @@
 /* The oldest that is none of the first makes room. */
 static struct gg_span *next_span(struct gg_story *st)
 {
-	if (st->nspan == GG_STORY_SPANS) {
+	if (st->span && st->nspan == GG_STORY_SPANS) {
 		memmove(st->span + GG_STORY_FIRST, st->span + GG_STORY_FIRST + 1,
 			(GG_STORY_SPANS - GG_STORY_FIRST - 1) * sizeof(*st->span));
 		st->left_out++;
