@@ -139,7 +139,7 @@ plain = Gate(start=False).start("--config", path("config"))
 tap.eq(plain.status()["services"], [], "off by default")
 with open(path("config"), "w") as f:
     f.write("[listen]\n\tadmin = 127.0.0.1:9\n")
-tap.eq(plain.ask("reload"), {"changed": [], "restart": ["listen.admin"]}, "a change needs a restart")
+tap.eq(plain.ask("reload"), {"changed": [], "added": [], "removed": [], "restart": ["listen.admin"]}, "a change needs a restart")
 plain.stop()
 
 # --- while the gate stops -------------------------------------------------------------------------------------------------
