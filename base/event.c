@@ -41,6 +41,8 @@ static struct {
 		uint64_t untold;
 	} kind[GG_NEVENTS];
 	uint64_t count[GG_NEVENTS];
+	void (*heard)(void *arg, const struct gg_heard *e);
+	void *arg;
 } state = { .log = GG_LOG_TEXT, .level = LOG_INFO };
 
 const char *gg_event_name(enum gg_event_id id)
@@ -83,6 +85,27 @@ void gg_event_setup(int log, int level, const char *instance)
 	state.instance[0] = '\0';
 	if (instance)
 		gg_escape(&b, instance, strlen(instance), sizeof(state.instance));
+}
+
+void gg_event_listen(void (*heard)(void *arg, const struct gg_heard *e), void *arg)
+{
+	state.heard = heard;
+	state.arg = arg;
+}
+
+static void tell_listener(const struct gg_record *r)
+{
+	char line[GG_LINE_MAX];
+	struct gg_buf b = GG_BUF(line);
+
+	if (!state.heard)
+		return;
+	gg_record_json(&b, r);
+	state.heard(state.arg, &(struct gg_heard){ .id = r->id,
+						   .priority = events[r->id].priority,
+						   .session = r->fields ? r->fields->session : NULL,
+						   .json = line,
+						   .len = b.len - 1 });
 }
 
 static int write_line(const struct gg_record *r)
@@ -247,6 +270,7 @@ static void write_event(enum gg_event_id id, const struct gg_fields *fields, con
 			       .instance = state.instance,
 			       .time_ms = gg_clock_ms(CLOCK_REALTIME) };
 
+	tell_listener(&r);
 	if (write_record(&r) == 0) {
 		report(r.time_ms);
 	} else {

@@ -10,6 +10,7 @@
 #define GG_BASE_EVENT_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 
@@ -69,6 +70,19 @@ void gg_event_setup(int log, int level, const char *instance);
  */
 void gg_event(enum gg_event_id id, const struct gg_fields *fields, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
+
+/*
+ * Hear of every event that is written, whether or not a sink took it. One listener; NULL: none any more. It
+ * may not call gg_event, and keeps nothing that it is given.
+ */
+struct gg_heard {
+	enum gg_event_id id;
+	int priority;	     /* as in syslog(3) */
+	const char *session; /* NULL: of none */
+	const char *json;    /* the record as a JSON object, without a newline */
+	size_t len;
+};
+void gg_event_listen(void (*heard)(void *arg, const struct gg_heard *e), void *arg);
 
 /* How many of this event there were so far, whether they were important enough to be written or not. */
 uint64_t gg_event_count(enum gg_event_id id);

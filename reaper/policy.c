@@ -8,6 +8,7 @@
 /* A kernel answers no more than one probe in this time (net.ipv4.tcp_invalid_ratelimit); window probes come
  * faster at first. */
 #define ANSWERS_MS 500
+#define RATE_MS 1000
 
 const char *gg_verdict_key(const struct gg_verdict *v)
 {
@@ -48,6 +49,7 @@ void gg_track_init(struct gg_track *t, int64_t now_ms)
 	memset(t, 0, sizeof(*t));
 	t->accepted_ms = t->moved_ms = t->slice_ms = now_ms;
 	t->looked_ms = t->since_ms = t->probed_ms = -1;
+	t->rate_from_ms = t->rate_in = t->rate_out = -1;
 	t->phase = GG_PHASE_REQUEST;
 }
 
@@ -68,6 +70,66 @@ enum gg_reason gg_track_silence(const struct gg_track *t, int64_t now_ms, int64_
 	}
 	*ret_ms = t->since_ms >= 0 ? now_ms - t->since_ms : 0;
 	return t->since_ms >= 0 ? t->bound : GG_REASON_NONE;
+}
+
+static int64_t limit_of(const struct gg_limits *lim, enum gg_reason r)
+{
+	switch (r) {
+	case GG_REASON_INIT:
+		return lim->init;
+	case GG_REASON_COMMANDS:
+		return lim->commands;
+	case GG_REASON_PACK_START:
+		return lim->pack_start;
+	case GG_REASON_IDLE:
+	case GG_REASON_NOT_READING:
+		return lim->idle;
+	case GG_REASON_HOOK:
+		return lim->hook;
+	case GG_REASON_WORK:
+		return lim->work;
+	default:
+		return GG_NEVER;
+	}
+}
+
+enum gg_reason gg_track_deadline(const struct gg_track *t, int64_t now_ms, const struct gg_limits *lim,
+				 int64_t *ret_limit_ms, int64_t *ret_used_ms)
+{
+	int64_t used, age = now_ms - t->accepted_ms;
+	enum gg_reason r = gg_track_silence(t, now_ms, &used);
+	int64_t limit = limit_of(lim, r);
+
+	if (t->phase == GG_PHASE_KEEP_ALIVE && t->client_turn && t->since_ms >= 0) {
+		r = GG_REASON_INIT;
+		limit = lim->keep;
+	}
+	if (lim->session != GG_NEVER && (limit == GG_NEVER || lim->session - age < limit - used)) {
+		r = GG_REASON_SESSION;
+		limit = lim->session;
+		used = age;
+	}
+	if (limit == GG_NEVER)
+		return GG_REASON_NONE;
+	*ret_limit_ms = limit;
+	*ret_used_ms = max64(used, 0);
+	return r;
+}
+
+/* A rate for people: of a second at least, so that one packet is no speed. */
+static void measure(struct gg_track *t, int64_t now)
+{
+	int64_t elapsed = now - t->rate_from_ms;
+
+	if (t->rate_from_ms >= 0 && elapsed < RATE_MS)
+		return;
+	if (t->rate_from_ms >= 0) {
+		t->rate_in = (int64_t)(t->received - t->rate_in_from) * 1000 / elapsed;
+		t->rate_out = (int64_t)(t->acked - t->rate_out_from) * 1000 / elapsed;
+	}
+	t->rate_from_ms = now;
+	t->rate_in_from = t->received;
+	t->rate_out_from = t->acked;
 }
 
 /* Nothing seen so far agrees with what is now. */
@@ -210,6 +272,7 @@ bool gg_policy_sample(struct gg_track *t, const struct gg_snap *snap, const stru
 		}
 		t->received = tcp->received;
 		t->acked = tcp->acked;
+		measure(t, now);
 	}
 	if (!tcp->probes) {
 		t->probed_ms = -1;
@@ -340,9 +403,7 @@ static struct gg_verdict judge_server(struct gg_track *t, int64_t now, const str
 		min64(now + max64(lim->period, lim->idle / 8), max64(now + 1, after(t->since_ms, limit)));
 	if (limit == GG_NEVER || now - t->since_ms < limit || t->looks < 2)
 		return (struct gg_verdict){ 0 };
-	return (struct gg_verdict){ .reason = t->bound,
-				    .limit_ms = limit,
-				    .quiet_ms = now - t->since_ms };
+	return (struct gg_verdict){ .reason = t->bound, .limit_ms = limit, .quiet_ms = now - t->since_ms };
 }
 
 /* Between two requests: whatever comes begins one. */

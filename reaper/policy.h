@@ -51,9 +51,13 @@ struct gg_track {
 	int slices;		   /* in a row, each too slow in the client's turn, or no more than a burst */
 	uint64_t moved[GG_SLICES]; /* in the last of them; a ring */
 	bool slow_pending;	   /* a slice was too slow: whose turn it is must be looked up */
-	int64_t probed_ms;  /* the first of the samples in a row that show unanswered probes; -1: none */
-	bool maybe_limited; /* the first of those probes may be one that a live kernel leaves out */
+	int64_t probed_ms;    /* the first of the samples in a row that show unanswered probes; -1: none */
+	bool maybe_limited;   /* the first of those probes may be one that a live kernel leaves out */
 	enum gg_reason bound; /* whose limit the silence since since_ms counts against; NONE: nobody's */
+	int64_t rate_from_ms; /* since when the bytes are counted that the next rate is made of; -1: not yet
+			       */
+	uint64_t rate_in_from, rate_out_from; /* received and acked by then */
+	int64_t rate_in, rate_out; /* bytes a second, of about the last second; -1: not known yet */
 };
 
 void gg_track_init(struct gg_track *t, int64_t now_ms);
@@ -65,10 +69,17 @@ void gg_track_init(struct gg_track *t, int64_t now_ms);
 void gg_track_new_limits(struct gg_track *t, int64_t now_ms);
 
 /*
- * For how long it has been silent by now, as its limits count, in ms, and whose limit that is: INIT, COMMANDS,
- * PACK_START, IDLE, NOT_READING, HOOK or WORK. NONE: no limit counts now.
+ * For how long it has been silent by now, as its limits count, in ms, and whose limit that is: INIT,
+ * COMMANDS, PACK_START, IDLE, NOT_READING, HOOK or WORK. NONE: no limit counts now.
  */
 enum gg_reason gg_track_silence(const struct gg_track *t, int64_t now_ms, int64_t *ret_ms);
+
+/*
+ * The deadline that passes first if nothing happens: whose it is, how long it is, and how much of it is used.
+ * NONE: none runs now. For people; nothing is decided by it.
+ */
+enum gg_reason gg_track_deadline(const struct gg_track *t, int64_t now_ms, const struct gg_limits *lim,
+				 int64_t *ret_limit_ms, int64_t *ret_used_ms);
 
 /*
  * One sample of the client's socket (snap->v is not used). Returns true when /proc should be looked at now,

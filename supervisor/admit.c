@@ -51,6 +51,13 @@ size_t gg_admit_waiting(const struct gg_gate *g)
 	return g->admit ? gg_waitroom_count(g->admit->room) + held(g) : 0;
 }
 
+int64_t gg_admit_longest_wait(const struct gg_gate *g, int64_t now_ms)
+{
+	int64_t arrived = g->admit ? gg_waitroom_oldest(g->admit->room) : -1;
+
+	return arrived < 0 ? -1 : now_ms - arrived;
+}
+
 uint64_t gg_admit_refused(const struct gg_gate *g)
 {
 	return g->admit ? g->admit->refused : 0;

@@ -32,6 +32,8 @@ bool gg_admit_repo(struct gg_gate *g, struct gg_session *s);
 size_t gg_admit_pressed(const struct gg_gate *g);
 /* Clients that wait for a session, held ones among them. */
 size_t gg_admit_waiting(const struct gg_gate *g);
+/* For how long the client in the waiting room has waited that has longest; -1: it is empty. */
+int64_t gg_admit_longest_wait(const struct gg_gate *g, int64_t now_ms);
 /* Clients turned away so far, because the room was full, they had waited too long, or it drained. */
 uint64_t gg_admit_refused(const struct gg_gate *g);
 

@@ -11,6 +11,7 @@
 #include "supervisor/ledgercommands.h"
 #include "supervisor/metricsreport.h"
 #include "supervisor/ready.h"
+#include "supervisor/recent.h"
 #include "supervisor/reload.h"
 #include "supervisor/report.h"
 
@@ -96,6 +97,25 @@ static json_t *do_kill(struct gg_gate *g, const json_t *req)
 	return gg_command_data(json_object());
 }
 
+/* A number that is there and not negative, else. */
+static int64_t number_or(const json_t *req, const char *key, int64_t otherwise)
+{
+	const json_t *v = json_object_get(req, key);
+
+	return json_is_integer(v) && json_integer_value(v) >= 0 ? json_integer_value(v) : otherwise;
+}
+
+static json_t *do_events(struct gg_gate *g, const json_t *req)
+{
+	const struct gg_recent_ask ask = { .after = (uint64_t)number_or(req, "after", 0),
+					   .last = number_or(req, "last", -1),
+					   .id = json_string_value(json_object_get(req, "id")) };
+	json_t *j = gg_recent_answer(g->recent, &ask);
+
+	json_object_set_new(j, "instance", json_string(g->instance));
+	return gg_command_data(j);
+}
+
 /* Outside text in them is escaped, so it is UTF-8. */
 static json_t *texts(const struct gg_list *l)
 {
@@ -172,6 +192,7 @@ static const struct {
 	{ "ready", gg_ready_command },
 	{ "metrics", gg_metrics_command },
 	{ "overview", gg_overview_command },
+	{ "events", do_events },
 	{ "push", gg_hook_push },
 	{ "step", gg_hook_step },
 	{ "event", gg_hook_event },

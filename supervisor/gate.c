@@ -21,6 +21,7 @@
 #include "supervisor/janitor.h"
 #include "supervisor/linger.h"
 #include "supervisor/predecessor.h"
+#include "supervisor/recent.h"
 #include "supervisor/remains.h"
 #include "supervisor/listen.h"
 #include "supervisor/onreap.h"
@@ -335,6 +336,7 @@ static int set_up(struct gg_gate *g, struct gg_buf *err)
 	struct gg_buf warn = GG_BUF(warn_mem);
 	int r = make_instance_id(g);
 
+	r = r ? r : gg_recent_open(&g->recent);
 	r = r ? r : gg_remains_open(g);
 	if (r == 0 && !g->start->watch)
 		r = set_up_serving(g, err);
@@ -424,6 +426,7 @@ static void tear_down(struct gg_gate *g)
 	gg_remains_free(g);
 	gg_orphans_free(&g->reaper.orphans);
 	gg_registry_free(&g->reg);
+	gg_recent_free(g->recent);
 	for (enum gg_transport t = 0; t < GG_NTRANSPORTS; t++)
 		gg_strv_free(&g->session_argv[t]);
 	ev_timer_stop(g->loop, &g->tick);

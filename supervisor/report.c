@@ -12,6 +12,7 @@
 #include "supervisor/admit.h"
 #include "supervisor/control.h"
 #include "supervisor/listen.h"
+#include "supervisor/recent.h"
 #include "supervisor/service.h"
 
 static json_t *number(int64_t n)
@@ -27,17 +28,35 @@ static const char *step(const struct gg_session *s)
 	return hook && !s->root_gone ? s->step : "";
 }
 
-json_t *gg_report_session(const struct gg_session *s, int64_t now_ms)
+/* The deadline that counts now, and how much of it is used. Who is being ended has none any more. */
+static void add_deadline(json_t *to, const struct gg_gate *g, const struct gg_session *s, int64_t now_ms)
 {
-	return json_pack("{s:s, s:s, s:s, s:o, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:i, s:o, s:o}", "id",
-			 s->id, "transport", s->transport, "service", s->service, "repo",
-			 gg_report_text(s->repo), "peer", s->peer, "phase",
-			 gg_phase_name(s->root_gone ? GG_PHASE_CLOSING : s->view.phase), "step", step(s),
-			 "age_ms", (json_int_t)(now_ms - s->accepted_ms), "quiet_ms",
-			 (json_int_t)(now_ms - s->track.moved_ms), "bytes_in", (json_int_t)s->tcp.received,
-			 "bytes_out", (json_int_t)s->tcp.acked, "pid", (int)s->root, "ending",
-			 s->ending.reason ? json_string(gg_reason_name(s->ending.reason)) : json_null(),
-			 "watch", s->lent ? json_string(s->lent->watch) : json_null());
+	int64_t limit = -1, used = -1;
+	enum gg_reason r = GG_REASON_NONE;
+
+	if (!s->root_gone && !s->held && !s->ending.reason)
+		r = gg_track_deadline(&s->track, now_ms, &g->reaper.lim, &limit, &used);
+	json_object_set_new(to, "deadline", r ? json_string(gg_reason_key(r)) : json_null());
+	json_object_set_new(to, "deadline_ms", number(limit));
+	json_object_set_new(to, "deadline_used_ms", number(used));
+}
+
+json_t *gg_report_session(const struct gg_gate *g, const struct gg_session *s, int64_t now_ms)
+{
+	json_t *j = json_pack(
+		"{s:s, s:s, s:s, s:o, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:i, s:o, s:o}", "id", s->id,
+		"transport", s->transport, "service", s->service, "repo", gg_report_text(s->repo), "peer",
+		s->peer, "phase", gg_phase_name(s->root_gone ? GG_PHASE_CLOSING : s->view.phase), "step",
+		step(s), "age_ms", (json_int_t)(now_ms - s->accepted_ms), "quiet_ms",
+		(json_int_t)(now_ms - s->track.moved_ms), "bytes_in", (json_int_t)s->tcp.received,
+		"bytes_out", (json_int_t)s->tcp.acked, "pid", (int)s->root, "ending",
+		s->ending.reason ? json_string(gg_reason_name(s->ending.reason)) : json_null(), "watch",
+		s->lent ? json_string(s->lent->watch) : json_null());
+
+	add_deadline(j, g, s, now_ms);
+	json_object_set_new(j, "rate_in", number(s->track.rate_in));
+	json_object_set_new(j, "rate_out", number(s->track.rate_out));
+	return j;
 }
 
 /* A look for someone who asks: his answer is fresh, and the policy's own record stays as it is. */
@@ -56,7 +75,7 @@ json_t *gg_report_sessions(struct gg_gate *g)
 
 	for (size_t i = 0; i < g->reg.n; i++) {
 		refresh(g, g->reg.v[i], now);
-		json_array_append_new(all, gg_report_session(g->reg.v[i], now));
+		json_array_append_new(all, gg_report_session(g, g->reg.v[i], now));
 	}
 	return all;
 }
@@ -166,6 +185,9 @@ json_t *gg_report_status(const struct gg_gate *g)
 	for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++)
 		json_object_set_new(j, counts[i].key, json_integer((json_int_t)counts[i].value));
 	json_object_set_new(j, "by_reason", by_reason(g));
+	json_object_set_new(j, "limits", gg_report_limits(g));
+	json_object_set_new(j, "longest_wait_ms", number(gg_admit_longest_wait(g, gg_now_ms())));
+	json_object_set_new(j, "last_error", gg_recent_error(g->recent));
 	json_object_set_new(j, "draining", json_boolean(g->stage >= GG_DRAINING || g->drained));
 	json_object_set_new(j, "paused", json_boolean(gg_listen_out_of_resources(g)));
 	json_object_set_new(j, "reduced_evidence", json_boolean(g->reaper.reduced));
@@ -202,7 +224,7 @@ json_t *gg_report_show(struct gg_gate *g, struct gg_session *s)
 			json_array_append_new(procs, process(&snap.v[i]));
 		free(snap.v);
 	}
-	j = gg_report_session(s, now);
+	j = gg_report_session(g, s, now);
 	json_object_set_new(j, "turn", json_string(s->view.client_turn ? "client" : "gate"));
 	json_object_set_new(j, "certain", json_boolean(s->view.certain));
 	json_object_set_new(j, "tcp",

@@ -10,7 +10,7 @@
 
 /* Text from outside may be no UTF-8, which JSON cannot hold: escaped then. */
 json_t *gg_report_text(const char *s);
-json_t *gg_report_session(const struct gg_session *s, int64_t now_ms);
+json_t *gg_report_session(const struct gg_gate *g, const struct gg_session *s, int64_t now_ms);
 json_t *gg_report_sessions(struct gg_gate *g);
 json_t *gg_report_ended(const struct gg_ended *e);
 /* The same with its story. */
@@ -19,6 +19,8 @@ json_t *gg_report_ended_whole(const struct gg_ended *e);
 void gg_report_story(json_t *to, const struct gg_story *st);
 /* all: those that ended by themselves too. */
 json_t *gg_report_history(const struct gg_gate *g, bool all);
+/* How much of each limit is in use: an array of { key, used, limit, who }. */
+json_t *gg_report_limits(const struct gg_gate *g);
 json_t *gg_report_status(const struct gg_gate *g);
 /* A live session with its processes; looks at /proc. */
 json_t *gg_report_show(struct gg_gate *g, struct gg_session *s);

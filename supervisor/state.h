@@ -23,6 +23,7 @@ struct gg_admit;
 struct gg_listen;
 struct gg_control;
 struct gg_janitor;
+struct gg_recent;
 struct gg_remains;
 struct gg_onreap;
 struct gg_services;
@@ -67,6 +68,7 @@ struct gg_gate {
 	struct gg_watch_pid *watch;    /* git-gate watch; NULL: a gate that serves */
 	struct gg_remains *remains;
 	struct gg_onreap *onreap;
+	struct gg_recent *recent;
 	ev_timer tick;	/* the reaper's next pass */
 	ev_timer drain; /* the end of deadline.drain, then of our patience */
 	ev_timer watchdog;

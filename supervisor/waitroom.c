@@ -164,6 +164,13 @@ bool gg_waitroom_expired(struct gg_waitroom *room, int64_t before_ms, struct gg_
 	return true;
 }
 
+int64_t gg_waitroom_oldest(const struct gg_waitroom *room)
+{
+	const struct entry *e = TAILQ_FIRST(&room->all);
+
+	return e ? e->w.arrived_ms : -1;
+}
+
 void gg_waitroom_sweep(struct gg_waitroom *room, bool (*left)(int fd), void (*gone)(int fd))
 {
 	struct entry *e = TAILQ_FIRST(&room->all);

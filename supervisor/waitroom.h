@@ -49,6 +49,9 @@ void gg_waitroom_take(struct gg_waitroom *room, const struct gg_waiter *w);
 /* Take out the one that has waited longest, if it arrived before this time. */
 bool gg_waitroom_expired(struct gg_waitroom *room, int64_t before_ms, struct gg_waiter *ret);
 
+/* When the one that has waited longest arrived; -1: nobody waits. */
+int64_t gg_waitroom_oldest(const struct gg_waitroom *room);
+
 /* Take out every waiter for which left() is true, in one pass; gone() gets its descriptor. */
 void gg_waitroom_sweep(struct gg_waitroom *room, bool (*left)(int fd), void (*gone)(int fd));
 

@@ -376,3 +376,119 @@ Test(policy, a_kept_connection)
 	gg_policy_look(&t, &(struct gg_snap){ .now_ms = at + 20000 }, &view, &lim);
 	cr_expect(!gg_policy_pressed(&t, at + 30000, &lim, &quiet));
 }
+
+/* What is shown of the deadline that counts: by whom it is bound, in which phase, and what is left of the
+ * session's own. */
+Test(policy, the_deadline_that_counts)
+{
+	static const struct {
+		const char *name;
+		enum gg_phase phase;
+		enum gg_reason bound;
+		bool known, client_turn;
+		int64_t since, session;
+		enum gg_reason want;
+		int64_t limit, used;
+	} rows[] = {
+		{ "no request yet: from accept on", GG_PHASE_REQUEST, GG_REASON_NONE, false, true, -1,
+		  GG_NEVER, GG_REASON_INIT, 2000, 9000 },
+		{ "the request is there, nothing was seen yet", GG_PHASE_REQUEST, GG_REASON_NONE, true, true,
+		  -1, GG_NEVER, GG_REASON_NONE, -7, -7 },
+		{ "commands", GG_PHASE_COMMANDS, GG_REASON_COMMANDS, true, true, 8000, GG_NEVER,
+		  GG_REASON_COMMANDS, 3000, 2000 },
+		{ "some commands: the longer limit of the pack's start", GG_PHASE_COMMANDS,
+		  GG_REASON_PACK_START, true, true, 8000, GG_NEVER, GG_REASON_PACK_START, 6000, 2000 },
+		{ "pack-start", GG_PHASE_PACK_START, GG_REASON_PACK_START, true, true, 9500, GG_NEVER,
+		  GG_REASON_PACK_START, 6000, 500 },
+		{ "the pack", GG_PHASE_PACK, GG_REASON_IDLE, true, true, 9000, GG_NEVER, GG_REASON_IDLE, 2500,
+		  1000 },
+		{ "the pack, moving", GG_PHASE_PACK, GG_REASON_IDLE, true, true, -1, GG_NEVER, GG_REASON_NONE,
+		  -7, -7 },
+		{ "sending", GG_PHASE_SENDING, GG_REASON_NOT_READING, true, true, 9000, GG_NEVER,
+		  GG_REASON_NOT_READING, 2500, 1000 },
+		{ "a hook", GG_PHASE_HOOK, GG_REASON_HOOK, true, false, 4000, GG_NEVER, GG_REASON_HOOK, 5000,
+		  6000 },
+		{ "work without a limit", GG_PHASE_WORK, GG_REASON_WORK, true, false, 4000, GG_NEVER,
+		  GG_REASON_NONE, -7, -7 },
+		{ "between two requests", GG_PHASE_KEEP_ALIVE, GG_REASON_NONE, true, true, 9900, GG_NEVER,
+		  GG_REASON_INIT, 700, 100 },
+		{ "the whole session ends first", GG_PHASE_PACK, GG_REASON_IDLE, true, true, 9900, 9200,
+		  GG_REASON_SESSION, 9200, 9000 },
+		{ "the whole session ends later", GG_PHASE_PACK, GG_REASON_IDLE, true, true, 9000, 20000,
+		  GG_REASON_IDLE, 2500, 1000 },
+		{ "moving, in a session that is bound", GG_PHASE_PACK, GG_REASON_IDLE, true, true, -1, 20000,
+		  GG_REASON_SESSION, 20000, 9000 },
+	};
+
+	for (size_t i = 0; i < GG_LEN(rows); i++) {
+		struct gg_limits lim = scaled();
+		struct gg_track t;
+		int64_t limit = -7, used = -7;
+		enum gg_reason r;
+
+		lim.pack_start = 6000;
+		lim.idle = 2500;
+		lim.keep = 700;
+		lim.session = rows[i].session;
+		gg_track_init(&t, 1000);
+		t.phase = rows[i].phase;
+		t.client_turn = rows[i].client_turn;
+		t.bound = rows[i].bound;
+		t.since_ms = rows[i].since;
+		t.request_bytes = rows[i].known ? 50 : 0;
+		r = gg_track_deadline(&t, 10000, &lim, &limit, &used);
+		cr_expect(r == rows[i].want && limit == rows[i].limit && used == rows[i].used, "%s: %s %d %d",
+			  rows[i].name, gg_reason_name(r), (int)limit, (int)used);
+	}
+}
+
+/* As the policy itself sets it, and not only as a row says. */
+Test(policy, the_deadline_after_some_commands)
+{
+	struct gg_limits lim = scaled();
+	struct gg_view view = {
+		.phase = GG_PHASE_COMMANDS, .client_turn = true, .certain = true, .push = true, .alive = 2
+	};
+	struct gg_snap s = { .now_ms = 2000, .tcp = { .valid = true, .received = 400 } };
+	struct gg_track t;
+	int64_t limit, used;
+
+	lim.pack_start = 6000;
+	gg_track_init(&t, 1000);
+	t.request_bytes = 60;
+	gg_policy_look(&t, &s, &view, &lim);
+	s.now_ms = 2600;
+	gg_policy_look(&t, &s, &view, &lim);
+	s.now_ms = 3000;
+	gg_policy_look(&t, &s, &view, &lim);
+	cr_assert_eq(gg_track_deadline(&t, 3500, &lim, &limit, &used), GG_REASON_PACK_START);
+	cr_assert_eq(limit, 6000);
+}
+
+Test(policy, rates)
+{
+	static const struct {
+		int64_t ms;
+		uint64_t in, out;
+		int64_t want_in, want_out;
+	} rows[] = {
+		{ 0, 5000, 0, -1, -1 }, /* what was there before the first sample has no time */
+		{ 500, 9000, 100, -1, -1 },
+		{ 1000, 15000, 2000, 10000, 2000 },
+		{ 1250, 15000, 2000, 10000, 2000 },
+		{ 3000, 15000, 3000, 0, 500 },
+	};
+	struct gg_limits lim = scaled();
+	struct gg_track t;
+	int64_t next;
+
+	gg_track_init(&t, 1000);
+	for (size_t i = 0; i < GG_LEN(rows); i++) {
+		struct gg_snap s = { .now_ms = 1000 + rows[i].ms,
+				     .tcp = { .valid = true, .received = rows[i].in, .acked = rows[i].out } };
+
+		gg_policy_sample(&t, &s, &lim, &next);
+		cr_expect(t.rate_in == rows[i].want_in && t.rate_out == rows[i].want_out, "row %zu: %d %d", i,
+			  (int)t.rate_in, (int)t.rate_out);
+	}
+}
