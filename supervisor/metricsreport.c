@@ -315,7 +315,7 @@ static json_t *live(const struct gg_gate *g)
 	int64_t now = gg_now_ms();
 
 	for (size_t i = 0; i < g->reg.n && i < SHOWN_LIVE; i++)
-		json_array_append_new(a, gg_report_session(g->reg.v[i], now));
+		json_array_append_new(a, gg_report_session(g, g->reg.v[i], now));
 	return a;
 }
 
