@@ -1,6 +1,6 @@
 /*
  * format - sizes and columns for people. Pure. Tested by tests/unit/table.c.
- * A column is one character here, also a wide or a combining one.
+ * A column is one of a terminal: an ideograph takes two, a combining mark none (cli/charwidth.h).
  */
 #ifndef GG_CLI_FORMAT_H
 #define GG_CLI_FORMAT_H
@@ -24,6 +24,10 @@ size_t gg_columns(const char *s);
 /* Append s in exactly width columns: cut with "..." at its end (just cut below 4), or filled with spaces,
  * in front when it is to stand right. */
 void gg_fit(struct gg_buf *b, const char *s, size_t width, bool right);
+
+/* "[###.......]": how much of limit is used, in width columns. Nothing is used, and only then, when there is
+ * no '#'; all of it, and only then, when there is no '.'. */
+void gg_bar(struct gg_buf *b, int64_t used, int64_t limit, size_t width);
 
 /*
  * Make n columns with 'gap' between them fit into limit (0: none) by taking from the widest first, none below

@@ -18,12 +18,18 @@ enum {
 	MAX_INDENT = 40,
 };
 
-static size_t terminal_width(void)
+size_t gg_table_terminal(void)
 {
 	struct winsize w;
 
 	return isatty(STDOUT_FILENO) && ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) == 0 ? w.ws_col : 0;
 }
+
+struct gg_table_to {
+	FILE *file;
+	size_t limit;
+	bool painted;
+};
 
 static int grow(struct gg_table *t)
 {
@@ -86,42 +92,62 @@ static void measure(const struct gg_table *t, size_t *width, size_t *least)
 	}
 }
 
-/* mem: twice 'size' bytes, each half enough for a line. */
-static void print_row(const struct gg_table *t, size_t r, const size_t *width, size_t limit, char *mem,
-		      size_t size)
+/* mem: room for the widest cell. What does not fit into limit is cut, and what then follows is left out. */
+static void print_row(const struct gg_table *t, size_t r, const size_t *width, const struct gg_table_to *to,
+		      char *mem, size_t size)
 {
-	struct gg_buf line = { .s = mem, .size = size }, cut = { .s = mem + size, .size = size };
+	size_t used = 0;
 
 	for (size_t i = 0; i < t->ncol; i++) {
-		if (i)
-			gg_buf_add(&line, "%*s", GAP, "");
-		gg_fit(&line, cell(t, r, i), width[i], t->col[i].number);
+		struct gg_buf b = { .s = mem, .size = size };
+		size_t w = width[i];
+		enum gg_paint p = r && t->paint ? t->paint(&t->col[i], cell(t, r, i)) : GG_PLAIN;
+
+		if (to->limit && used + (i ? GAP : 0) >= to->limit)
+			break;
+		if (to->limit && used + (i ? GAP : 0) + w > to->limit)
+			w = to->limit - used - (i ? GAP : 0);
+		used += w + (i ? GAP : 0);
+		if (!r)
+			p = GG_BOLD;
+		gg_buf_put(&b, "", 0);
+		gg_fit(&b, cell(t, r, i), w, t->col[i].number);
+		while (i + 1 == t->ncol && b.len && b.s[b.len - 1] == ' ')
+			b.s[--b.len] = '\0';
+		fprintf(to->file, "%*s%s%s%s", i ? GAP : 0, "", gg_paint_begin(to->painted, p), b.s,
+			gg_paint_end(to->painted, p));
 	}
-	while (line.len && line.s[line.len - 1] == ' ')
-		line.s[--line.len] = '\0';
-	if (limit && gg_columns(line.s) > limit)
-		gg_fit(&cut, line.s, limit, false);
-	puts(cut.len ? cut.s : line.s);
+	fputc('\n', to->file);
 }
 
-int gg_table_print(const struct gg_table *t)
+int gg_table_write(const struct gg_table *t, FILE *file, size_t limit, bool painted)
 {
+	const struct gg_table_to to = { file, limit, painted };
 	AUTO_FREE size_t *width = calloc(2 * t->ncol, sizeof(*width));
 	AUTO_FREE char *mem = NULL;
-	size_t limit = terminal_width(), size = 1;
+	size_t size = 1;
 
 	if (!width)
 		return -ENOMEM;
 	measure(t, width, width + t->ncol);
-	gg_layout(width, width + t->ncol, t->ncol, GAP, limit);
+	for (size_t r = 0; r <= t->nrow; r++)
+		for (size_t i = 0; i < t->ncol; i++)
+			size = strlen(cell(t, r, i)) > size ? strlen(cell(t, r, i)) : size;
 	for (size_t i = 0; i < t->ncol; i++)
-		size += 4 * width[i] + GAP; /* a character has 4 bytes at most */
-	mem = malloc(2 * size);
+		size += width[i];
+	gg_layout(width, width + t->ncol, t->ncol, GAP, limit);
+	size += 8;
+	mem = malloc(size);
 	if (!mem)
 		return -ENOMEM;
 	for (size_t r = 0; r <= t->nrow; r++)
-		print_row(t, r, width, limit, mem, size);
+		print_row(t, r, width, &to, mem, size);
 	return 0;
+}
+
+int gg_table_print(const struct gg_table *t)
+{
+	return gg_table_write(t, stdout, gg_table_terminal(), gg_paint_on());
 }
 
 void gg_table_free(struct gg_table *t)

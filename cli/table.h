@@ -7,6 +7,9 @@
 #include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
+
+#include "cli/paint.h"
 
 struct gg_column {
 	const char *title, *key; /* key: of the JSON objects that are the rows */
@@ -18,12 +21,19 @@ struct gg_table {
 	size_t ncol;
 	char **cell;	   /* nrow * ncol texts, owned */
 	size_t nrow, room; /* room: rows */
+	/* How a cell is painted, if anything is; NULL: nothing is. */
+	enum gg_paint (*paint)(const struct gg_column *col, const char *cell);
 };
+
+/* Columns of the terminal that stdout is; 0: it is none. */
+size_t gg_table_terminal(void);
 
 /* A row from an object; indent goes before the last cell, two columns a step. 0 or -ENOMEM. */
 int gg_table_add(struct gg_table *t, const json_t *row, size_t indent);
-/* Header and rows. 0 or -ENOMEM. */
+/* Header and rows, to stdout. 0 or -ENOMEM. */
 int gg_table_print(const struct gg_table *t);
+/* The same to somewhere else: cut to so many columns (0: not cut), painted or not. */
+int gg_table_write(const struct gg_table *t, FILE *to, size_t limit, bool painted);
 void gg_table_free(struct gg_table *t);
 
 /* "label: value" for each member of an object, in its order, but the one named skip (NULL: none). */

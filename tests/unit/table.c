@@ -4,6 +4,7 @@
 
 #include "base/cleanup.h"
 #include "cli/format.h"
+#include "cli/paint.h"
 
 Test(table, durations)
 {
@@ -154,4 +155,109 @@ Test(table, layout_takes_from_the_widest)
 		for (size_t j = 0; j < GG_LEN(w); j++)
 			cr_assert_eq(w[j], rows[i].want[j], "row %zu, column %zu: %zu", i, j, w[j]);
 	}
+}
+
+Test(table, columns_of_characters)
+{
+	static const struct {
+		const char *text;
+		size_t want;
+	} rows[] = {
+		{ "", 0 },
+		{ "abc", 3 },
+		{ "\xc3\xa9", 1 },		   /* é */
+		{ "e\xcc\x81", 1 },		   /* the same of two characters */
+		{ "\xe6\xbc\xa2\xe5\xad\x97", 4 }, /* ideographs */
+		{ "\xed\x95\x9c", 2 },		   /* a Hangul syllable */
+		{ "\xef\xbd\xa1", 1 },		   /* half width */
+		{ "\xef\xbc\xa1", 2 },		   /* full width */
+		{ "\xf0\x9f\x9a\x80", 2 },	   /* a rocket */
+		{ "a\xe2\x80\x8d"
+		  "b",
+		  2 },		   /* a joiner */
+		{ "\xff\xfe", 2 }, /* no characters */
+	};
+
+	for (size_t i = 0; i < GG_LEN(rows); i++)
+		cr_assert_eq(gg_columns(rows[i].text), rows[i].want, "row %zu: %zu", i,
+			     gg_columns(rows[i].text));
+}
+
+Test(table, wide_characters_at_the_cut)
+{
+	static const struct {
+		const char *text;
+		size_t width;
+		bool right;
+		const char *want;
+	} rows[] = {
+		{ "\xe6\xbc\xa2\xe5\xad\x97", 4, false, "\xe6\xbc\xa2\xe5\xad\x97" },
+		{ "\xe6\xbc\xa2\xe5\xad\x97", 6, false, "\xe6\xbc\xa2\xe5\xad\x97  " },
+		{ "\xe6\xbc\xa2\xe5\xad\x97", 6, true, "  \xe6\xbc\xa2\xe5\xad\x97" },
+		{ "\xe6\xbc\xa2\xe5\xad\x97\xe5\xad\x97", 5, false, "\xe6\xbc\xa2..." },
+		{ "\xe6\xbc\xa2\xe5\xad\x97\xe5\xad\x97\xe5\xad\x97", 6, false, "\xe6\xbc\xa2... " },
+		{ "\xe6\xbc\xa2\xe5\xad\x97", 3, false, "\xe6\xbc\xa2 " },
+		{ "\xe6\xbc\xa2", 1, false, " " },
+		{ "abcdefg", 0, false, "" },
+	};
+
+	for (size_t i = 0; i < GG_LEN(rows); i++) {
+		char mem[64];
+		struct gg_buf b = GG_BUF(mem);
+
+		gg_fit(&b, rows[i].text, rows[i].width, rows[i].right);
+		cr_assert_str_eq(mem, rows[i].want, "row %zu: '%s'", i, mem);
+		cr_assert_eq(gg_columns(mem), rows[i].width, "row %zu", i);
+	}
+}
+
+Test(table, bars)
+{
+	static const struct {
+		int64_t used, limit;
+		size_t width;
+		const char *want;
+	} rows[] = {
+		{ 0, 100, 12, "[..........]" },
+		{ 1, 100, 12, "[#.........]" },
+		{ 50, 100, 12, "[#####.....]" },
+		{ 99, 100, 12, "[#########.]" },
+		{ 100, 100, 12, "[##########]" },
+		{ 500, 100, 12, "[##########]" },
+		{ -5, 100, 12, "[..........]" },
+		{ 1, 0, 12, "[##########]" },
+		{ INT64_MAX - 1, INT64_MAX, 12, "[#########.]" },
+		{ 1, 2, 0, "[.]" },
+		{ 1, 1, 3, "[#]" },
+	};
+
+	for (size_t i = 0; i < GG_LEN(rows); i++) {
+		char mem[64];
+		struct gg_buf b = GG_BUF(mem);
+
+		gg_bar(&b, rows[i].used, rows[i].limit, rows[i].width);
+		cr_assert_str_eq(mem, rows[i].want, "row %zu: '%s'", i, mem);
+	}
+}
+
+Test(table, when_to_paint)
+{
+	static const struct {
+		bool terminal;
+		const char *no_color, *term;
+		bool want;
+	} rows[] = {
+		{ true, NULL, "xterm", true }, { true, "", "xterm", true },	{ true, "1", "xterm", false },
+		{ true, "0", "xterm", false }, { true, NULL, "dumb", false },	{ true, NULL, NULL, false },
+		{ true, NULL, "", false },     { false, NULL, "xterm", false },
+	};
+
+	for (size_t i = 0; i < GG_LEN(rows); i++)
+		cr_assert_eq(gg_paint_wanted(rows[i].terminal, rows[i].no_color, rows[i].term), rows[i].want,
+			     "row %zu", i);
+	cr_assert_str_eq(gg_paint_begin(false, GG_RED), "");
+	cr_assert_str_eq(gg_paint_end(true, GG_PLAIN), "");
+	cr_assert_eq(gg_paint_used(1, 10), GG_PLAIN);
+	cr_assert_eq(gg_paint_used(5, 10), GG_YELLOW);
+	cr_assert_eq(gg_paint_used(8, 10), GG_RED);
 }

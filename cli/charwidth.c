@@ -1,0 +1,66 @@
+/* charwidth - see charwidth.h. */
+#include "cli/charwidth.h"
+
+#include <stdint.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/text.h"
+
+struct range {
+	uint32_t from, to;
+};
+
+/* Combining marks, joiners, marks of direction, variation selectors, tags. */
+static const struct range none[] = {
+	{ 0x0300, 0x036f },   { 0x0483, 0x0489 }, { 0x0591, 0x05bd }, { 0x05bf, 0x05bf }, { 0x05c1, 0x05c5 },
+	{ 0x0610, 0x061c },   { 0x064b, 0x065f }, { 0x0670, 0x0670 }, { 0x06d6, 0x06dc }, { 0x06df, 0x06e4 },
+	{ 0x0900, 0x0902 },   { 0x093c, 0x093c }, { 0x0941, 0x0948 }, { 0x094d, 0x094d }, { 0x0e31, 0x0e31 },
+	{ 0x0e34, 0x0e3a },   { 0x0e47, 0x0e4e }, { 0x1160, 0x11ff }, { 0x1ab0, 0x1aff }, { 0x1dc0, 0x1dff },
+	{ 0x200b, 0x200f },   { 0x202a, 0x202e }, { 0x2060, 0x2064 }, { 0x2066, 0x206f }, { 0x20d0, 0x20f0 },
+	{ 0x302a, 0x302d },   { 0x3099, 0x309a }, { 0xfe00, 0xfe0f }, { 0xfe20, 0xfe2f }, { 0xfeff, 0xfeff },
+	{ 0xe0000, 0xe0fff },
+};
+
+/* East Asian ideographs, syllables and full-width forms; emoji that are shown as pictures. */
+static const struct range two[] = {
+	{ 0x1100, 0x115f },   { 0x231a, 0x231b },   { 0x23e9, 0x23ec },	  { 0x2614, 0x2615 },
+	{ 0x2648, 0x2653 },   { 0x26a1, 0x26a1 },   { 0x26bd, 0x26be },	  { 0x26c4, 0x26c5 },
+	{ 0x2705, 0x2705 },   { 0x270a, 0x270b },   { 0x2728, 0x2728 },	  { 0x274c, 0x274c },
+	{ 0x2753, 0x2755 },   { 0x2757, 0x2757 },   { 0x2b50, 0x2b50 },	  { 0x2e80, 0x303e },
+	{ 0x3041, 0x33ff },   { 0x3400, 0x4dbf },   { 0x4e00, 0xa4cf },	  { 0xa960, 0xa97c },
+	{ 0xac00, 0xd7a3 },   { 0xf900, 0xfaff },   { 0xfe30, 0xfe6f },	  { 0xff01, 0xff60 },
+	{ 0xffe0, 0xffe6 },   { 0x16fe0, 0x18cff }, { 0x1b000, 0x1b2ff }, { 0x1f300, 0x1f64f },
+	{ 0x1f680, 0x1f6ff }, { 0x1f900, 0x1f9ff }, { 0x1fa70, 0x1faff }, { 0x20000, 0x3fffd },
+};
+
+static bool in(const struct range *v, size_t n, uint32_t c)
+{
+	for (size_t i = 0; i < n && v[i].from <= c; i++)
+		if (c <= v[i].to)
+			return true;
+	return false;
+}
+
+/* Of a valid character of so many bytes. */
+static uint32_t code_point(const char *s, size_t len)
+{
+	uint32_t c = (unsigned char)s[0];
+
+	if (len > 1)
+		c &= 0x7fu >> len;
+	for (size_t i = 1; i < len; i++)
+		c = c << 6 | ((unsigned char)s[i] & 0x3f);
+	return c;
+}
+
+size_t gg_char_columns(const char *s, size_t *ret_len)
+{
+	size_t len = gg_utf8_len(s, strnlen(s, 4));
+	uint32_t c = len ? code_point(s, len) : '?';
+
+	*ret_len = len ? len : 1;
+	if (in(none, GG_LEN(none), c))
+		return 0;
+	return in(two, GG_LEN(two), c) ? 2 : 1;
+}
