@@ -23,7 +23,7 @@ DEPS      := gcc libc6-dev make pkg-config git libev-dev libproc2-dev libsystemd
 	     libseccomp-dev libmicrohttpd-dev
 TEST_DEPS := openssh-server openssh-client lighttpd libcriterion-dev zlib1g-dev perl python3 iproute2 util-linux procps strace clang clang-tidy clang-format cppcheck git-secrets \
 	     shellcheck valgrind libclang-rt-14-dev jgit-cli default-jre-headless python3-dulwich python3-pygit2 libgit2-dev \
-	     systemd systemd-container crun runc busybox-static mandoc
+	     systemd systemd-container crun runc busybox-static mandoc zsh fish systemd-journal-remote
 # large, and only looked at from outside: their tests are skipped when these cannot be installed
 WATCHERS  := prometheus chromium
 # a scanner for tests of hook.scannerCommand; the last version that runs with the node of Debian 12
@@ -49,11 +49,11 @@ HOOKP   := $(filter-out $(O)/hooks/hook.o,$(HOOK))
 TORTURE := $(call objects,tests/torture/*.c)
 # what decides and does nothing: `make check-pure` looks at what these import
 PURE    := $(addprefix $(O)/,reaper/classify.o reaper/reason.o reaper/policy.o reaper/escalate.o reaper/evidence.o base/eventrate.o reaper/tune.o reaper/account.o reaper/leftover.o reaper/tell.o \
-	   daemon-wrap/request.o daemon-wrap/status.o base/text.o base/addr.o base/upstream.o cli/format.o cli/charwidth.o cli/insteadof.o cli/addname.o cli/sshsays.o supervisor/servicestate.o supervisor/metrics.o \
+	   daemon-wrap/request.o daemon-wrap/status.o base/text.o base/addr.o base/upstream.o cli/format.o cli/charwidth.o cli/nearest.o cli/insteadof.o cli/addname.o cli/sshsays.o supervisor/servicestate.o supervisor/metrics.o \
 	   daemon-wrap/httpparse.o daemon-wrap/httproute.o daemon-wrap/httpenv.o daemon-wrap/httpreply.o hooks/sayfilter.o hooks/ssh.o hooks/pushreport.o \
 	   hooks/refrule.o hooks/scanner.o hooks/stepname.o)
 UNIT    := $(call objects,tests/unit/*.c) $(sort $(BASE) $(PURE) $(O)/daemon-wrap/argv.o $(O)/supervisor/setup.o \
-	   $(O)/supervisor/loglines.o $(O)/supervisor/waitroom.o $(O)/reaper/story.o $(O)/reaper/ledger.o $(O)/supervisor/recent.o $(O)/cli/paint.o $(O)/supervisor/hooksettings.o $(HTTPP) $(HOOKP) $(ADMINP))
+	   $(O)/supervisor/loglines.o $(O)/supervisor/waitroom.o $(O)/reaper/story.o $(O)/reaper/ledger.o $(O)/supervisor/recent.o $(O)/cli/paint.o $(O)/cli/wrap.o $(O)/cli/table.o $(O)/cli/value.o $(O)/cli/since.o $(O)/supervisor/hooksettings.o $(HTTPP) $(HOOKP) $(ADMINP))
 MAN     := git-gate.1 git-gate.8 git-gate.conf.5 git-gate-events.7
 PROGS   := $(O)/git-gate $(O)/git-gate-session $(O)/git-gate-http $(O)/git-gate-hook $(O)/git-gate-admin $(O)/git-gate-torture
 # for tests only
@@ -163,7 +163,10 @@ bench-deps:
 	@tools/packages $(DEPS) $(BENCH_DEPS)
 
 LIBDIR  := $(DESTDIR)$(PREFIX)/lib
-MANDIR  := $(DESTDIR)$(PREFIX)/share/man
+SHARE   := $(DESTDIR)$(PREFIX)/share
+MANDIR  := $(SHARE)/man
+# where Debian's zsh looks: of packages, and of what was installed by hand
+ZSHDIR  := $(SHARE)/zsh/$(if $(filter /usr,$(PREFIX)),vendor-completions,site-functions)
 install: all
 	install -Dm755 $(O)/git-gate $(DESTDIR)$(PREFIX)/bin/git-gate
 	install -Dm755 $(O)/git-gate-torture $(DESTDIR)$(PREFIX)/bin/git-gate-torture
@@ -180,6 +183,10 @@ install: all
 	install -Dm644 systemd/git-gate.tmpfiles $(LIBDIR)/tmpfiles.d/git-gate.conf
 	$(O)/git-gate --dump-catalog >$(LIBDIR)/systemd/catalog/git-gate.catalog
 	for s in examples/scanners/*; do install -Dm755 $$s $(DESTDIR)$(PREFIX)/share/git-gate/scanners/$${s##*/} || exit 1; done
+	install -d $(SHARE)/bash-completion/completions $(ZSHDIR) $(SHARE)/fish/vendor_completions.d
+	$(O)/git-gate completion bash >$(SHARE)/bash-completion/completions/git-gate
+	$(O)/git-gate completion zsh >$(ZSHDIR)/_git-gate
+	$(O)/git-gate completion fish >$(SHARE)/fish/vendor_completions.d/git-gate.fish
 	for page in $(MAN); do install -Dm644 docs/man/$$page $(MANDIR)/man$${page##*.}/$$page || exit 1; done
 
 uninstall:
@@ -187,6 +194,7 @@ uninstall:
 	rm -rf $(DESTDIR)$(PREFIX)/libexec/git-gate $(DESTDIR)$(PREFIX)/share/git-gate
 	rm -f $(LIBDIR)/systemd/system/git-gate.service $(LIBDIR)/systemd/system/git-gate-git.socket
 	rm -f $(LIBDIR)/sysusers.d/git-gate.conf $(LIBDIR)/tmpfiles.d/git-gate.conf $(LIBDIR)/systemd/catalog/git-gate.catalog
+	rm -f $(SHARE)/bash-completion/completions/git-gate $(ZSHDIR)/_git-gate $(SHARE)/fish/vendor_completions.d/git-gate.fish
 	for page in $(MAN); do rm -f $(MANDIR)/man$${page##*.}/$$page; done
 
 clean:

@@ -15,6 +15,7 @@
 #include <stdio.h>
 
 #include "base/eventrate.h"
+#include "base/text.h"
 
 enum gg_event_id {
 #define EV(ID, ...) GG_EV_##ID,
@@ -50,6 +51,8 @@ struct gg_fields {
 	.limit_ms = -1, .quiet_ms = -1, .age_ms = -1, .bytes_in = -1, .bytes_out = -1, GG_NO_STEP_FIELDS
 
 const char *gg_event_name(enum gg_event_id id);
+/* For the journal, 32 hex digits. */
+const char *gg_event_message_id(enum gg_event_id id);
 /* The gg_event_id with this name; -ENOENT. */
 int gg_event_find(const char *name);
 
@@ -97,6 +100,11 @@ uint64_t gg_event_suppressed(void);
  */
 bool gg_event_unreported(void);
 void gg_event_report(void);
+
+/* A message, or the value of a field, as it stands in a text line: for who shows a record that was kept as
+ * JSON. Pure. */
+void gg_event_text_message(struct gg_buf *b, const char *message);
+void gg_event_text_value(struct gg_buf *b, const char *value);
 
 /* The message catalog (systemd's format) and the list for the manual, from the table. */
 void gg_event_catalog(FILE *to);

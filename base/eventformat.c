@@ -143,7 +143,7 @@ static void add_units(struct gg_buf *b, const char *s, size_t room,
 }
 
 /* A value in a text line: a word as it is, anything else in quotes. */
-static void add_value(struct gg_buf *b, const char *s)
+void gg_event_text_value(struct gg_buf *b, const char *s)
 {
 	static const char word[] =
 		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._:/@%+,-~[]";
@@ -182,7 +182,7 @@ static void add_duration_field(struct gg_buf *b, const struct number_field *f)
  * A message may hold a client's words. It is quoted when it has a '=' in it or starts with a quote, so that
  * what follows it, and nothing in it, is read as fields.
  */
-static void add_message(struct gg_buf *b, const char *message)
+void gg_event_text_message(struct gg_buf *b, const char *message)
 {
 	char text[LINE_MESSAGE];
 	struct gg_buf quoted = GG_BUF(text);
@@ -207,7 +207,7 @@ void gg_record_text(struct gg_buf *b, const struct gg_record *r, bool to_journal
 		gg_buf_add(b, " ");
 	}
 	gg_buf_add(b, "%s: ", gg_event_name(r->id));
-	add_message(b, r->message);
+	gg_event_text_message(b, r->message);
 	if (r->fields) {
 		list_text(r->fields, text);
 		list_numbers(r->fields, number);
@@ -215,7 +215,7 @@ void gg_record_text(struct gg_buf *b, const struct gg_record *r, bool to_journal
 			if (!text[i].value)
 				continue;
 			gg_buf_add(b, " %s=", text[i].name);
-			add_value(b, text[i].value);
+			gg_event_text_value(b, text[i].value);
 		}
 		for (size_t i = 0; i < NNUMBER; i++)
 			if (number[i].value >= 0)

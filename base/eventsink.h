@@ -32,7 +32,6 @@ void gg_record_json(struct gg_buf *b, const struct gg_record *r);
 void gg_record_journal(struct gg_buf *b, const struct gg_record *r);
 
 int gg_event_priority(enum gg_event_id id); /* as in syslog(3) */
-const char *gg_event_message_id(enum gg_event_id id);
 
 /* Send one datagram to journald. 0, or -errno: it is absent, stuck, or does not want it. Never blocks. */
 int gg_sink_journal(const char *bytes, size_t n);

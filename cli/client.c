@@ -181,17 +181,35 @@ int gg_client_try(const struct gg_args *a, json_t *request, json_type type, json
 	return code;
 }
 
+static void say_all(char *lines)
+{
+	for (char *line = lines, *end; *line; line = end) {
+		end = strchrnul(line, '\n');
+		if (*end)
+			*end++ = '\0';
+		gg_say("%s", line);
+	}
+}
+
+int gg_client_settle(const struct gg_args *a, struct gg_args *ret, char **ret_path)
+{
+	char mem[4096];
+	struct gg_buf why = GG_BUF(mem);
+	int code = find_socket(a, ret_path, &why);
+
+	*ret = *a;
+	if (code == 0)
+		ret->control = *ret_path;
+	say_all(mem);
+	return code;
+}
+
 int gg_client_ask(const struct gg_args *a, json_t *request, json_type type, json_t **ret_data)
 {
 	char mem[64 << 10];
 	struct gg_buf why = GG_BUF(mem);
 	int code = gg_client_try(a, request, type, ret_data, &why);
 
-	for (char *line = mem, *end; *line; line = end) {
-		end = strchrnul(line, '\n');
-		if (*end)
-			*end++ = '\0';
-		gg_say("%s", line);
-	}
+	say_all(mem);
 	return code;
 }

@@ -18,6 +18,13 @@
 int gg_client_ask(const struct gg_args *a, json_t *request, json_type type, json_t **ret_data);
 
 /*
+ * For who asks many times: a copy of a, in which the control socket is named, so that the configuration is
+ * not read each time. Says what is wrong on stderr. Returns an exit code. ret_path   what ret->control points
+ * at; the caller's to free
+ */
+int gg_client_settle(const struct gg_args *a, struct gg_args *ret, char **ret_path);
+
+/*
  * The same, without a word on stderr (but for a configuration that cannot be read).
  *   ret_why   what is wrong, ready to be shown: a line for each complaint, with '\n' between them
  */

@@ -15,6 +15,7 @@ enum gg_exit {
 struct gg_args {
 	const char *config, *control, *reason, *base, *since, *scratch, *instance, *pid;
 	const char *upstream, *identity, *known_hosts, *host;
+	const char *watch, *repo, *lines, *journal; /* watch: "" without a value */
 	bool json, all, strict, observe, local, delete, ready, help;
 	char **set; /* key=value of each -c; the array is owned */
 	size_t nset;
@@ -27,6 +28,12 @@ enum gg_opt {
 	GG_OPT_JSON,
 	GG_OPT_ALL,
 	GG_OPT_REASON,
+	GG_OPT_WATCH,
+	GG_OPT_SINCE_WHEN,
+	GG_OPT_REPO,
+	GG_OPT_REASON_IS,
+	GG_OPT_JOURNAL,
+	GG_OPT_LINES,
 	GG_OPT_BASE,
 	GG_OPT_SINCE,
 	GG_OPT_STRICT,
@@ -50,7 +57,7 @@ enum gg_opt {
 
 struct gg_command {
 	const char *name;
-	const char *operands;		     /* for the synopsis: "ID", "[REPO]..." */
+	const char *operands;		     /* for the synopsis and completion: "ID", "[REPO]..." */
 	size_t least, most;		     /* operands */
 	const char *help;		     /* one line */
 	unsigned options;		     /* mask */
@@ -66,6 +73,8 @@ int gg_cmd_reaped(const struct gg_args *a);
 int gg_cmd_show(const struct gg_args *a);
 int gg_cmd_kill(const struct gg_args *a);
 int gg_cmd_status(const struct gg_args *a);
+int gg_cmd_tail(const struct gg_args *a);
+int gg_cmd_explain(const struct gg_args *a);
 int gg_cmd_health(const struct gg_args *a);
 int gg_cmd_report(const struct gg_args *a);
 int gg_cmd_tune(const struct gg_args *a);

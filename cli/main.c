@@ -12,11 +12,13 @@
 #include "base/event.h"
 #include "base/text.h"
 #include "cli/command.h"
+#include "cli/completion.h"
 #include "cli/man.h"
 #include "cli/options.h"
 #include "cli/say.h"
 
 static int cmd_help(const struct gg_args *a);
+static int cmd_completion(const struct gg_args *a);
 
 #define BIT(opt) (1u << GG_OPT_##opt)
 #define CONF (BIT(CONFIG) | BIT(SET))
@@ -28,12 +30,17 @@ static const struct gg_command commands[] = {
 	  CONF | BIT(PID) | BIT(OBSERVE), true, gg_cmd_watch },
 	{ "check-config", "", 0, 0, "Print every setting and its origin, or what is wrong", CONF, true,
 	  gg_cmd_check_config },
-	{ "sessions", "", 0, 0, "List the sessions being served", ASK, false, gg_cmd_sessions },
-	{ "reaped", "", 0, 0, "List sessions that the gate ended, newest first", ASK | BIT(ALL), false,
+	{ "sessions", "", 0, 0, "List the sessions being served", ASK | BIT(WATCH), false, gg_cmd_sessions },
+	{ "reaped", "", 0, 0, "List sessions that the gate ended, newest first",
+	  ASK | BIT(ALL) | BIT(SINCE_WHEN) | BIT(REPO) | BIT(REASON_IS) | BIT(JOURNAL), false,
 	  gg_cmd_reaped },
-	{ "show", "ID", 1, 1, "Show one session and its processes", ASK, false, gg_cmd_show },
+	{ "show", "ID", 1, 1, "Show one session: what it did and does, and its processes", ASK, false,
+	  gg_cmd_show },
 	{ "kill", "ID", 1, 1, "End a session", ASK | BIT(REASON), false, gg_cmd_kill },
 	{ "status", "", 0, 0, "Show what the gate does and has done", ASK, false, gg_cmd_status },
+	{ "tail", "[ID]", 0, 1, "Follow the events of the gate, or of one session", ASK | BIT(LINES), false,
+	  gg_cmd_tail },
+	{ "explain", "[WORD]", 0, 1, "Explain a reason, a setting or an event", 0, false, gg_cmd_explain },
 	{ "health", "", 0, 0, "Tell whether the gate answers, or is ready", ASK | BIT(READY), false,
 	  gg_cmd_health },
 	{ "report", "", 0, 0, "Tell which verdicts of observe mode were false alarms", ASK, false,
@@ -57,6 +64,8 @@ static const struct gg_command commands[] = {
 	{ "cleanup", "[REPO]...", 0, SIZE_MAX, "Remove what dead pushes left in repositories",
 	  BIT(BASE) | BIT(SINCE) | BIT(STRICT) | BIT(SCRATCH) | BIT(INSTANCE), false, gg_cmd_cleanup },
 	{ "version", "", 0, 0, "Print the version", BIT(JSON), false, gg_cmd_version },
+	{ "completion", "SHELL", 1, 1, "Print what a shell needs to complete: bash, zsh or fish", 0, false,
+	  cmd_completion },
 	{ "help", "[COMMAND]", 0, 1, "Explain a command", 0, false, cmd_help },
 };
 
@@ -126,6 +135,11 @@ static int cmd_help(const struct gg_args *a)
 	}
 	c = find(a->operand[0]);
 	return c ? help_on(c) : unknown(a->operand[0]);
+}
+
+static int cmd_completion(const struct gg_args *a)
+{
+	return gg_completion(a->operand[0], commands, GG_LEN(commands));
 }
 
 static int dump_catalog(void)

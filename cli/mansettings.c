@@ -7,6 +7,7 @@
 #include "base/confkey.h"
 #include "base/text.h"
 #include "cli/manpage.h"
+#include "cli/setting.h"
 
 static const char before[] =
 	".Sh SYNOPSIS\n"
@@ -237,27 +238,32 @@ static void add_choices(struct gg_buf *b, const struct gg_conf_key *key)
 	gg_buf_add(b, "; default %.*s", (int)nfirst, first);
 }
 
-/* "Duration from 100ms to 1d or never; default 15s." */
-static void put_kind(const struct gg_conf_key *key)
+void gg_setting_kind(struct gg_buf *b, const struct gg_conf_key *key)
 {
 	const char *name = kind_name(key->kind);
+
+	gg_buf_add(b, "%c%s", name[0] - 'a' + 'A', name + 1);
+	if (key->kind <= GG_KIND_COUNT)
+		add_number(b, key);
+	else if (key->kind == GG_KIND_FLAG)
+		gg_buf_add(b, "; default %s", key->def ? "true" : "false");
+	else if (key->kind == GG_KIND_PICK)
+		add_choices(b, key);
+	else if (key == &gg_conf_keys[GG_KEY_hook_path]) /* not that of whoever built the program that wrote
+							    the page */
+		gg_buf_add(b, "; default PREFIX/libexec/git-gate/hooks, where PREFIX is what git-gate was "
+			      "installed to, /usr/local unless another was chosen");
+	else if (*key->text)
+		gg_buf_add(b, "; default %s", key->text);
+	gg_buf_add(b, ".");
+}
+
+static void put_kind(const struct gg_conf_key *key)
+{
 	char mem[512];
 	struct gg_buf b = GG_BUF(mem);
 
-	gg_buf_add(&b, "%c%s", name[0] - 'a' + 'A', name + 1);
-	if (key->kind <= GG_KIND_COUNT)
-		add_number(&b, key);
-	else if (key->kind == GG_KIND_FLAG)
-		gg_buf_add(&b, "; default %s", key->def ? "true" : "false");
-	else if (key->kind == GG_KIND_PICK)
-		add_choices(&b, key);
-	else if (key == &gg_conf_keys[GG_KEY_hook_path]) /* not that of whoever built the program that wrote
-							    the page */
-		gg_buf_add(&b, "; default PREFIX/libexec/git-gate/hooks, where PREFIX is what git-gate was "
-			       "installed to, /usr/local unless another was chosen");
-	else if (*key->text)
-		gg_buf_add(&b, "; default %s", key->text);
-	gg_buf_add(&b, ".");
+	gg_setting_kind(&b, key);
 	gg_page_text(mem);
 }
 

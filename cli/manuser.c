@@ -52,11 +52,43 @@ static const struct gg_page_item more[] = {
 	  "unless -c gate.control says otherwise. Told to stop, it leaves the sessions alone. When PID has "
 	  "ended, and its sessions too, it ends." },
 	{ "check-config", "Nothing is started. A list has a line for each value." },
-	{ "sessions", "Each is looked at anew for the answer." },
+	{ "sessions", "Each is looked at anew for the answer. LIMIT is the deadline that passes first if "
+		      "nothing happens, USED how much "
+		      "of it is used. With --watch the screen is drawn anew each time, whose deadline is "
+		      "nearest first, until q, or a "
+		      "signal; a gate that is restarted is waited for. Where standard output is no terminal "
+		      "it is printed each time." },
 	{ "reaped", "The gate remembers the last 1000 sessions that it ended since it was started, and the "
-		    "last 1000 that "
-		    "ended by themselves." },
-	{ "show", "One that has ended is shown as reaped would list it." },
+		    "last 1000 that ended by "
+		    "themselves. What is older, and what earlier gates ended, is read from the journal if "
+		    "there is one that may be "
+		    "read (by root, and by members of the group systemd-journal); SOURCE says where each is "
+		    "from. Without --since "
+		    "that is the last 1000 of the journal, with it 100000 at most. No gate needs to run for "
+		    "that: the exit status is "
+		    "3 only if there is neither." },
+	{ "show", "Of one that has ended, what reaped has of it. Both have the phases it was seen in, with "
+		  "when each began and how "
+		  "long it lasted, the longest silences that counted, the last lines of its log, and what "
+		  "was seen when it was "
+		  "decided to end it; a live one also its processes. The gate knows as many as reaped says; "
+		  "of others the journal "
+		  "has what there was: journalctl GIT_GATE_SESSION=ID." },
+	{ "status", "The gate itself, how many sessions ended and why, who waits, whether anything is wrong, "
+		    "the limits with how much "
+		    "of each is in use, and its services." },
+	{ "tail", "The last events, and each as it comes, in the form of the text log: the gate keeps 500 of "
+		  "them, 512 KiB at most, "
+		  "those that gate.logLevel lets through, wherever the log goes and whether or not it took "
+		  "them. What was missed is "
+		  "said on the standard error, and a gate that is restarted is waited for. With ID it ends "
+		  "with the session." },
+	{ "explain", "What led to a session's end, what to look at and what to do, of a reason; what a "
+		     "setting takes, and its default; "
+		     "what an event means. Without WORD it lists the reasons." },
+	{ "completion", "make install puts it where the shells look for it. Else: source <(git-gate "
+			"completion bash) in bash and zsh, "
+			"git-gate completion fish | source in fish." },
 	{ "kill",
 	  "It is ended by the same steps as a stuck one, healthy or not; the command does not wait for that. "
 	  "reaper.mode=observe does not keep it from being ended." },
@@ -165,7 +197,14 @@ static const struct gg_page_item more_on_options[] = {
 	  "As status shows it. Of other gates, which may run where their processes are not seen, only "
 	  "what is older than a day is removed." },
 	{ "scratch", "The directory of a hook that runs is never touched: the hook holds a lock on it." },
-	{ "since", "Leftovers that are older are foreign." },
+	{ "since MS", "Leftovers that are older are foreign." },
+	{ "since WHEN", "A duration, as 30m, 2h or 7d, is so long ago. A date is 2026-11-26, 2026-11-26 "
+			"17:00 or 2026-11-26T17:00:05, in "
+			"local time, or with Z or +01:00 at its end." },
+	{ "repo", "* is any text, a / in it too; ? is one character, [ab] one of these." },
+	{ "reason REASON", "One of REASONS in git-gate(8)." },
+	{ "journal", "As with --directory of journalctl(1): that of a container, or of another machine." },
+	{ "watch", "From 0.1 to 3600. With --json there is a line each time." },
 	{ "strict", "Otherwise only processes that are older than a leftover protect it." },
 };
 
@@ -178,6 +217,11 @@ static const char after_json[] = ".Sh ENVIRONMENT\n"
 				 ".Pa " GG_CONTROL_SYSTEM " .\n"
 				 ".It Ev PATH\n"
 				 "Where git is looked for, which reads the configuration.\n"
+				 ".It Ev NO_COLOR\n"
+				 "If it is set and not empty, nothing is coloured.\n"
+				 "Nor is it when standard output is no terminal, or\n"
+				 ".Ev TERM\n"
+				 "is not set or dumb.\n"
 				 ".El\n"
 				 ".Sh FILES\n"
 				 ".Bl -tag -width Ds\n"
@@ -207,6 +251,18 @@ static const char examples[] =
 	"End it, and say why in the log:\n"
 	".Pp\n"
 	".Dl git\\-gate kill ab12cd34 \\-\\-reason 'holds up the release'\n"
+	".Pp\n"
+	"The same, drawn anew every two seconds:\n"
+	".Pp\n"
+	".Dl git\\-gate sessions \\-\\-watch=2\n"
+	".Pp\n"
+	"What was ended of a team's repositories since yesterday evening, what one of the\n"
+	"reasons means, and what happens now:\n"
+	".Bd -literal -offset indent\n"
+	"git\\-gate reaped \\-\\-since '2026\\-11\\-25 18:00' \\-\\-repo 'team/*'\n"
+	"git\\-gate explain pack\\-start\n"
+	"git\\-gate tail\n"
+	".Ed\n"
 	".Pp\n"
 	"Which settings made sessions end, and how often:\n"
 	".Bd -literal -offset indent\n"
@@ -242,7 +298,9 @@ static void put_form(const struct gg_option *o)
 		printf("Fl \\-%s", o->name);
 	else
 		printf("Fl %c", o->letter);
-	if (o->value)
+	if (o->value && o->maybe)
+		printf(" Ns Op Ns = Ns Ar %s", o->value);
+	else if (o->value)
 		printf(" Ar %s", o->value);
 	if (o->repeat)
 		fputs(" ...", stdout);
@@ -315,7 +373,8 @@ static void put_options(void)
 
 	puts(".Sh OPTIONS\n.Bl -tag -width Ds");
 	for (size_t i = 0; gg_options_at(NULL, i, &o); i++) {
-		char letter[] = { o.letter, '\0' };
+		char letter[] = { o.letter, '\0' }, mem[64];
+		struct gg_buf b = GG_BUF(mem);
 
 		fputs(".It ", stdout);
 		if (o.name && o.letter)
@@ -324,6 +383,9 @@ static void put_options(void)
 		putchar('\n');
 		put_sentence(o.help);
 		put_more(more_on_options, GG_LEN(more_on_options), o.name ? o.name : letter);
+		/* one name may be two options, with other values */
+		gg_buf_add(&b, "%s %s", o.name ? o.name : letter, o.value ? o.value : "");
+		put_more(more_on_options, GG_LEN(more_on_options), mem);
 	}
 	puts(".El");
 }

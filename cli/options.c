@@ -10,7 +10,7 @@
 #include "base/text.h"
 #include "cli/say.h"
 
-enum opt_kind { FLAG, VALUE, REPEAT };
+enum opt_kind { FLAG, VALUE, MAYBE, REPEAT }; /* MAYBE: the value may be left out */
 
 struct opt {
 	const char *name; /* long form; NULL: none */
@@ -27,6 +27,18 @@ static const struct opt opts[GG_NOPTS] = {
 	[GG_OPT_JSON] = { "json", 0, FLAG, NULL, "print the data as JSON", AT(json) },
 	[GG_OPT_ALL] = { "all", 0, FLAG, NULL, "also sessions that ended by themselves", AT(all) },
 	[GG_OPT_REASON] = { "reason", 0, VALUE, "TEXT", "why, for the log", AT(reason) },
+	[GG_OPT_WATCH] = { "watch", 0, MAYBE, "SECONDS", "again and again, every 1 s, or so many",
+			   AT(watch) },
+	[GG_OPT_SINCE_WHEN] = { "since", 0, VALUE, "WHEN", "only those that ended since: 2h (ago), or a date",
+				AT(since) },
+	[GG_OPT_REPO] = { "repo", 0, VALUE, "PATTERN", "only those of this repository, or of these: 'team/*'",
+			  AT(repo) },
+	[GG_OPT_REASON_IS] = { "reason", 0, VALUE, "REASON", "only those that were ended for it",
+			       AT(reason) },
+	[GG_OPT_JOURNAL] = { "journal", 0, VALUE, "DIR", "read the journal's files there, or none with ''",
+			     AT(journal) },
+	[GG_OPT_LINES] = { "lines", 'n', VALUE, "N", "begin with the last N events (default: 10)",
+			   AT(lines) },
 	[GG_OPT_BASE] = { "base", 0, VALUE, "DIR", "where the repositories live; required", AT(base) },
 	[GG_OPT_SINCE] = { "since", 0, VALUE, "MS", "only what was made since (ms of the epoch)", AT(since) },
 	[GG_OPT_STRICT] = { "strict", 0, FLAG, NULL, "touch nothing in a repository in use", AT(strict) },
@@ -80,11 +92,16 @@ static void build(const struct gg_command *c, struct option *longs, struct gg_bu
 		if (!takes(c, i))
 			continue;
 		if (opts[i].letter)
-			gg_buf_add(shorts, "%c%s", opts[i].letter, opts[i].kind == FLAG ? "" : ":");
+			gg_buf_add(shorts, "%c%s", opts[i].letter,
+				   opts[i].kind == FLAG	   ? ""
+				   : opts[i].kind == MAYBE ? "::"
+							   : ":");
 		if (opts[i].name)
 			*longs++ = (struct option){
 				.name = opts[i].name,
-				.has_arg = opts[i].kind != FLAG,
+				.has_arg = opts[i].kind == FLAG	   ? no_argument
+					   : opts[i].kind == MAYBE ? optional_argument
+								   : required_argument,
 				.val = LONG_BASE + (int)i,
 			};
 	}
@@ -99,6 +116,8 @@ static void store(struct gg_args *a, size_t i, char *value)
 		*(bool *)to = true;
 	else if (opts[i].kind == VALUE)
 		*(const char **)to = value;
+	else if (opts[i].kind == MAYBE)
+		*(const char **)to = value ? value : "";
 	else
 		a->set[a->nset++] = value;
 }
@@ -147,6 +166,11 @@ static int say_bad(const struct gg_command *c, int got, char **argv)
 	return hint(c);
 }
 
+static bool is_number(const char *s)
+{
+	return *s >= '0' && *s <= '9';
+}
+
 static int check_operands(const struct gg_command *c, const struct gg_args *a)
 {
 	if (a->help)
@@ -163,8 +187,9 @@ static int check_operands(const struct gg_command *c, const struct gg_args *a)
 int gg_options_parse(const struct gg_command *c, int argc, char **argv, struct gg_args *ret)
 {
 	struct option longs[GG_NOPTS + 1];
-	char mem[2 * GG_NOPTS + 2];
+	char mem[3 * GG_NOPTS + 2];
 	struct gg_buf shorts = GG_BUF(mem);
+	size_t i;
 	int got;
 
 	*ret = (struct gg_args){ .set = calloc((size_t)argc + 1, sizeof(*ret->set)) };
@@ -178,7 +203,11 @@ int gg_options_parse(const struct gg_command *c, int argc, char **argv, struct g
 	while ((got = getopt_long(argc, argv, mem, longs, NULL)) != -1) {
 		if (got == ':' || got == '?')
 			return say_bad(c, got, argv);
-		store(ret, opt_index(c, got), optarg);
+		i = opt_index(c, got);
+		/* "--watch 2" is as good as "--watch=2" */
+		if (opts[i].kind == MAYBE && !optarg && optind < argc && is_number(argv[optind]))
+			optarg = argv[optind++];
+		store(ret, i, optarg);
 	}
 	ret->operand = argv + optind;
 	ret->noperand = (size_t)(argc - optind);
@@ -198,7 +227,9 @@ static void add_form(struct gg_buf *b, const struct opt *o, bool both)
 		gg_buf_add(b, "-%c%s", o->letter, o->name ? ", " : "");
 	if (o->name)
 		gg_buf_add(b, "--%s", o->name);
-	if (o->value)
+	if (o->value && o->kind == MAYBE)
+		gg_buf_add(b, "[=%s]", o->value);
+	else if (o->value)
 		gg_buf_add(b, " %s", o->value);
 }
 
@@ -212,6 +243,7 @@ bool gg_options_at(const struct gg_command *c, size_t i, struct gg_option *ret)
 					   .value = opts[j].value,
 					   .help = opts[j].help,
 					   .required = j == GG_OPT_BASE || j == GG_OPT_PID,
+					   .maybe = opts[j].kind == MAYBE,
 					   .repeat = opts[j].kind == REPEAT };
 		return true;
 	}

@@ -18,7 +18,7 @@ struct gg_option {
 	char letter;	   /* short form; 0: none */
 	const char *value; /* what it takes; NULL: nothing */
 	const char *help;
-	bool required, repeat;
+	bool required, maybe, repeat; /* maybe: its value may be left out */
 };
 /* The i-th option that c takes (NULL: of the whole table). False past the end. */
 bool gg_options_at(const struct gg_command *c, size_t i, struct gg_option *ret);

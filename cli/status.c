@@ -1,52 +1,10 @@
-/* status - git-gate status, health, metrics, kill, version: commands whose answer is one object, or a text.
- */
+/* status - git-gate health, metrics, kill, version: commands whose answer is one object, or a text. */
 #include <jansson.h>
 #include <stdio.h>
 
-#include "base/cleanup.h"
 #include "cli/client.h"
 #include "cli/command.h"
-#include "cli/say.h"
 #include "cli/table.h"
-
-static const struct gg_column service[] = {
-	{ "SERVICE", "name", false }, { "STATE", "state", false },	{ "PID", "pid", true },
-	{ "UP", "uptime_ms", true },  { "RESTARTS", "restarts", true }, { "LAST", "last", false },
-};
-
-/* A table of them below the rest; nothing when there are none. */
-static int print_services(const json_t *rows)
-{
-	struct gg_table t = { .col = service, .ncol = GG_LEN(service) };
-	int e = 0;
-
-	if (!json_array_size(rows))
-		return GG_EXIT_DONE;
-	for (size_t i = 0; i < json_array_size(rows) && e == 0; i++)
-		e = gg_table_add(&t, json_array_get(rows, i), 0);
-	putchar('\n');
-	if (e == 0)
-		e = gg_table_print(&t);
-	gg_table_free(&t);
-	if (e < 0)
-		gg_say("out of memory");
-	return e < 0 ? GG_EXIT_FAILED : GG_EXIT_DONE;
-}
-
-int gg_cmd_status(const struct gg_args *a)
-{
-	json_t *data;
-	int code = gg_client_ask(a, json_pack("{s:s}", "cmd", "status"), JSON_OBJECT, &data);
-
-	if (code == 0 && a->json) {
-		gg_table_json(data);
-	} else if (code == 0) {
-		gg_table_members(data, "services");
-		code = print_services(json_object_get(data, "services"));
-	}
-	json_decref(data);
-	return code;
-}
 
 /* Not ready is no error of ours: it is said on stdout, and the exit status tells. */
 static int print_ready(const json_t *data)

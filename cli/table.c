@@ -11,6 +11,7 @@
 #include "base/cleanup.h"
 #include "cli/format.h"
 #include "cli/value.h"
+#include "cli/wrap.h"
 
 enum {
 	GAP = 2,
@@ -57,8 +58,8 @@ int gg_table_add(struct gg_table *t, const json_t *row, size_t indent)
 	for (size_t i = 0; i < t->ncol; i++) {
 		struct gg_buf b = GG_BUF(mem);
 
-		for (size_t j = 0; i + 1 == t->ncol && j < indent; j++)
-			gg_buf_add(&b, "  ");
+		if (i + 1 == t->ncol && indent)
+			gg_buf_add(&b, "%*s\\_ ", (int)(2 * indent - 1), "");
 		gg_value_add(&b, t->col[i].key, json_object_get(row, t->col[i].key));
 		t->cell[t->nrow * t->ncol + i] = strdup(mem);
 		if (!t->cell[t->nrow * t->ncol + i]) {
@@ -164,7 +165,7 @@ void gg_table_members(json_t *object, const char *skip)
 	char mem[GG_VALUE_MAX];
 	const char *key;
 	json_t *member;
-	size_t widest = 0;
+	size_t widest = 0, limit = gg_table_terminal();
 
 	json_object_foreach(object, key, member)
 	{
@@ -182,16 +183,34 @@ void gg_table_members(json_t *object, const char *skip)
 			continue;
 		gg_value_label(&b, key);
 		n = gg_columns(mem);
-		gg_buf_add(&b, ":%*s", (int)(widest - n + 1), "");
+		printf("%s:%*s", mem, (int)(widest - n + 1), "");
+		b = GG_BUF(mem);
 		gg_value_add(&b, key, member);
-		puts(mem);
+		gg_wrap(stdout, mem, widest + 2, widest + 2, limit);
 	}
+}
+
+static void write_json(const json_t *data, FILE *to, size_t flags)
+{
+	AUTO_FREE char *text =
+		json_dumps(data, flags | JSON_PRESERVE_ORDER | JSON_ENSURE_ASCII | JSON_ENCODE_ANY);
+
+	for (const char *s = text; s && *s; s++)
+		if (*s == 0x7f) /* is ASCII, and only ever in a string */
+			fputs("\\u007f", to);
+		else
+			fputc(*s, to);
+	fputc('\n', to);
 }
 
 void gg_table_json(const json_t *data)
 {
-	json_dumpf(data, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER | JSON_ENSURE_ASCII | JSON_ENCODE_ANY);
-	putchar('\n');
+	write_json(data, stdout, JSON_INDENT(2));
+}
+
+void gg_table_json_line(const json_t *data, FILE *to)
+{
+	write_json(data, to, JSON_COMPACT);
 }
 
 void gg_table_step(json_t *session)

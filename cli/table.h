@@ -28,7 +28,8 @@ struct gg_table {
 /* Columns of the terminal that stdout is; 0: it is none. */
 size_t gg_table_terminal(void);
 
-/* A row from an object; indent goes before the last cell, two columns a step. 0 or -ENOMEM. */
+/* A row from an object; indent: the depth in a tree, which is shown before the last cell as ps(1) does. 0 or
+ * -ENOMEM. */
 int gg_table_add(struct gg_table *t, const json_t *row, size_t indent);
 /* Header and rows, to stdout. 0 or -ENOMEM. */
 int gg_table_print(const struct gg_table *t);
@@ -44,5 +45,7 @@ void gg_table_step(json_t *session);
 
 /* The one JSON form of --json. Only ASCII, so that a terminal meets no control character. */
 void gg_table_json(const json_t *data);
+/* The same in one line, to somewhere else. */
+void gg_table_json_line(const json_t *data, FILE *to);
 
 #endif

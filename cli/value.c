@@ -41,7 +41,9 @@ static void add_status(struct gg_buf *b, int64_t v)
 
 static void add_int(struct gg_buf *b, const char *key, int64_t v)
 {
-	if (ends_with(key, "_ms"))
+	if (strncmp(key, "rate_", strlen("rate_")) == 0)
+		gg_human_size(b, v);
+	else if (ends_with(key, "_ms"))
 		gg_human_ms(b, v);
 	else if (strncmp(key, "bytes_", strlen("bytes_")) == 0 || ends_with(key, "_bytes"))
 		gg_human_size(b, v);

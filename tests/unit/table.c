@@ -5,6 +5,7 @@
 #include "base/cleanup.h"
 #include "cli/format.h"
 #include "cli/paint.h"
+#include "cli/wrap.h"
 
 Test(table, durations)
 {
@@ -260,4 +261,36 @@ Test(table, when_to_paint)
 	cr_assert_eq(gg_paint_used(1, 10), GG_PLAIN);
 	cr_assert_eq(gg_paint_used(5, 10), GG_YELLOW);
 	cr_assert_eq(gg_paint_used(8, 10), GG_RED);
+}
+
+Test(table, wrapped_lines)
+{
+	static const struct {
+		const char *text;
+		size_t first, indent, width;
+		const char *want;
+	} rows[] = {
+		{ "", 0, 2, 20, "  \n" },
+		{ "one two", 0, 2, 20, "  one two\n" },
+		{ "one  two", 0, 2, 20, "  one  two\n" }, /* what fits is as it is */
+		{ "one two three", 0, 2, 10, "  one two\n  three\n" },
+		{ "one two three", 4, 2, 10, "one\n  two\n  three\n" },
+		{ "one two three", 4, 2, 0, "one two three\n" },
+		{ "one two", 9, 2, 10, "\n  one two\n" },
+		{ "a-word-that-is-longer b", 0, 1, 8, " a-word-that-is-longer\n b\n" },
+		{ "a-word-that-is-longer b", 3, 3, 8, "a-word-that-is-longer\n   b\n" },
+		{ "\xe6\xbc\xa2\xe5\xad\x97 \xe6\xbc\xa2", 0, 0, 6,
+		  "\xe6\xbc\xa2\xe5\xad\x97\n\xe6\xbc\xa2\n" },
+	};
+
+	for (size_t i = 0; i < GG_LEN(rows); i++) {
+		char *got = NULL;
+		size_t n;
+		FILE *f = open_memstream(&got, &n);
+
+		gg_wrap(f, rows[i].text, rows[i].first, rows[i].indent, rows[i].width);
+		fclose(f);
+		cr_assert_str_eq(got, rows[i].want, "row %zu: '%s'", i, got);
+		free(got);
+	}
 }

@@ -1,0 +1,28 @@
+/*
+ * journal - sessions that ended, from the journal: those of gates that do not run any more, and what a gate
+ * has forgotten. Effect: reads the journal's files.
+ */
+#ifndef GG_CLI_JOURNAL_H
+#define GG_CLI_JOURNAL_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct gg_journal_ask {
+	const char
+		*dir; /* the files of this directory, as with journalctl --directory; NULL: this machine's */
+	int64_t since_s; /* not older than this; INT64_MIN: however old */
+	bool all;	 /* those too that ended by themselves */
+	size_t most;	 /* so many, the newest */
+};
+
+/*
+ * An array of objects as `reaped` has them, newest first, with source "journal", and with instance, that of
+ * their gate. What the journal does not have is null. 0; -ENOENT: there is no journal, or none that we may
+ * read; -errno.
+ */
+int gg_journal_ended(const struct gg_journal_ask *ask, json_t **ret);
+
+#endif
