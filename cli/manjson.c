@@ -4,17 +4,7 @@
 #include "base/cleanup.h"
 #include "cli/manpage.h"
 
-/*
- * A member of what is printed with --json: tests/process/t0107-json.py compares these tables with real
- * answers. The name is a path: "tcp.queued_in" is in an object, "processes[].pid" in each object of an array,
- * and a word in capitals stands for any. The type is string, integer, boolean, object or array, with "or
- * null" where nothing may be known.
- */
-struct member {
-	const char *name, *type, *text;
-};
-
-static const struct member live[] = {
+static const struct gg_page_member live[] = {
 	{ "id", "string", "Eight hexadecimal digits." },
 	{ "transport", "string",
 	  "How it is served: git or http. Of a watched server also ssh, or pipe when that is all that is "
@@ -52,7 +42,7 @@ static const struct member live[] = {
 	{ "rate_out", "integer or null", "The same to the client." },
 };
 
-static const struct member ended[] = {
+static const struct gg_page_member ended[] = {
 	{ "reason", "string or null",
 	  "Why the gate ended it, see REASONS in git-gate(8); null when it ended by itself. phase and "
 	  "quiet_ms are of the "
@@ -68,13 +58,13 @@ static const struct member ended[] = {
 	  "not have it, nor pid and watch." },
 };
 
-static const struct member remembered[] = {
+static const struct gg_page_member remembered[] = {
 	{ "source", "string", "memory, of the running gate, or journal." },
 	{ "instance", "string",
 	  "The gate that it was a session of, see status; empty when that is not known." },
 };
 
-static const struct member story[] = {
+static const struct gg_page_member story[] = {
 	{ "timeline", "array",
 	  "The phases it was seen in, oldest first. One that passed between two looks is not there." },
 	{ "timeline[].from_ms", "integer", "When it was first seen in it, since it was accepted." },
@@ -90,7 +80,7 @@ static const struct member story[] = {
 	{ "silences.REASON", "integer", "One of them." },
 };
 
-static const struct member shown[] = {
+static const struct gg_page_member shown[] = {
 	{ "turn", "string", "Whose turn it is: client or gate." },
 	{ "certain", "boolean", "Whether the system calls of the processes that matter could be read." },
 	{ "tcp", "object", "The connection as the kernel knows it." },
@@ -111,7 +101,7 @@ static const struct member shown[] = {
 	{ "processes[].argv", "string", "Its command line." },
 };
 
-static const struct member status[] = {
+static const struct gg_page_member status[] = {
 	{ "version", "string", "Of the gate that answers." },
 	{ "instance", "string",
 	  "Its id, new at every start; the sessions' processes have it in their environment." },
@@ -168,7 +158,7 @@ static const struct member status[] = {
 	{ "services[].last", "string or null", "How the last run ended." },
 };
 
-static const struct member events[] = {
+static const struct gg_page_member events[] = {
 	{ "time", "string", "UTC, to the millisecond: 2026-11-26T17:00:00.123Z." },
 	{ "event", "string", "Its name, see git-gate-events(7)." },
 	{ "priority", "string", "As in syslog(3): debug, info, notice, warning, err." },
@@ -180,7 +170,7 @@ static const struct member events[] = {
 	  "peer, reason, limit_ms and so on. What is not known is not there." },
 };
 
-static const struct member doctor[] = {
+static const struct gg_page_member doctor[] = {
 	{ "repo", "string", "The repository, or empty when the check is of the gate." },
 	{ "check", "string", "What was looked at." },
 	{ "result", "string", "ok, failed or skipped." },
@@ -188,9 +178,10 @@ static const struct member doctor[] = {
 	{ "cure", "string", "What to do about it, or empty." },
 };
 
-static const struct member reload[] = {
+static const struct gg_page_member reload[] = {
 	{ "changed", "array",
-	  "Settings that apply now, and repositories whose settings do, by their names behind repo and a dot." },
+	  "Settings that apply now, and repositories whose settings do, by their names behind repo and a "
+	  "dot." },
 	{ "changed[]", "string", "One of them." },
 	{ "added", "array", "Repositories whose sections are new." },
 	{ "added[]", "string", "One of them." },
@@ -203,11 +194,11 @@ static const struct member reload[] = {
 	{ "restart[]", "string", "One of them." },
 };
 
-static const struct member drain[] = {
+static const struct gg_page_member drain[] = {
 	{ "sessions", "integer", "The number of those that may finish." },
 };
 
-static const struct member version[] = {
+static const struct gg_page_member version[] = {
 	{ "version", "string", "Of this program." },
 };
 
@@ -227,13 +218,13 @@ static const char json[] = ".Sh OUTPUT\n"
 			   "A name as tcp.queued_in is in an object, one as processes[].pid in each object\n"
 			   "of an array, and a word in capitals stands for any name.\n";
 
-static const struct member ready[] = {
+static const struct gg_page_member ready[] = {
 	{ "ready", "boolean", "Whether new clients are served." },
 	{ "reasons", "array", "Why not; empty when they are." },
 	{ "reasons[]", "string", "One of them." },
 };
 
-static void put(const struct member *v, size_t n)
+void gg_page_members(const struct gg_page_member *v, size_t n)
 {
 	puts(".Bl -tag -width Ds");
 	for (size_t i = 0; i < n; i++) {
@@ -243,7 +234,7 @@ static void put(const struct member *v, size_t n)
 	puts(".El");
 }
 
-static void begin(const char *command, const char *text)
+void gg_page_answer(const char *command, const char *text)
 {
 	printf(".Ss %s\n", command);
 	gg_page_text(text);
@@ -251,40 +242,43 @@ static void begin(const char *command, const char *text)
 
 static void put_sessions(void)
 {
-	begin("sessions", "An array of objects, with --watch one such array a line, each time:");
-	put(live, GG_LEN(live));
-	begin("reaped",
-	      "An array of objects, the newest first, with these names of sessions: id, transport, service, "
-	      "repo, peer, "
-	      "phase, age_ms, quiet_ms, bytes_in, bytes_out, pid (null from the journal) and watch; and:");
-	put(ended, GG_LEN(ended));
-	put(remembered, GG_LEN(remembered));
-	begin("show", "One object, of sessions or, if the session has ended, of reaped without source and "
-		      "instance. Both "
-		      "have also:");
-	put(story, GG_LEN(story));
+	gg_page_answer("sessions", "An array of objects, with --watch one such array a line, each time:");
+	gg_page_members(live, GG_LEN(live));
+	gg_page_answer(
+		"reaped",
+		"An array of objects, the newest first, with these names of sessions: id, transport, "
+		"service, "
+		"repo, peer, "
+		"phase, age_ms, quiet_ms, bytes_in, bytes_out, pid (null from the journal) and watch; and:");
+	gg_page_members(ended, GG_LEN(ended));
+	gg_page_members(remembered, GG_LEN(remembered));
+	gg_page_answer("show",
+		       "One object, of sessions or, if the session has ended, of reaped without source and "
+		       "instance. Both "
+		       "have also:");
+	gg_page_members(story, GG_LEN(story));
 	puts(".Pp\nAnd a live one:");
-	put(shown, GG_LEN(shown));
+	gg_page_members(shown, GG_LEN(shown));
 }
 
 void gg_man_json(void)
 {
 	fputs(json, stdout);
 	put_sessions();
-	begin("status", "One object:");
-	put(status, GG_LEN(status));
-	begin("tail", "An object a line, the same as with gate.log=json:");
-	put(events, GG_LEN(events));
-	begin("doctor", "An array of objects, one for each check, in the order of the checks:");
-	put(doctor, GG_LEN(doctor));
-	begin("reload", "One object:");
-	put(reload, GG_LEN(reload));
-	begin("drain", "One object:");
-	put(drain, GG_LEN(drain));
-	begin("version", "One object:");
-	put(version, GG_LEN(version));
-	begin("health \\-\\-ready", "One object:");
-	put(ready, GG_LEN(ready));
+	gg_page_answer("status", "One object:");
+	gg_page_members(status, GG_LEN(status));
+	gg_page_answer("tail", "An object a line, the same as with gate.log=json:");
+	gg_page_members(events, GG_LEN(events));
+	gg_page_answer("doctor", "An array of objects, one for each check, in the order of the checks:");
+	gg_page_members(doctor, GG_LEN(doctor));
+	gg_page_answer("reload", "One object:");
+	gg_page_members(reload, GG_LEN(reload));
+	gg_page_answer("drain", "One object:");
+	gg_page_members(drain, GG_LEN(drain));
+	gg_page_answer("version", "One object:");
+	gg_page_members(version, GG_LEN(version));
+	gg_page_answer("health \\-\\-ready", "One object:");
+	gg_page_members(ready, GG_LEN(ready));
 	puts(".Ss kill, health and resume\nAn empty object.");
 	gg_man_json_ledger();
 }

@@ -29,6 +29,19 @@ struct gg_page_item {
 };
 /* A list of items; macro ("Ic", "Pa") is how the words are set. */
 void gg_page_list(const char *macro, const struct gg_page_item *v, size_t n);
+/*
+ * A member of what is printed with --json: tests/process/t0107-json.py compares these tables with real
+ * answers. The name is a path: "tcp.queued_in" is in an object, "processes[].pid" in each object of an array,
+ * and a word in capitals stands for any. The type is string, integer, boolean, object or array, with "or
+ * null" where nothing may be known.
+ */
+struct gg_page_member {
+	const char *name, *type, *text;
+};
+void gg_page_members(const struct gg_page_member *v, size_t n);
+/* The part about a command's answer begins, with a text. */
+void gg_page_answer(const char *command, const char *text);
+
 /* EXIT STATUS, from the table. */
 void gg_page_exits(void);
 

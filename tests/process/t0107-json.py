@@ -18,8 +18,8 @@ def documented(*commands):
     for c in commands:
         for name, types in re.findall(r"(?m)^\.It Va (\S+) Pq (.*)", parts[c]):
             found[name] = set(types.split(" or "))
-            if "[]." in name:
-                found[name.split(".")[0]] = {"object"}
+            for m in re.finditer(r"\[\]\.", name):
+                found[name[:m.start() + 2]] = {"object"}
     return found
 
 
@@ -138,6 +138,31 @@ doctor = json.loads(g.cli("doctor", "--json").stdout)
 check("doctor", doctor, documented("doctor"))
 for command in ("health",), ("resume",):
     tap.eq(g.ask(*command), {}, "%s: an empty object" % command)
+READY = documented("health --ready")
+check("health --ready", [g.ask("health", "--ready")], READY)
+g.ask("drain")
+check("health --ready", [json.loads(g.cli("health", "--ready", "--json").stdout)], READY)
+g.ask("resume")
+
+# --- one that observes, with a false alarm and a stuck client ------------------------------------------------------------------------
+
+o = Gate({"reaper.mode": "observe", "deadline.commands": "500ms"})
+o.repo()
+REPORT, TUNE = documented("report"), {**{n: t for n, t in documented("report").items() if n in "mode since period_ms seen healthy watched".split()}, **documented("tune")}
+VERDICT = {**{n: t for n, t in ENDED.items() if n in "id transport service repo peer reason phase time".split()}, **documented("an alarm of report")}
+slow, stuck = Raw(o), Raw(o)
+for c in slow, stuck:
+    c.advertisement()
+    wait_for(lambda: o.events("session.observed", peer=c.peer), "the verdict")
+slow.s.sendall(b"0000")
+slow.rest()
+stuck.close()
+wait_for(lambda: not o.sessions(), "their ends")
+report = o.ask("report")
+tap.eq((report["finished_well"], report["failed"]), (1, 1), "report: one false alarm, one stuck")
+check("an alarm of report", report["false_alarms"] + report["others"], VERDICT)
+check("report", [{**report, "false_alarms": [], "others": []}], REPORT)
+check("tune", [o.ask("tune")], TUNE)
 
 # --- and everything was seen -------------------------------------------------------------------------------------------------------
 
@@ -152,6 +177,7 @@ all_seen("tail", documented("tail"))
 all_seen("version", documented("version"))
 all_seen("drain", documented("drain"))
 all_seen("doctor", documented("doctor"))
-tap.eq(sorted(set(parts) - {"sessions", "reaped", "show", "status", "tail", "doctor", "reload", "drain", "version", "kill, health and resume"}), [],
+tap.eq(sorted(set(parts) - {"sessions", "reaped", "show", "status", "tail", "doctor", "reload", "drain", "version", "kill, health and resume", "health --ready", "report", "an alarm of report", "tune"}), [],
        "no other command has an output that is looked at nowhere")
-finish(tap, g)
+all_seen("health --ready", READY)
+finish(tap, g, o)
