@@ -107,8 +107,8 @@ static void add_where(const struct gg_objects *o, const struct gg_finding *f,
 	char hex[GG_HASH_MAX + 1];
 
 	if (gg_finding_text(f) != GG_TEXT_NONE) {
-		gg_buf_add(b, gg_finding_text(f) == GG_TEXT_REFS ? "in the name of a reference" :
-								   "in a push option");
+		gg_buf_add(b, gg_finding_text(f) == GG_TEXT_REFS ? "in the name of a reference"
+								 : "in a push option");
 		return;
 	}
 	v = &o->v[i];

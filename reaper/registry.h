@@ -80,7 +80,6 @@ struct gg_session {
 	int64_t step_ms;	       /* since when, CLOCK_MONOTONIC */
 	struct gg_story story;	       /* owned; handed to history at the end */
 	struct gg_account account;     /* over HTTP: of the present request */
-	bool judged;		       /* a hook of the push was run, and said what it does */
 	bool hook_died;	       /* of an earlier request of the connection: it never said that it was done */
 	unsigned told;	       /* events that its hooks had recorded, of the present request */
 	uint64_t told_dropped; /* and those that were too many, of all */

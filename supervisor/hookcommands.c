@@ -61,7 +61,6 @@ json_t *gg_hook_step(struct gg_gate *g, const json_t *req)
 	gg_metrics_step_over(g, s, now);
 	snprintf(s->step, sizeof(s->step), "%s", step);
 	s->step_ms = now;
-	s->judged = true; /* only hooks of a push have steps, a refresh has none */
 	if (step[0])
 		gg_record_phase(s, GG_PHASE_HOOK, step, now);
 	return gg_command_data(json_object());

@@ -44,7 +44,7 @@ void gg_pushlimit_ended(const struct gg_conf *c, struct gg_session *s)
 {
 	struct gg_repo_rules rules;
 
-	if (s->http || s->lent || s->adopted || s->refused || s->judged || !s->found ||
+	if (s->http || s->lent || s->adopted || s->refused || s->account.asked || !s->found ||
 	    strcmp(s->service, "receive-pack") != 0 || s->verdict.reason != GG_REASON_NONE)
 		return;
 	gg_conf_rules(c, s->repo, &rules);
