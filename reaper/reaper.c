@@ -161,6 +161,8 @@ static void note_phase(struct gg_session *s, int64_t now)
 {
 	bool hook = s->view.phase == GG_PHASE_HOOK || s->view.phase == GG_PHASE_WORK;
 
+	if (s->root_gone)
+		return; /* it is closing, whatever is left of it */
 	if (s->view.phase == GG_PHASE_HOOK && s->view.server_pid && s->view.hook_pid && s->view.push)
 		s->account.asked = true;
 	gg_record_phase(s, s->view.phase, hook ? s->step : "", now);

@@ -123,6 +123,8 @@ wait_for(lambda: any(e["reason"] is None for e in g.ask("reaped", "--all")), "on
 ended = g.ask("reaped", "--all", "--journal", "")
 check("reaped", ended, ENDED)
 check("show of one that ended", [g.ask("show", e["id"]) for e in ended], {**OWN_END, **{n: t for n, t in STORY.items() if n not in live_only}})
+tap.eq([x for x in ([p["phase"] for p in g.ask("show", e["id"])["timeline"]] for e in ended) if "closing" in x[:-1] or x[-1:] != ["closing"]], [],
+       "a timeline ends with closing, once")
 check("reload", [g.ask("reload")], documented("reload"))
 status += [g.status()]
 check("status", status, STATUS, "last_error")
