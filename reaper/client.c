@@ -106,6 +106,7 @@ static bool sample_pipes(struct gg_session *s, int64_t now)
 	if (l->linked) {
 		gg_scan_tcp_info(&info, size, &tcp);
 		l->linked = tcp.valid;
+		l->known |= l->linked;
 	}
 	tcp.valid = true;
 	tcp.received = l->taken;
@@ -268,7 +269,7 @@ void gg_client_explain(const struct gg_session *s, struct gg_buf *b)
 	gg_buf_add(b, "; seen from outside, below %s", l->watch);
 	if (!l->in_ino)
 		gg_buf_add(b, "; its connection was not found");
-	else if ((l->pipe || l->pair) && !l->linked)
+	else if ((l->pipe || l->pair) && !l->known)
 		gg_buf_add(b, "; the client is behind a %s, and the connection behind that is not known",
 			   l->pipe ? "pipe" : "local socket");
 	else if (l->pipe)

@@ -22,6 +22,8 @@ struct gg_lent {
 	pid_t in_pid, out_pid;	      /* whose fd 0 and fd 1 they are, as of the last look; 0: nobody's */
 	struct gg_addr local, remote; /* of the connection that carries the pipes' bytes; len 0: not known */
 	bool linked;		      /* the kernel told about it at the last sample */
+	bool known;		      /* it was, be it now or before */
+	int entering;		      /* looks that found it not in its repository yet */
 	int refused;		      /* errno of the last attempt to borrow that was not allowed; 0: none */
 	/* pipes: bytes that git took from the client and gave to it, from /proc/PID/io of who does that */
 	uint64_t taken, given;

@@ -10,6 +10,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/event.h"
+#include "base/gitdir.h"
 #include "base/headroom.h"
 #include "base/pidfd.h"
 #include "reaper/client.h"
@@ -17,6 +18,8 @@
 #include "reaper/procfs.h"
 #include "supervisor/sessionio.h"
 #include "supervisor/sessionlog.h"
+
+#define ENTER_PEEKS 20 /* a second: then its directory is what it is */
 
 static void on_root_exit(EV_P_ ev_io *w, int revents)
 {
@@ -170,12 +173,23 @@ int gg_foster_watch(struct gg_gate *g, const struct gg_found *f, const char *wat
 	return 0;
 }
 
-void gg_foster_served(struct gg_session *s, pid_t pid)
+/* git enters its repository soon after it has begun; a shell's directory is not meant. */
+static bool has_entered(const struct gg_session *s, pid_t pid)
+{
+	char dir[32];
+
+	snprintf(dir, sizeof(dir), "/proc/%d/cwd", (int)pid);
+	return s->lent->entering++ >= ENTER_PEEKS || access(dir, X_OK) < 0 || gg_gitdir_is(dir);
+}
+
+bool gg_foster_served(struct gg_session *s, pid_t pid)
 {
 	struct gg_fields f;
 
 	if (s->service[0])
-		return;
+		return true;
+	if (!has_entered(s, pid))
+		return false;
 	gg_follow_request(s, false, false);
 	snprintf(s->service, sizeof(s->service), "%s", s->view.push ? "receive-pack" : "upload-pack");
 	gg_foster_repo(s->io->gate, pid, s->repo);
@@ -183,6 +197,7 @@ void gg_foster_served(struct gg_session *s, pid_t pid)
 	gg_session_fields(s, gg_now_ms(), &f);
 	f.phase = NULL;
 	gg_event(GG_EV_SESSION_OPENED, &f, "%s of %s, found below %s", s->service, s->repo, s->lent->watch);
+	return true;
 }
 
 void gg_foster_reroot(struct gg_session *s, pid_t pid, uint64_t start_tick, void *gate)

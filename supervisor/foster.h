@@ -22,8 +22,11 @@ void gg_foster_adopt(struct gg_gate *g, const struct gg_adoptee *a);
 /* A session found below a watched process; watch: who that is, for people; copied. 0 or -errno. */
 int gg_foster_watch(struct gg_gate *g, const struct gg_found *f, const char *watch);
 
-/* The process that talks to the client of a lent session was found: so service and repository are known. */
-void gg_foster_served(struct gg_session *s, pid_t pid);
+/*
+ * The process that talks to the client of a lent session was found: so service and repository are known.
+ * False: it has begun only now, and is not in its repository yet; it is to be asked again.
+ */
+bool gg_foster_served(struct gg_session *s, pid_t pid);
 /* For the reaper: it takes the place of the root that is gone. */
 void gg_foster_reroot(struct gg_session *s, pid_t pid, uint64_t start_tick, void *gate);
 /* Forget a lent session, as if it had never been seen. */

@@ -260,8 +260,10 @@ void gg_session_served(struct gg_session *s, pid_t pid, uint64_t start_tick, voi
 
 	if (s->http)
 		return; /* git-gate-http has the connection, and perhaps more requests */
-	if (s->lent && pid)
-		gg_foster_served(s, pid);
+	if (s->lent && pid && !gg_foster_served(s, pid)) {
+		s->peek_ms = gg_now_ms() + GG_PEEK_MS;
+		return;
+	}
 	if (s->io->server.fd >= 0 || (s->lent && pid == s->root))
 		return;
 	r = pid ? gg_pidfd_open(pid, start_tick, &fd) : -ESRCH;
