@@ -115,9 +115,11 @@ static const struct gg_ended *remember(struct gg_registry *r, struct gg_session 
 		.status = s->root_status,
 		.refused = s->refused,
 		.nth = r->ended_at++,
-		.story = s->story,
 	};
-	s->story = (struct gg_story){ 0 };
+	if (reaped || s->service[0]) { /* a stranger, who asked for nothing, has none that anybody asks for */
+		e->story = s->story;
+		s->story = (struct gg_story){ 0 };
+	}
 	memcpy(e->id, s->id, sizeof(e->id));
 	memcpy(e->peer, s->peer, sizeof(e->peer));
 	memcpy(e->service, s->service, sizeof(e->service));

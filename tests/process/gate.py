@@ -95,7 +95,7 @@ def wait_for(condition, what, patience=PATIENCE):
 
 def read(path, mode="r"):
     try:
-        with open(path, mode) as f:
+        with open(path, mode, **({} if "b" in mode else {"errors": "surrogateescape"})) as f:
             return f.read()
     except (FileNotFoundError, ProcessLookupError, PermissionError):
         return b"" if "b" in mode else ""

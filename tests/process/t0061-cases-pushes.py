@@ -283,7 +283,7 @@ for capabilities in b"\0report-status", b"\0report-status side-band-64k":
 g.settle()
 tap.ok(time.monotonic() - begun < PATIENCE, "each ends at once, by itself (%.1f s)" % (time.monotonic() - begun))
 tap.eq(g.reaped(), [], "the gate had to end nobody, here and before")
-tap.eq([e for e in g.events()[said:] if e["event"] not in ("session.accepted", "session.opened", "session.closed", "session.log", "cleanup.removed")], [],
+tap.eq([e for e in g.events()[said:] if e["event"] not in ("session.accepted", "session.opened", "session.phase", "session.closed", "session.log", "cleanup.removed")], [],
        "and says nothing else of them")
 wait_for(lambda: not leftovers(repo), "leftovers to be removed")
 clean("junk")
