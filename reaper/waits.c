@@ -84,19 +84,39 @@ static void look_at_thread(pid_t pid, pid_t tid, uint64_t in_ino, uint64_t out_i
 	name_fd(pid, in_ino, out_ino, w);
 }
 
-/* Without directories: what a hook is called says more than where it lies. */
-static void read_command(pid_t pid, struct gg_waits *ret)
+/* A script that an interpreter runs, or a command of git's. */
+static bool is_name(const char *argv0, const char *s)
 {
+	const char *slash = strrchr(argv0, '/');
+
+	if (*s == '/' || !strncmp(s, "./", 2) || !strncmp(s, "hooks/", 6))
+		return true;
+	return !strcmp(slash ? slash + 1 : argv0, "git") && *s != '-' &&
+	       strspn(s, "abcdefghijklmnopqrstuvwxyz-") == strlen(s);
+}
+
+/*
+ * Without directories: what a hook is called says more than where it lies. Who reads the log, or the page of
+ * listen.admin, need not be one who may read command lines, and hooks have passwords in them: of what git
+ * did not start itself only the name is told.
+ */
+static void read_command(const struct gg_proc *p, struct gg_waits *ret)
+{
+	bool of_git = p->role == GG_ROLE_HOOK && p->hook != GG_HOOK_UNKNOWN;
 	struct gg_buf b = GG_BUF(ret->command);
 	char argv[512];
 	size_t n, word;
 
-	if (gg_procfs_read(pid, "cmdline", argv, sizeof(argv), &n) < 0)
+	if (gg_procfs_read(p->pid, "cmdline", argv, sizeof(argv), &n) < 0)
 		return;
-	for (size_t i = 0; i < n; i += word + 1) {
-		const char *s = argv + i, *slash = strrchr(s, '/');
+	for (size_t i = 0, at = 0; at < n; i++, at += word + 1) {
+		const char *s = argv + at, *slash = strrchr(s, '/');
 
 		word = strlen(s);
+		if (i && !of_git && (i > 1 || !is_name(argv, s))) {
+			gg_buf_add(&b, " ...");
+			return;
+		}
 		gg_buf_add(&b, "%s%s", i ? " " : "", *s == '/' && slash[1] ? slash + 1 : s);
 	}
 }
@@ -108,7 +128,7 @@ void gg_waits_read(const struct gg_proc *p, uint64_t in_ino, uint64_t out_ino, s
 	struct dirent *e;
 
 	*ret = (struct gg_waits){ 0 };
-	read_command(p->pid, ret);
+	read_command(p, ret);
 	look_at_thread(p->pid, p->pid, in_ino, out_ino, ret);
 	if (p->nlwp <= 1)
 		return;

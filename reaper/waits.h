@@ -19,7 +19,8 @@ struct gg_waits {
 		char where[48]; /* the kernel function it sleeps in; "" not known */
 	} thread[GG_WAITS_THREADS];
 	size_t n;
-	char command[64]; /* its command line, cut, without directories; "" none */
+	char command[64]; /* its command line, cut, without directories and without what may be secret; ""
+			     none */
 };
 
 /* in_ino, out_ino: of the client's streams. What cannot be read is left empty. */

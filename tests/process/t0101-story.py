@@ -10,7 +10,7 @@ tap = Tap()
 latch = Latch()
 nasty = "a=b \"quoted\" \x1b[31m ü \\ " * 8
 # of this hook git leaves the stderr alone; what the others say goes to the client
-hooks = Hooks(reference_transaction="cat >/dev/null; [ $1 != prepared ] || [ ! -e %s ] || { for i in 1 2 3 4 5 6 7 8 9; do sleep 300 & done; "
+hooks = Hooks(reference_transaction="cat >/dev/null; [ $1 != prepared ] || [ ! -e %s ] || { sh -c 'sleep 300; :' s3cret & for i in 1 2 3 4 5 6 7 8 9; do sleep 300 & done; "
                           "printf '%%s\\n' 'first line' 'last line' >&2; %s; }" % (path("hang"), latch.command))
 g = Gate({"listen.http": "127.0.0.1:0", "deadline.hook": "2s"}, hooks=hooks.dir)
 repo = g.repo("r.git", "http.receivepack=true")
@@ -73,6 +73,7 @@ tap.ok("tcp: %d bytes received" % (int(re.search(r"tcp: (\d+)", evidence)[1])) i
 evidence = g.events("session.reaped", peer=hanging.peer)[0]["evidence"]
 tap.ok([l for l in evidence if re.search(r"S hook \[sh .*reference-transaction prepared\]: wait4 in \w", l)] and [l for l in evidence if re.search(r"S other \[.*\]: (read|clock_nanosleep)\b", l)],
        "a hook's processes are seen with their system calls", *evidence)
+tap.ok([l for l in evidence if "other [sh ...]" in l] and not [l for l in evidence if "s3cret" in l or "300" in l], "what a hook gives to its own commands is not told", *evidence)
 tap.ok([l for l in evidence if re.fullmatch(r"process: and \d+ more", l)], "what is too much is left out, and said", *evidence)
 tap.ok([l for l in evidence if l.startswith("log: ") and "last line" in l], "the last lines of stderr are there", *evidence)
 os.unlink(path("hang"))
