@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <systemd/sd-journal.h>
+#include <unistd.h>
 
 #include "base/event.h"
 #include "base/eventsink.h"
@@ -130,7 +131,24 @@ static bool by_itself(sd_journal *j)
 	       (!strcmp(s, "peer-gone") && !field(j, "GIT_GATE_LIMIT_USEC", s, sizeof(s)));
 }
 
-static int read_back(sd_journal *j, const struct gg_journal_ask *ask, json_t *to)
+/*
+ * Everybody may write to the journal, with these fields too; _UID and _SYSTEMD_UNIT are journald's own words.
+ * Those of a unit's hooks are the gate's as well: its user could have written anything.
+ */
+static bool is_the_gates(sd_journal *j, int64_t gate_uid)
+{
+	char s[64];
+	int64_t uid;
+
+	if (!field(j, "_UID", s, sizeof(s)))
+		return true; /* journald always has it: the file was made in another way */
+	if (gg_int_parse(s, 0, UINT32_MAX, &uid) < 0)
+		return false;
+	return uid == 0 || uid == geteuid() || uid == gate_uid ||
+	       (field(j, "_SYSTEMD_UNIT", s, sizeof(s)) && !strcmp(s, "git-gate.service"));
+}
+
+static int read_back(sd_journal *j, const struct gg_journal_ask *ask, json_t *to, size_t *ret_others)
 {
 	int r = sd_journal_seek_tail(j);
 
@@ -145,6 +163,10 @@ static int read_back(sd_journal *j, const struct gg_journal_ask *ask, json_t *to
 			break;
 		if (!field(j, "GIT_GATE_SESSION", id, sizeof(id)) || !field(j, "MESSAGE_ID", id, sizeof(id)))
 			continue;
+		if (!is_the_gates(j, ask->gate_uid)) {
+			++*ret_others;
+			continue;
+		}
 		reaped = !strcmp(id, gg_event_message_id(GG_EV_SESSION_REAPED));
 		if (reaped || by_itself(j))
 			json_array_append_new(to, entry(j, (int64_t)(usec / 1000000), reaped));
@@ -161,7 +183,7 @@ static int match(sd_journal *j, enum gg_event_id id)
 	return sd_journal_add_match(j, s, b.len);
 }
 
-int gg_journal_ended(const struct gg_journal_ask *ask, json_t **ret)
+int gg_journal_ended(const struct gg_journal_ask *ask, json_t **ret, size_t *ret_others)
 {
 	__attribute__((cleanup(close_journal))) sd_journal *j = NULL;
 	json_t *rows;
@@ -179,7 +201,8 @@ int gg_journal_ended(const struct gg_journal_ask *ask, json_t **ret)
 	if (r < 0)
 		return r;
 	rows = json_array();
-	r = read_back(j, ask, rows);
+	*ret_others = 0;
+	r = read_back(j, ask, rows, ret_others);
 	if (r < 0) {
 		json_decref(rows);
 		return r;

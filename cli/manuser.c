@@ -64,7 +64,10 @@ static const struct gg_page_item more[] = {
 		    "there is one that may be "
 		    "read (by root, and by members of the group systemd-journal); SOURCE says where each is "
 		    "from. Without --since "
-		    "that is the last 1000 of the journal, with it 100000 at most. No gate needs to run for "
+		    "that is the last 1000 of the journal, with it 100000 at most. Everybody may write to a "
+		    "journal: what neither root, the user of the gate (who owns its socket) or the unit "
+		    "git-gate.service, nor who asks has written is left out, and how much that was is said. "
+		    "No gate needs to run for "
 		    "that: the exit status is "
 		    "3 only if there is neither." },
 	{ "show", "Of one that has ended, what reaped has of it. Both have the phases it was seen in, with "

@@ -5,6 +5,7 @@
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include "base/cleanup.h"
@@ -147,14 +148,28 @@ static json_t *merge(const struct wanted *w, json_t *memory, const char *instanc
 	return sorted(ret);
 }
 
+/* Who runs or ran a gate there: the socket goes with it, its lock stays. -1: nobody knows. */
+static int64_t user_of(const char *control)
+{
+	AUTO_FREE char *lock = NULL;
+	struct stat st;
+
+	if (lstat(control, &st) == 0 ||
+	    (asprintf(&lock, "%s.lock", control) >= 0 && lstat(lock, &st) == 0))
+		return st.st_uid;
+	return -1;
+}
+
 /* What the gate remembers, and its instance. An exit code. */
-static int ask_gate(const struct gg_args *a, json_t **ret_rows, json_t **ret_status, struct gg_buf *why)
+static int ask_gate(const struct gg_args *a, json_t **ret_rows, json_t **ret_status, int64_t *ret_uid,
+		    struct gg_buf *why)
 {
 	AUTO_FREE char *path = NULL;
 	struct gg_args with;
 	int code = gg_client_settle(a, &with, &path);
 
 	*ret_rows = *ret_status = NULL;
+	*ret_uid = path ? user_of(path) : -1;
 	code = code ? code
 		    : gg_client_try(&with, json_pack("{s:s}", "cmd", "status"), JSON_OBJECT, ret_status, why);
 	if (code == 0)
@@ -164,16 +179,22 @@ static int ask_gate(const struct gg_args *a, json_t **ret_rows, json_t **ret_sta
 }
 
 /* NULL: there is none that can be read, or it is not to be. */
-static json_t *ask_journal(const struct gg_args *a, const struct wanted *w)
+static json_t *ask_journal(const struct gg_args *a, const struct wanted *w, int64_t gate_uid)
 {
-	const struct gg_journal_ask ask = {
-		.dir = a->journal, .since_s = w->since_s, .all = a->all, .most = a->since ? MOST_SINCE : MOST
-	};
+	const struct gg_journal_ask ask = { .dir = a->journal,
+					    .gate_uid = gate_uid,
+					    .since_s = w->since_s,
+					    .all = a->all,
+					    .most = a->since ? MOST_SINCE : MOST };
 	json_t *rows = NULL;
-	int e = a->journal && !*a->journal ? -ENOENT : gg_journal_ended(&ask, &rows);
+	size_t others = 0;
+	int e = a->journal && !*a->journal ? -ENOENT : gg_journal_ended(&ask, &rows, &others);
 
 	if (e < 0 && (a->journal ? *a->journal != '\0' : e != -ENOENT))
 		gg_say("the journal cannot be read: %s", strerror(-e));
+	if (others)
+		gg_say("%zu entries of the journal are left out: neither the gate's user nor root wrote them",
+		       others);
 	return rows;
 }
 
@@ -206,14 +227,15 @@ int gg_cmd_reaped(const struct gg_args *a)
 	struct gg_buf why = GG_BUF(mem);
 	struct wanted w;
 	json_t *memory, *status, *journal, *rows;
+	int64_t gate_uid;
 	int code = parse(a, &w);
 
 	if (code)
 		return code;
-	code = ask_gate(a, &memory, &status, &why);
+	code = ask_gate(a, &memory, &status, &gate_uid, &why);
 	/* a gate that does not run has left what is in the journal; one that does not answer is another
 	 * matter */
-	journal = code == 0 || code == GG_EXIT_NOT_RUNNING ? ask_journal(a, &w) : NULL;
+	journal = code == 0 || code == GG_EXIT_NOT_RUNNING ? ask_journal(a, &w, gate_uid) : NULL;
 	if (code && !journal) {
 		if (why.len)
 			gg_say("%s", mem);
