@@ -233,6 +233,7 @@ static bool is_limited(enum gg_event_id id)
 	case GG_EV_REFRESH_DONE:
 	case GG_EV_REFRESH_FAILED:
 	case GG_EV_SERVICE_LOG:
+	case GG_EV_ONREAP_LOG:
 	case GG_EV_CONTROL_DENIED:
 		return true;
 	default:

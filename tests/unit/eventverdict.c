@@ -106,7 +106,7 @@ static uint64_t told_suppressed(const char *text)
 Test(event, rates)
 {
 	int fd = small_pipe();
-	uint64_t told = 0;
+	uint64_t told = 0, before;
 	struct gg_event_own own = { 0 };
 	struct gg_fields f = none;
 	char *text;
@@ -126,6 +126,14 @@ Test(event, rates)
 	cr_assert(!gg_event_unreported());
 	cr_assert_eq(told, gg_event_suppressed());
 	cr_assert_eq(gg_event_dropped(), 0);
+
+	/* a command of the operator's that runs for each verdict, and has much to say */
+	before = gg_event_suppressed();
+	for (int i = 0; i < 3000; i++) {
+		gg_event(GG_EV_ONREAP_LOG, &none, "line");
+		slurp(fd);
+	}
+	cr_assert_geq(gg_event_suppressed(), before + 500);
 
 	/* one session's own: its stderr has another rate, its verdict none */
 	f.own = &own;
