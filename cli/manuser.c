@@ -52,7 +52,8 @@ static const struct gg_page_item more[] = {
 	  "unless -c gate.control says otherwise. Told to stop, it leaves the sessions alone. When PID has "
 	  "ended, and its sessions too, it ends." },
 	{ "check-config", "Nothing is started. A list has a line for each value." },
-	{ "sessions", "Each is looked at anew for the answer. LIMIT is the deadline that passes first if "
+	{ "sessions", "Each is looked at anew for the answer, of very many some hundred in turns. LIMIT is "
+		      "the deadline that passes first if "
 		      "nothing happens, USED how much "
 		      "of it is used. With --watch the screen is drawn anew each time, whose deadline is "
 		      "nearest first, until q, or a "

@@ -58,7 +58,7 @@ struct gg_gate {
 	struct gg_registry reg;
 	struct gg_reaper reaper;
 	struct gg_metrics metrics;
-	size_t looked_at; /* whose turn it is to be looked at for the metrics, an index into reg */
+	size_t looked_at; /* whose turn it is to be looked at for whoever asks, an index into reg */
 	struct gg_listen *listen;
 	struct gg_admit *admit;
 	struct gg_control *control;
