@@ -20,12 +20,14 @@ bool gg_reply_host_ok(const char *host)
 {
 	char name[64];
 	unsigned char addr[sizeof(struct in6_addr)];
+	const char *end;
 	size_t n;
 
 	if (!host)
 		return true; /* HTTP/1.0: no browser */
 	n = *host == '[' ? strcspn(host, "]") : strcspn(host, ":");
-	if (n >= sizeof(name))
+	end = host + n + (*host == '[' && host[n]);
+	if (n >= sizeof(name) || (*end && *end != ':'))
 		return false;
 	if (*host == '[') {
 		host++;

@@ -66,6 +66,7 @@ static const struct {
 	{ "127.1", false },
 	{ "0x7f000001", false },
 	{ "[evil.example]", false },
+	{ "[::1].evil.example", false },
 };
 
 Test(adminpage, hosts)
