@@ -55,7 +55,7 @@ void gg_event_line(struct gg_buf *b, json_t *event)
 	gg_event_text_message(b, json_string_value(json_object_get(event, "message")) ?: "");
 	json_object_foreach(event, key, v)
 	{
-		if (is_field(key))
+		if (is_field(key) && !json_is_array(v))
 			add_field(b, key, v);
 	}
 }

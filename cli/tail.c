@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/event.h"
 #include "cli/client.h"
 #include "cli/command.h"
 #include "cli/eventline.h"
@@ -25,16 +26,38 @@ struct tail {
 	bool over;	   /* the session has been closed */
 };
 
-static int print(const struct tail *t, json_t *event)
+static void print_line(json_t *event)
 {
 	char mem[GG_EVENT_LINE_MAX];
 	struct gg_buf b = GG_BUF(mem);
 
+	gg_event_line(&b, event);
+	puts(mem);
+}
+
+/* As the text log has it, a line of its own for each. */
+static void print_evidence(const json_t *event)
+{
+	const json_t *evidence = json_object_get(event, "evidence");
+
+	for (size_t i = 0; i < json_array_size(evidence); i++) {
+		json_t *line =
+			json_pack("{s:O*, s:s, s:O*, s:O*}", "time", json_object_get(event, "time"), "event",
+				  gg_event_name(GG_EV_SESSION_EVIDENCE), "message",
+				  json_array_get(evidence, i), "session", json_object_get(event, "session"));
+
+		print_line(line);
+		json_decref(line);
+	}
+}
+
+static int print(const struct tail *t, json_t *event)
+{
 	if (t->args.json) {
 		gg_table_json_line(event, stdout);
 	} else {
-		gg_event_line(&b, event);
-		puts(mem);
+		print_line(event);
+		print_evidence(event);
 	}
 	return ferror(stdout) ? -EPIPE : 0;
 }

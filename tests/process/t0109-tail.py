@@ -89,7 +89,7 @@ for n in "-1", "x", "501", "":
 # --- show of what has ended ---------------------------------------------------------------------------------------------------
 
 r = g.cli("show", s["id"])
-tap.ok(re.search(r"(?m)^timeline:\n +AT +FOR +PHASE\n +\S+ +\S+ +(commands|pack|hook|work)", r.stdout), "show: a timeline", r.stdout)
+tap.ok(re.search(r"(?m)^timeline:\n +AT +FOR +PHASE\n +\S+ +\S+ +(request|commands|pack|hook|work)", r.stdout), "show: a timeline", r.stdout)
 tap.ok(re.search(r"(?m)^ *\S+ms +\S+ +hook$", r.stdout) and re.search(r"(?m)^last lines of its log:\n  \[\d+\] from the hook$", r.stdout), "with the hook, and its words", r.stdout)
 tap.ok(not re.search(r"(?m) $", r.stdout), "no line ends in spaces", repr(r.stdout))
 stuck = Raw(g)
@@ -182,7 +182,13 @@ got = [json.loads(x) for x in t.lines()]
 tap.ok([e for e in got if e["event"] == "session.killed" and "forged" in e["message"]], "tail --json has all of it as JSON", *t.lines())
 tap.eq([x for x in t.lines() + text.lines() if CONTROL.search(x)], [], "and tail no control character")
 tap.eq([x for x in text.lines() if re.match(r"\S+ session.reaped: forged", x)], [], "no line is forged")
-tap.ok([x.split()[1] for x in text.lines()][-8:] == [e["event"] + ":" for e in got][-8:], "a line is an event", *text.lines())
+whole = [x for x in text.lines() if x.split()[1] != "session.evidence:"]
+tap.ok([x.split()[1] for x in whole][-8:] == [e["event"] + ":" for e in got][-8:], "a line is an event", *text.lines())
+told = [e for e in got if e["event"] == "session.reaped"][-1]
+line = [x for x in text.lines() if " session.evidence: " in x and x.startswith(told["time"])]
+tap.ok(told["evidence"] and len(line) == len(told["evidence"]) and all(x.endswith(" session=" + told["session"]) for x in line),
+       "and one for each line of evidence", *text.lines())
+tap.ok([x for x in g.text().splitlines() if x in line] == line, "as the log has them", *line)
 t.stop()
 text.stop()
 
