@@ -21,6 +21,8 @@
 #include "supervisor/loglines.h"
 #include "supervisor/report.h"
 
+#define SAY_EVERY_MS 10000 /* how many were left out */
+
 struct record {
 	char id[GG_ID_SIZE];
 	char *json; /* owned, with its newline */
@@ -45,6 +47,7 @@ struct gg_onreap {
 	struct record *first, **last; /* that wait, oldest first */
 	size_t waiting;
 	uint64_t dropped; /* since that was last said */
+	int64_t said_ms;  /* when that was; 0: never */
 	ev_timer patience;
 	bool asked; /* the gate stops */
 	bool over;  /* and waits no longer */
@@ -149,9 +152,11 @@ static void on_exit_of(EV_P_ ev_child *w, int revents)
 	/* what it printed; who else holds the pipe is not waited for */
 	gg_loglines_read(&r->lines, r->out.fd, gg_now_ms());
 	gg_loglines_end(&r->lines);
-	say_end(r, w->rstatus);
+	if (!o->over) /* else all has been said, and nothing more is begun */
+		say_end(r, w->rstatus);
 	close_run(r);
-	start_waiting(o);
+	if (!o->over)
+		start_waiting(o);
 	if (o->asked)
 		gg_gate_session_gone(o->gate);
 }
@@ -247,6 +252,18 @@ static struct record *take(struct gg_onreap *o)
 	return r;
 }
 
+/* At once, and not only when there is room again: commands that hang leave none for long. */
+static void say_dropped(struct gg_onreap *o, bool whenever)
+{
+	int64_t now = gg_now_ms();
+
+	if (!o->dropped || (!whenever && o->said_ms && now - o->said_ms < SAY_EVERY_MS))
+		return;
+	failed(NULL, "it is too slow: %llu records were not given to it", (unsigned long long)o->dropped);
+	o->dropped = 0;
+	o->said_ms = now;
+}
+
 static void start_waiting(struct gg_onreap *o)
 {
 	struct gg_list words = { 0 };
@@ -266,11 +283,7 @@ static void start_waiting(struct gg_onreap *o)
 		record_free(record);
 	}
 	gg_list_clear(&words);
-	if (o->dropped && o->waiting < GG_ONREAP_WAITING) {
-		failed(NULL, "it is too slow: %llu records were not given to it",
-		       (unsigned long long)o->dropped);
-		o->dropped = 0;
-	}
+	say_dropped(o, !o->first);
 }
 
 static struct record *make_record(const struct gg_ended *e)
@@ -298,6 +311,7 @@ void gg_onreap_add(struct gg_gate *g, const struct gg_ended *e)
 	r = o->waiting < GG_ONREAP_WAITING ? make_record(e) : NULL;
 	if (!r) {
 		o->dropped++;
+		say_dropped(o, false);
 		return;
 	}
 	*o->last = r;
@@ -321,6 +335,7 @@ static void on_patience(EV_P_ ev_timer *w, int revents)
 	(void)loop;
 	(void)revents;
 	o->over = true;
+	say_dropped(o, true);
 	if (o->waiting)
 		failed(NULL, "the gate stops: %zu records were not given to it", o->waiting);
 	for (size_t i = 0; i < GG_ONREAP_RUNNING; i++)

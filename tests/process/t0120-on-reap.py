@@ -115,6 +115,22 @@ g.stop()
 tap.eq(len(records()), before + 1, "who is ended by a stop is given too")
 c.close()
 
+# --- commands that hang for long, and more sessions than wait -----------------------------------------------------------------
+command("sleep 1000")
+many = 4 + 256 + 10
+first = g
+g = Gate({"reaper.onReap": script, "deadline.onReap": "10m", "deadline.init": "1s", "limit.sessions": str(many), "limit.sessionsPerPeer": str(many)})
+clients = [Raw(g, request=False) for _ in range(many)]
+wait_for(lambda: failures("were not given"), "what was left out")
+tap.ok(len(g.processes()) > 4 and not failures("the gate stops"), "what is left out is said while the commands hang")
+wait_for(lambda: len(g.reaped()) == many, "all to be ended")
+for c in clients:
+    c.close()
+g.stop()
+left = [int(re.search(r"(\d+) records were not given", e["message"])[1]) for e in failures("were not given")]
+tap.eq((sum(left), len(failures("it was ended"))), (many - 4, 4), "after the stop each is accounted for", *left)
+g = first
+
 r = subprocess.run([GATE, "check-config", "-c", "reaper.onReap=relative x"], capture_output=True, text=True)
 tap.ok(r.returncode == 2 and "reaper.onReap" in r.stderr and "absolute path" in r.stderr, "a relative path is refused", r.stderr)
 r = subprocess.run([GATE, "check-config", "-c", "reaper.onReap=/nonexistent/x"], capture_output=True, text=True)
