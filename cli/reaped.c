@@ -154,8 +154,7 @@ static int64_t user_of(const char *control)
 	AUTO_FREE char *lock = NULL;
 	struct stat st;
 
-	if (lstat(control, &st) == 0 ||
-	    (asprintf(&lock, "%s.lock", control) >= 0 && lstat(lock, &st) == 0))
+	if (lstat(control, &st) == 0 || (asprintf(&lock, "%s.lock", control) >= 0 && lstat(lock, &st) == 0))
 		return st.st_uid;
 	return -1;
 }
