@@ -7,6 +7,7 @@
 #include "base/conf.h"
 #include "cli/client.h"
 #include "cli/command.h"
+#include "cli/insteadof.h"
 #include "cli/say.h"
 #include "cli/table.h"
 #include "cli/value.h"
@@ -51,18 +52,12 @@ static const struct gg_column tuning[] = {
 static int print_table(const char *title, const struct gg_column *col, size_t ncol, const json_t *rows)
 {
 	struct gg_table t = { .col = col, .ncol = ncol };
-	int e = 0;
 
 	if (!json_array_size(rows))
 		return 0;
 	if (title)
 		printf("\n%s\n", title);
-	for (size_t i = 0; i < json_array_size(rows) && e == 0; i++)
-		e = gg_table_add(&t, json_array_get(rows, i), 0);
-	if (e == 0)
-		e = gg_table_print(&t);
-	gg_table_free(&t);
-	return e;
+	return gg_table_print_rows(&t, rows);
 }
 
 static long long count(const json_t *j, const char *name)
@@ -216,39 +211,23 @@ static void print_cost(const json_t *row)
 		puts(mem);
 }
 
-/* An argument for a shell; what is not plain is quoted. */
-static void print_word(const char *s)
-{
-	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./=+:@,";
-
-	if (*s && strspn(s, plain) == strlen(s)) {
-		fputs(s, stdout);
-		return;
-	}
-	putchar('\'');
-	for (; *s; s++)
-		if (*s == '\'')
-			fputs("'\\''", stdout);
-		else
-			putchar(*s);
-	putchar('\'');
-}
-
 static void print_settings(const struct gg_args *a, const json_t *settings)
 {
+	char mem[GG_VALUE_MAX];
+	struct gg_buf file = GG_BUF(mem);
 	size_t n = json_array_size(settings);
 
 	if (!n) {
 		puts("\nnothing to change");
 		return;
 	}
+	gg_sh_word(&file, a->config ? a->config : GG_CONF_FILE);
 	puts("\nto have it so:");
 	for (size_t i = 0; i < n; i++) {
 		const char *s = json_string_value(json_array_get(settings, i));
 
-		fputs("  git config --file ", stdout);
-		print_word(a->config ? a->config : GG_CONF_FILE);
-		printf(" %.*s %s\n", (int)strcspn(s, "="), s, s + strcspn(s, "=") + 1);
+		printf("  git config --file %s %.*s %s\n", mem, (int)strcspn(s, "="), s,
+		       s + strcspn(s, "=") + 1);
 	}
 	fputs("  git-gate reload\nor:\n  git-gate run", stdout);
 	for (size_t i = 0; i < n; i++)

@@ -40,17 +40,11 @@ static enum gg_paint paint(const struct gg_column *col, const char *cell)
 static int print_rows(const struct gg_column *col, size_t ncol, const json_t *rows)
 {
 	struct gg_table t = { .col = col, .ncol = ncol, .paint = paint };
-	int e = 0;
 
 	if (!json_array_size(rows))
 		return 0;
-	for (size_t i = 0; i < json_array_size(rows) && e == 0; i++)
-		e = gg_table_add(&t, json_array_get(rows, i), 0);
 	putchar('\n');
-	if (e == 0)
-		e = gg_table_print(&t);
-	gg_table_free(&t);
-	return e;
+	return gg_table_print_rows(&t, rows);
 }
 
 static void put(const char *label, const char *text, enum gg_paint p)

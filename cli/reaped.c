@@ -197,24 +197,15 @@ static json_t *ask_journal(const struct gg_args *a, const struct wanted *w, int6
 	return rows;
 }
 
-static int print(const struct gg_args *a, json_t *rows)
+static int print(const struct gg_args *a, const json_t *rows)
 {
 	struct gg_table t = { .col = columns, .ncol = GG_LEN(columns), .paint = paint };
-	json_t *row;
-	size_t i;
 	int e = 0;
 
-	if (a->json) {
+	if (a->json)
 		gg_table_json(rows);
-		return GG_EXIT_DONE;
-	}
-	json_array_foreach(rows, i, row)
-	{
-		e = e ? e : gg_table_add(&t, row, 0);
-	}
-	if (e == 0)
-		e = gg_table_print(&t);
-	gg_table_free(&t);
+	else
+		e = gg_table_print_rows(&t, rows);
 	if (e < 0)
 		gg_say("out of memory");
 	return e < 0 ? GG_EXIT_FAILED : GG_EXIT_DONE;

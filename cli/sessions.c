@@ -123,7 +123,8 @@ static int fill(struct gg_table *t, json_t *rows, int (*order)(const void *, con
 	return e;
 }
 
-int gg_sessions_print(json_t *rows)
+/* The oldest first. */
+static int print_once(json_t *rows)
 {
 	struct gg_table t = { .col = once, .ncol = GG_LEN(once), .paint = paint };
 	int e = fill(&t, rows, by_age, SIZE_MAX);
@@ -158,7 +159,7 @@ int gg_cmd_sessions(const struct gg_args *a)
 	code = gg_client_ask(a, json_pack("{s:s}", "cmd", "sessions"), JSON_ARRAY, &rows);
 	if (code == 0 && a->json) {
 		gg_table_json(rows);
-	} else if (code == 0 && gg_sessions_print(rows) < 0) {
+	} else if (code == 0 && print_once(rows) < 0) {
 		gg_say("out of memory");
 		code = GG_EXIT_FAILED;
 	}

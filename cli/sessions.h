@@ -7,13 +7,11 @@
 
 #include "cli/command.h"
 
-/* What the gate said, in the order of the table: the oldest first; changed. 0 or -ENOMEM. */
-int gg_sessions_print(json_t *rows);
-
 /*
- * The same as a frame of --watch: whose deadline is nearest comes first, with a bar.
+ * What the gate said as a frame of --watch: whose deadline is nearest comes first, with a bar. 0 or -ENOMEM.
+ *   rows          changed
  *   width, most   columns (0: not cut), and rows (0: all) of the table without its header; how many are left
- * out is said in a line more
+ *                 out is said in a line more
  */
 int gg_sessions_frame(json_t *rows, FILE *to, size_t width, size_t most, bool painted);
 

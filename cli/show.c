@@ -207,7 +207,7 @@ static void print_members(json_t *session)
 		json_object_del(rest, own[i]);
 	gg_table_step(rest);
 	join_deadline(rest);
-	gg_table_members(rest, NULL);
+	gg_table_members(rest);
 	json_decref(rest);
 }
 

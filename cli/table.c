@@ -160,7 +160,19 @@ void gg_table_free(struct gg_table *t)
 	t->nrow = t->room = 0;
 }
 
-void gg_table_members(json_t *object, const char *skip)
+int gg_table_print_rows(struct gg_table *t, const json_t *rows)
+{
+	int e = 0;
+
+	for (size_t i = 0; i < json_array_size(rows) && e == 0; i++)
+		e = gg_table_add(t, json_array_get(rows, i), 0);
+	if (e == 0)
+		e = gg_table_print(t);
+	gg_table_free(t);
+	return e;
+}
+
+void gg_table_members(json_t *object)
 {
 	char mem[GG_VALUE_MAX];
 	const char *key;
@@ -179,8 +191,6 @@ void gg_table_members(json_t *object, const char *skip)
 		struct gg_buf b = GG_BUF(mem);
 		size_t n;
 
-		if (skip && strcmp(key, skip) == 0)
-			continue;
 		gg_value_label(&b, key);
 		n = gg_columns(mem);
 		printf("%s:%*s", mem, (int)(widest - n + 1), "");

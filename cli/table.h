@@ -36,9 +36,11 @@ int gg_table_print(const struct gg_table *t);
 /* The same to somewhere else: cut to so many columns (0: not cut), painted or not. */
 int gg_table_write(const struct gg_table *t, FILE *to, size_t limit, bool painted);
 void gg_table_free(struct gg_table *t);
+/* All of that: a row from each object of an array, to stdout. t: has columns, and no rows before and after. */
+int gg_table_print_rows(struct gg_table *t, const json_t *rows);
 
-/* "label: value" for each member of an object, in its order, but the one named skip (NULL: none). */
-void gg_table_members(json_t *object, const char *skip);
+/* "label: value" for each member of an object, in its order. */
+void gg_table_members(json_t *object);
 
 /* A live session as people read it: its step stands behind its phase, "hook: scan", and not by itself. */
 void gg_table_step(json_t *session);

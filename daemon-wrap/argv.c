@@ -39,7 +39,9 @@ void gg_strv_free(struct gg_strv *s)
 	*s = (struct gg_strv){ 0 };
 }
 
-int64_t gg_argv_init_timeout(const struct gg_conf *c)
+/* Seconds for git-daemon's --init-timeout: a backstop behind the reaper's deadline, 0 (none) when it only
+ * observes. */
+static int64_t init_timeout(const struct gg_conf *c)
 {
 	if (c->mode == GG_MODE_OBSERVE || c->init_ms == GG_NEVER)
 		return 0;
@@ -78,7 +80,7 @@ static int add_common(struct gg_strv *ret, const struct gg_conf *c, const char *
 	r = r ? r : gg_strv_add(ret, "--status-fd=3");
 	r = r ? r : gg_strv_add(ret, "--base-path=%s", c->base_path);
 	r = r ? r : gg_strv_add(ret, "--hook-path=%s", c->hook_path);
-	r = r ? r : gg_strv_add(ret, "--init-timeout=%lld", (long long)gg_argv_init_timeout(c));
+	r = r ? r : gg_strv_add(ret, "--init-timeout=%lld", (long long)init_timeout(c));
 	r = r ? r : gg_strv_add(ret, "--nofile=%llu", (unsigned long long)nofile);
 	if (r == 0 && gg_argv_asks(c))
 		r = gg_strv_add(ret, "--ask");
@@ -114,7 +116,7 @@ int gg_argv_git(struct gg_strv *ret, const struct gg_conf *c, const char *sessio
 	r = r ? r : gg_strv_add(ret, "--informative-errors");
 	r = r ? r : gg_strv_add(ret, "--base-path=%s", c->base_path);
 	r = r ? r : gg_strv_add(ret, "--timeout=0");
-	r = r ? r : gg_strv_add(ret, "--init-timeout=%lld", (long long)gg_argv_init_timeout(c));
+	r = r ? r : gg_strv_add(ret, "--init-timeout=%lld", (long long)init_timeout(c));
 	if (r == 0 && c->export_all)
 		r = gg_strv_add(ret, "--export-all");
 	r = r ? r : add_service(ret, "receive-pack", c->receive_pack);

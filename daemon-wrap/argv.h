@@ -57,8 +57,4 @@ int gg_env_http(struct gg_strv *ret, const struct gg_conf *c, const struct gg_en
 /* Whether sessions ask the gate before they go on: for room, or for the limit of their repository. */
 bool gg_argv_asks(const struct gg_conf *c);
 
-/* Seconds for git-daemon's --init-timeout: a backstop behind the reaper's deadline, 0 (none) when it only
- * observes. */
-int64_t gg_argv_init_timeout(const struct gg_conf *c);
-
 #endif

@@ -19,7 +19,9 @@ static bool is_of_request(const char *var)
 	return false;
 }
 
-bool gg_httpenv_is_protocol(const char *value)
+/* Whether the value of a Git-Protocol header is passed on: 1 to 200 of [A-Za-z0-9=:._-]. Else it is dropped:
+ * git then speaks version 0. */
+static bool is_protocol(const char *value)
 {
 	size_t n = strspn(value, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789=:._-");
 
@@ -69,7 +71,7 @@ int gg_httpenv_request(struct gg_strv *ret, char *const *base, const struct gg_r
 	e = e ? e : gg_strv_add(ret, "PATH_INFO=%s", r->path_info);
 	e = e ? e : gg_strv_add(ret, "QUERY_STRING=%s", r->query);
 	e = e ? e : gg_strv_add(ret, "SERVER_PROTOCOL=HTTP/1.%d", h->minor);
-	if (e == 0 && protocol && gg_httpenv_is_protocol(protocol))
+	if (e == 0 && protocol && is_protocol(protocol))
 		e = gg_strv_add(ret, "HTTP_GIT_PROTOCOL=%s", protocol);
 	return e == 0 && post ? add_body(ret, r, h, gzip) : e;
 }

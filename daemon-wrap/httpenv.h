@@ -27,10 +27,6 @@
 int gg_httpenv_request(struct gg_strv *ret, char *const *base, const struct gg_route *r,
 		       const struct gg_http_head *h, struct gg_http_error *ret_err);
 
-/* Whether the value of a Git-Protocol header is passed on: 1 to 200 of [A-Za-z0-9=:._-]. Else it is dropped:
- * git then speaks version 0. */
-bool gg_httpenv_is_protocol(const char *value);
-
 /* How a request's body is packed: 1 gzip (or x-gzip), 0 not at all, -1 in a way that git does not know. */
 int gg_httpenv_gzip(const struct gg_http_head *h);
 

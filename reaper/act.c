@@ -10,7 +10,8 @@
 #include "reaper/client.h"
 #include "reaper/tell.h"
 
-void gg_act_note(struct gg_session *s, const char *name)
+/* "ab,cd" from names; s->steps keeps what fits, repeated steps in a row are noted once. */
+static void note(struct gg_session *s, const char *name)
 {
 	size_t len = strlen(s->steps), n = strlen(name);
 	struct gg_buf b = { .s = s->steps, .size = sizeof(s->steps), .len = len };
@@ -32,7 +33,7 @@ static void tell(struct gg_session *s, const struct gg_snap *snap, const struct 
 	gg_tell_text(&text, &s->verdict, s->id);
 	if (s->http) {
 		if (gg_client_tell(s, text.s))
-			gg_act_note(s, "told");
+			note(s, "told");
 		return;
 	}
 	gg_tell_packet(&packet, view, text.s);
@@ -41,7 +42,7 @@ static void tell(struct gg_session *s, const struct gg_snap *snap, const struct 
 	if (view->phase == GG_PHASE_PACK && (s->tcp.queued_in || s->tcp.received != snap->tcp.received))
 		return;
 	if (gg_client_write(s, packet.s, packet.len))
-		gg_act_note(s, "told");
+		note(s, "told");
 }
 
 static size_t signal_targets(const struct gg_session *s, const struct gg_snap *snap, enum gg_step step,
@@ -67,7 +68,7 @@ size_t gg_act(struct gg_session *s, enum gg_step step, const struct gg_snap *sna
 	if (step == GG_STEP_HANGUP || step == GG_STEP_HALF_CLOSE ||
 	    (step == GG_STEP_KILL_LEAF && s->ending.no_shut && view->phase == GG_PHASE_PACK))
 		tell(s, snap, view);
-	gg_act_note(s, gg_step_name(step));
+	note(s, gg_step_name(step));
 	switch (step) {
 	case GG_STEP_HALF_CLOSE:
 		s->half_closed = true;

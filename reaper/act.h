@@ -12,7 +12,4 @@
 size_t gg_act(struct gg_session *s, enum gg_step step, const struct gg_snap *snap,
 	      const struct gg_view *view);
 
-/* "ab,cd" from names; s->steps keeps what fits, repeated steps in a row are noted once. */
-void gg_act_note(struct gg_session *s, const char *name);
-
 #endif

@@ -24,11 +24,6 @@ const char *gg_ready_word(enum gg_unready why)
 	return reasons[why].word;
 }
 
-const char *gg_ready_text(enum gg_unready why)
-{
-	return reasons[why].text;
-}
-
 static bool essentials_up(const struct gg_gate *g)
 {
 	struct gg_service_view v;

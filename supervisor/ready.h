@@ -21,9 +21,8 @@ enum gg_unready {
 
 /* A bit (1u << GG_UNREADY_…) for each reason; 0: ready. */
 unsigned gg_ready_why_not(const struct gg_gate *g);
-/* "drained", for labels; and what it means, for people. */
+/* "drained", for labels. */
 const char *gg_ready_word(enum gg_unready why);
-const char *gg_ready_text(enum gg_unready why);
 
 /* {"ready": bool, "reasons": [text]}; a new reference, NULL without memory. */
 json_t *gg_ready_report(const struct gg_gate *g);

@@ -4,7 +4,8 @@
 #define HEALTHY_MOST_MS 60000
 #define HEALTHY_LEAST_MS 1000 /* an immediate restart a second is no busy loop */
 
-int64_t gg_svc_healthy_ms(const struct gg_service_conf *c)
+/* How long a run has to be ready for the next restart to be immediate. */
+static int64_t healthy_ms(const struct gg_service_conf *c)
 {
 	if (c->backoff_max_ms < HEALTHY_LEAST_MS)
 		return HEALTHY_LEAST_MS;
@@ -53,7 +54,7 @@ static bool count_failure(struct gg_svc *s, const struct gg_service_conf *c, int
 static enum gg_svc_act ended(struct gg_svc *s, const struct gg_service_conf *c, bool ok, int64_t now_ms,
 			     uint32_t random)
 {
-	bool healthy = s->state == GG_SVC_UP && now_ms - s->since_ms >= gg_svc_healthy_ms(c);
+	bool healthy = s->state == GG_SVC_UP && now_ms - s->since_ms >= healthy_ms(c);
 
 	if (ok && s->state == GG_SVC_UP && c->restart != GG_RESTART_ALWAYS) {
 		enter(s, GG_SVC_DONE, now_ms);

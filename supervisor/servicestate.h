@@ -85,7 +85,5 @@ bool gg_svc_over(const struct gg_svc *s);
 /* The wait before restart number 'attempt' (from 0) in a row: backoff doubled each time, up to backoffMax,
  * then 75 to 100 % of it. */
 int64_t gg_svc_backoff(const struct gg_service_conf *c, unsigned attempt, uint32_t random);
-/* How long a run has to be ready for the next restart to be immediate. */
-int64_t gg_svc_healthy_ms(const struct gg_service_conf *c);
 
 #endif
