@@ -142,7 +142,7 @@ static void print_reaped(const json_t *data)
 	char mem[GG_VALUE_MAX];
 	struct gg_buf b = GG_BUF(mem);
 
-	gg_value_add(&b, "by_reason", json_object_get(data, "by_reason"));
+	gg_value_add_counts(&b, json_object_get(data, "by_reason"));
 	printf("the gate has ended %lld sessions: %s\n", count(data, "reaped"), mem);
 	if (!observes(data))
 		puts("Whether one of them would have finished after all is not known; with "

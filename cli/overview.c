@@ -100,16 +100,12 @@ static void put_ended(const json_t *status)
 {
 	char mem[1024];
 	struct gg_buf b = GG_BUF(mem);
-	const char *reason, *gap = ": ";
-	json_t *n;
+	json_t *reasons = json_object_get(status, "by_reason");
 
 	gg_buf_add(&b, "%lld, of them by the gate %lld", number(status, "ended"), number(status, "reaped"));
-	json_object_foreach(json_object_get(status, "by_reason"), reason, n)
-	{
-		gg_buf_add(&b, "%s", gap);
-		gg_visible(&b, reason);
-		gg_buf_add(&b, " %lld", (long long)json_integer_value(n));
-		gap = ", ";
+	if (json_object_size(reasons)) {
+		gg_buf_add(&b, ": ");
+		gg_value_add_counts(&b, reasons);
 	}
 	put("ended", mem, GG_PLAIN);
 	if (number(status, "observed") ||

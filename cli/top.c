@@ -13,6 +13,7 @@
 #include "cli/screen.h"
 #include "cli/sessions.h"
 #include "cli/table.h"
+#include "cli/value.h"
 
 enum { LEAST_MS = 100, MOST_MS = 3600 * 1000, DEFAULT_MS = 1000 };
 
@@ -54,7 +55,9 @@ static void add_gate(struct gg_buf *b, const struct state *st)
 {
 	gg_buf_add(b, "git-gate ");
 	gg_visible(b, text(st, "version"));
-	gg_buf_add(b, ", %s, up ", text(st, "mode"));
+	gg_buf_add(b, ", ");
+	gg_visible(b, text(st, "mode"));
+	gg_buf_add(b, ", up ");
 	gg_human_ms(b, number(st, "uptime_ms"));
 	if (json_is_true(json_object_get(st->status, "draining")))
 		gg_buf_add(b, ", draining");
@@ -67,18 +70,17 @@ static void add_gate(struct gg_buf *b, const struct state *st)
 /* "serving 3/64, waiting 0, reaped 7 (idle 5, hook 2)" */
 static void add_counts(struct gg_buf *b, const struct state *st)
 {
-	const char *reason, *gap = " (";
-	json_t *n;
+	json_t *reasons = json_object_get(st->status, "by_reason");
 
 	gg_buf_add(b, "serving %lld/%lld, waiting %lld, reaped %lld", (long long)number(st, "sessions"),
 		   (long long)number(st, "limit_sessions"), (long long)number(st, "waiting"),
 		   (long long)number(st, "reaped"));
-	json_object_foreach(json_object_get(st->status, "by_reason"), reason, n)
-	{
-		gg_buf_add(b, "%s%s %lld", gap, reason, (long long)json_integer_value(n));
-		gap = ", ";
+	if (json_object_size(reasons)) {
+		gg_buf_add(b, " (");
+		gg_value_add_counts(b, reasons);
+		gg_buf_add(b, ")");
 	}
-	gg_buf_add(b, "%s, refused %lld", *gap == ',' ? ")" : "", (long long)number(st, "refused"));
+	gg_buf_add(b, ", refused %lld", (long long)number(st, "refused"));
 }
 
 /* A line, cut to the width (0: as it is). */
@@ -92,23 +94,14 @@ static void put_line(FILE *to, const char *line, size_t width)
 	fprintf(to, "%s\n", b.len ? mem : line);
 }
 
-static void put_time(struct gg_buf *b)
-{
-	time_t now = time(NULL);
-	struct tm tm;
-	char s[32];
-
-	if (localtime_r(&now, &tm) && strftime(s, sizeof(s), "%Y-%m-%d %H:%M:%S", &tm))
-		gg_buf_add(b, "%s  ", s);
-}
-
 static int put_frame(FILE *to, const struct state *st, size_t width, size_t height, bool painted)
 {
 	enum { ABOVE = 3 }; /* lines, with the table's header */
 	char mem[900];
 	struct gg_buf b = GG_BUF(mem);
 
-	put_time(&b);
+	gg_value_add_time(&b, time(NULL));
+	gg_buf_add(&b, "  ");
 	if (!st->status || !st->sessions) {
 		gg_visible(&b, st->why);
 		put_line(to, mem, width);

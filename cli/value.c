@@ -16,7 +16,7 @@ static bool ends_with(const char *s, const char *end)
 	return n >= m && strcmp(s + n - m, end) == 0;
 }
 
-static void add_time(struct gg_buf *b, int64_t epoch)
+void gg_value_add_time(struct gg_buf *b, int64_t epoch)
 {
 	time_t t = (time_t)epoch;
 	struct tm tm;
@@ -48,7 +48,7 @@ static void add_int(struct gg_buf *b, const char *key, int64_t v)
 	else if (strncmp(key, "bytes_", strlen("bytes_")) == 0 || ends_with(key, "_bytes"))
 		gg_human_size(b, v);
 	else if (strcmp(key, "time") == 0)
-		add_time(b, v);
+		gg_value_add_time(b, v);
 	else if (strcmp(key, "status") == 0)
 		add_status(b, v);
 	else
@@ -122,6 +122,22 @@ void gg_value_add(struct gg_buf *b, const char *key, const json_t *v)
 		gg_buf_add(b, "-");
 		return;
 	}
+}
+
+void gg_value_add_counts(struct gg_buf *b, json_t *v)
+{
+	const char *key, *gap = "";
+	json_t *n;
+
+	json_object_foreach(v, key, n)
+	{
+		gg_buf_add(b, "%s", gap);
+		gg_visible(b, key);
+		gg_buf_add(b, " %lld", (long long)json_integer_value(n));
+		gap = ", ";
+	}
+	if (!json_object_size(v))
+		gg_buf_add(b, "-");
 }
 
 void gg_value_label(struct gg_buf *b, const char *key)

@@ -9,7 +9,8 @@
 
 #include "reaper/policy.h"
 
-/* The deadlines that bound a silence, each with the reasons whose silences it bounds. */
+/* The deadlines that bound a silence, each with the reasons whose silences it bounds. The only list of them:
+ * report, tune and the metrics go by it. */
 enum gg_clock {
 	GG_CLOCK_INIT,
 	GG_CLOCK_COMMANDS,
@@ -78,7 +79,9 @@ struct gg_proposal {
 /*
  * A value for the clock: the longest silence and half as much again, rounded up. Nothing is lowered below
  * five seconds, and what bounds the gate's own side (hook, work) not at all: what is slow once a month was
- * not seen. current_ms  as it is set now max_ms      the highest that can be set
+ * not seen.
+ *   current_ms  as it is set now
+ *   max_ms      the highest that can be set
  */
 struct gg_proposal gg_tune(enum gg_clock c, const struct gg_spread *s, int64_t current_ms, int64_t max_ms);
 

@@ -5,11 +5,6 @@
 #include "supervisor/commands.h"
 #include "supervisor/report.h"
 
-static json_t *number(int64_t n)
-{
-	return n < 0 || n == GG_NEVER ? json_null() : json_integer(n);
-}
-
 static void set(json_t *to, const char *name, uint64_t n)
 {
 	json_object_set_new(to, name, json_integer((json_int_t)n));
@@ -33,14 +28,15 @@ static json_t *head(const struct gg_gate *g)
  */
 static json_t *spare(const struct gg_gate *g, int64_t silence_ms)
 {
-	return silence_ms < 0 ? json_null()
-			      : number(gg_tune_step_from(silence_ms + 2 * g->reaper.lim.period + 1));
+	return silence_ms < 0
+		       ? json_null()
+		       : gg_report_number(gg_tune_step_from(silence_ms + 2 * g->reaper.lim.period + 1));
 }
 
 static json_t *limit_row(const struct gg_gate *g, const char *key, int64_t silence_ms)
 {
-	return json_pack("{s:s, s:o, s:o}", "key", key, "silence_ms", number(silence_ms), "spare_ms",
-			 spare(g, silence_ms));
+	return json_pack("{s:s, s:o, s:o}", "key", key, "silence_ms", gg_report_number(silence_ms),
+			 "spare_ms", spare(g, silence_ms));
 }
 
 /* Every setting that a verdict on it named. */
@@ -72,7 +68,7 @@ static json_t *alarm_row(const struct gg_gate *g, const struct gg_alarm *m)
 			      (json_int_t)a->first_time, "transport", m->transport, "service", m->service,
 			      "repo", gg_report_text(m->repo), "peer", m->peer, "reason",
 			      gg_reason_name(a->first.reason), "phase", gg_phase_name(a->first_phase), "key",
-			      key, "limit_ms", number(a->first.limit_ms), "limits", limits(g, m));
+			      key, "limit_ms", gg_report_number(a->first.limit_ms), "limits", limits(g, m));
 
 	json_object_set_new(j, "age_ms", json_integer((json_int_t)m->age_ms));
 	json_object_set_new(j, "status", m->status < 0 ? json_null() : json_integer(m->status));
@@ -136,12 +132,13 @@ static json_t *sparing(const struct gg_gate *g)
 
 	for (enum gg_clock c = 0; c < GG_NCLOCKS; c++)
 		if (l->false_alarms[c])
-			json_array_append_new(
-				list, json_pack("{s:s, s:o, s:I, s:I, s:o}", "key", gg_clock_key(c),
-						"current_ms", number(gg_clock_limit(c, &g->reaper.lim)),
-						"false_alarms", (json_int_t)l->false_alarms[c], "silence_ms",
-						(json_int_t)l->longest_false_ms[c], "spare_ms",
-						spare(g, l->longest_false_ms[c])));
+			json_array_append_new(list,
+					      json_pack("{s:s, s:o, s:I, s:I, s:o}", "key", gg_clock_key(c),
+							"current_ms",
+							gg_report_number(gg_clock_limit(c, &g->reaper.lim)),
+							"false_alarms", (json_int_t)l->false_alarms[c],
+							"silence_ms", (json_int_t)l->longest_false_ms[c],
+							"spare_ms", spare(g, l->longest_false_ms[c])));
 	return list;
 }
 
@@ -207,9 +204,9 @@ static json_t *tune_row(const struct gg_gate *g, enum gg_clock c, json_t *settin
 	struct gg_proposal p = gg_tune(c, s, now, lim->session < most ? lim->session : most);
 	bool change = p.what == GG_TUNING_RAISE || p.what == GG_TUNING_LOWER;
 	json_t *j = json_pack("{s:s, s:o, s:I, s:I, s:s, s:o, s:I}", "key", gg_clock_key(c), "current_ms",
-			      number(now), "healthy", (json_int_t)s->n, "longest_ms",
+			      gg_report_number(now), "healthy", (json_int_t)s->n, "longest_ms",
 			      (json_int_t)s->longest_ms, "proposal", gg_tuning_name(p.what), "proposed_ms",
-			      number(p.limit_ms), "stuck", (json_int_t)l->stuck[c]);
+			      gg_report_number(p.limit_ms), "stuck", (json_int_t)l->stuck[c]);
 
 	json_object_set_new(j, "stuck_later_ms", change ? json_integer(p.limit_ms - now) : json_null());
 	set(j, "ends_healthy_now", would_end(s, now));

@@ -55,8 +55,6 @@ const char *gg_metric_help(enum gg_metric id)
 static const char *const services[GG_BY_SERVICES] = { "receive-pack", "upload-pack", "upload-archive",
 						      "other" };
 static const char *const steps[GG_BY_STEPS] = { "lock", "scan", "forward", "refresh", "step", "other" };
-static const char *const keys[GG_BY_KEYS] = { "deadline.init", "deadline.commands", "deadline.packStart",
-					      "deadline.idle", "deadline.hook",	    "deadline.work" };
 static const char *const transports[GG_BY_TRANSPORTS] = { "git", "http", "ssh", "pipe" };
 
 /* The index of s; n if it is not there. */
@@ -79,11 +77,6 @@ const char *gg_metrics_step(size_t i)
 	return steps[i];
 }
 
-const char *gg_metrics_key(size_t i)
-{
-	return keys[i];
-}
-
 const char *gg_metrics_transport(size_t i)
 {
 	return transports[i];
@@ -97,11 +90,6 @@ size_t gg_metrics_service_index(const char *s)
 size_t gg_metrics_step_index(const char *s)
 {
 	return index_of(steps, GG_BY_STEPS - 1, s);
-}
-
-size_t gg_metrics_key_index(const char *s)
-{
-	return index_of(keys, GG_BY_KEYS, s);
 }
 
 size_t gg_metrics_transport_index(const char *s)

@@ -11,6 +11,7 @@
 
 #include "base/event.h"
 #include "base/text.h"
+#include "reaper/tune.h"
 
 enum gg_metric {
 #define COUNTER(ID, ...) GG_METRIC_##ID,
@@ -33,17 +34,13 @@ struct gg_hist {
 
 void gg_hist_add(struct gg_hist *h, enum gg_metric id, int64_t us);
 
-/* What a label may be, by its index in the arrays below. The last one stands for any other, but not of keys.
- */
-enum { GG_BY_SERVICES = 4, GG_BY_STEPS = 6, GG_BY_KEYS = 6, GG_BY_TRANSPORTS = 4 };
+/* What a label may be, by its index in the arrays below. The last one stands for any other. */
+enum { GG_BY_SERVICES = 4, GG_BY_STEPS = 6, GG_BY_TRANSPORTS = 4 };
 const char *gg_metrics_service(size_t i);
 const char *gg_metrics_step(size_t i);
-const char *gg_metrics_key(size_t i);
 const char *gg_metrics_transport(size_t i);
 size_t gg_metrics_service_index(const char *s);
 size_t gg_metrics_step_index(const char *s);
-/* GG_BY_KEYS: none of them. */
-size_t gg_metrics_key_index(const char *s);
 size_t gg_metrics_transport_index(const char *s);
 
 enum gg_scan_outcome { GG_SCAN_CLEAN, GG_SCAN_FINDING, GG_SCAN_FAILED, GG_NSCANS };
@@ -53,7 +50,7 @@ enum gg_refreshed { GG_REFRESHED, GG_REFRESH_FAILED, GG_NREFRESHES };
 
 /* What happened since the start. What the gate knows anyway is not in it. */
 struct gg_metrics {
-	struct gg_hist duration[GG_BY_SERVICES], quiet[GG_BY_KEYS], step[GG_BY_STEPS];
+	struct gg_hist duration[GG_BY_SERVICES], quiet[GG_NCLOCKS], step[GG_BY_STEPS];
 	struct gg_hist wait[GG_BY_TRANSPORTS], pass;
 	uint64_t received[GG_BY_TRANSPORTS], sent[GG_BY_TRANSPORTS]; /* of sessions that have ended */
 	uint64_t scans[GG_NSCANS], rejected[GG_NREJECTED], forwards[GG_NFORWARDS], refreshes[GG_NREFRESHES];

@@ -38,21 +38,14 @@ void gg_metrics_step_over(struct gg_gate *g, const struct gg_session *s, int64_t
 			    (now_ms - s->step_ms) * 1000);
 }
 
-/* Two reasons may count against one deadline. */
 static void count_silences(struct gg_metrics *m, const struct gg_story *st)
 {
-	int64_t longest[GG_BY_KEYS + 1] = { 0 };
+	for (enum gg_clock c = 0; c < GG_NCLOCKS; c++) {
+		int64_t longest_ms = gg_clock_silence(c, st->silence_ms);
 
-	for (enum gg_reason r = GG_REASON_NONE + 1; r < GG_NREASONS; r++) {
-		const char *key = gg_reason_key(r);
-		size_t i = key ? gg_metrics_key_index(key) : GG_BY_KEYS;
-
-		if (st->silence_ms[r] > longest[i])
-			longest[i] = st->silence_ms[r];
+		if (longest_ms)
+			gg_hist_add(&m->quiet[c], GG_METRIC_QUIET, longest_ms * 1000);
 	}
-	for (size_t i = 0; i < GG_BY_KEYS; i++)
-		if (longest[i])
-			gg_hist_add(&m->quiet[i], GG_METRIC_QUIET, longest[i] * 1000);
 }
 
 void gg_metrics_ended(struct gg_gate *g, const struct gg_session *s, int64_t now_ms)
@@ -110,7 +103,7 @@ static void add_state(struct gg_buf *b, const struct gg_gate *g)
 	one(b, GG_METRIC_REDUCED, g->reaper.reduced);
 }
 
-/* For someone who asks: the phases are fresh, and the gate is not held up. */
+/* The phases are fresh, and the gate is not held up. */
 static void look(struct gg_gate *g)
 {
 	int64_t now = gg_now_ms();
@@ -118,10 +111,9 @@ static void look(struct gg_gate *g)
 
 	for (size_t i = 0; i < n; i++) {
 		struct gg_session *s = g->reg.v[g->looked_at++ % g->reg.n];
-		struct gg_snap snap;
 
-		if (!s->root_gone && gg_reaper_look(&g->reaper, s, now, &snap) == 0)
-			free(snap.v);
+		if (!s->root_gone)
+			gg_report_look(g, s, now);
 	}
 }
 
@@ -146,6 +138,11 @@ static void add_live(struct gg_buf *b, const struct gg_gate *g)
 	one(b, GG_METRIC_SERVING_LIMIT, (uint64_t)g->conf->sessions);
 }
 
+static const char *clock_key(size_t i)
+{
+	return gg_clock_key((enum gg_clock)i);
+}
+
 static void add_ended(struct gg_buf *b, const struct gg_gate *g)
 {
 	gg_metrics_head(b, GG_METRIC_ENDED);
@@ -154,17 +151,14 @@ static void add_ended(struct gg_buf *b, const struct gg_gate *g)
 				  g->reg.by_reason[r]);
 	one(b, GG_METRIC_OBSERVED, g->reg.observed);
 	hists(b, GG_METRIC_DURATION, gg_metrics_service, g->metrics.duration, GG_BY_SERVICES);
-	hists(b, GG_METRIC_QUIET, gg_metrics_key, g->metrics.quiet, GG_BY_KEYS);
+	hists(b, GG_METRIC_QUIET, clock_key, g->metrics.quiet, GG_NCLOCKS);
 }
 
-static void add_deadlines(struct gg_buf *b, const struct gg_conf *c)
+static void add_deadlines(struct gg_buf *b, const struct gg_limits *lim)
 {
-	const int64_t ms[GG_BY_KEYS] = { c->init_ms, c->commands_ms, c->pack_start_ms,
-					 c->idle_ms, c->hook_ms,     c->work_ms };
-
 	gg_metrics_head(b, GG_METRIC_DEADLINE);
-	for (size_t i = 0; i < GG_BY_KEYS; i++)
-		gg_metrics_milli(b, GG_METRIC_DEADLINE, ONE(gg_metrics_key(i)), ms[i]);
+	for (enum gg_clock c = 0; c < GG_NCLOCKS; c++)
+		gg_metrics_milli(b, GG_METRIC_DEADLINE, ONE(gg_clock_key(c)), gg_clock_limit(c, lim));
 }
 
 /* Of those that have ended and those that live. */
@@ -295,7 +289,7 @@ json_t *gg_metrics_command(struct gg_gate *g, const json_t *req)
 	add_state(&b, g);
 	add_live(&b, g);
 	add_ended(&b, g);
-	add_deadlines(&b, g->conf);
+	add_deadlines(&b, &g->reaper.lim);
 	add_bytes(&b, g);
 	add_pushes(&b, &g->metrics);
 	add_waiting(&b, g);

@@ -19,11 +19,6 @@
  * watches thousands must not hold up the gate. */
 #define LOOK_CPU_MS 100
 
-static json_t *number(int64_t n)
-{
-	return n < 0 || n == GG_NEVER ? json_null() : json_integer(n);
-}
-
 /* What its hook says it does, while there is one; a refresh goes before git. */
 static const char *step(const struct gg_session *s)
 {
@@ -41,8 +36,8 @@ static void add_deadline(json_t *to, const struct gg_gate *g, const struct gg_se
 	if (!s->root_gone && !s->held && !s->ending.reason)
 		r = gg_track_deadline(&s->track, now_ms, &g->reaper.lim, &limit, &used);
 	json_object_set_new(to, "deadline", r ? json_string(gg_reason_key(r)) : json_null());
-	json_object_set_new(to, "deadline_ms", number(limit));
-	json_object_set_new(to, "deadline_used_ms", number(used));
+	json_object_set_new(to, "deadline_ms", gg_report_number(limit));
+	json_object_set_new(to, "deadline_used_ms", gg_report_number(used));
 }
 
 json_t *gg_report_session(const struct gg_gate *g, const struct gg_session *s, int64_t now_ms)
@@ -58,17 +53,16 @@ json_t *gg_report_session(const struct gg_gate *g, const struct gg_session *s, i
 		s->lent ? json_string(s->lent->watch) : json_null());
 
 	add_deadline(j, g, s, now_ms);
-	json_object_set_new(j, "rate_in", number(s->track.rate_in));
-	json_object_set_new(j, "rate_out", number(s->track.rate_out));
+	json_object_set_new(j, "rate_in", gg_report_number(s->track.rate_in));
+	json_object_set_new(j, "rate_out", gg_report_number(s->track.rate_out));
 	return j;
 }
 
-/* A look for someone who asks: his answer is fresh, and the policy's own record stays as it is. */
-static void refresh(struct gg_gate *g, struct gg_session *s, int64_t now)
+void gg_report_look(struct gg_gate *g, struct gg_session *s, int64_t now_ms)
 {
 	struct gg_snap snap;
 
-	if (gg_reaper_look(&g->reaper, s, now, &snap) == 0)
+	if (gg_reaper_look(&g->reaper, s, now_ms, &snap) == 0)
 		free(snap.v);
 }
 
@@ -78,23 +72,10 @@ json_t *gg_report_sessions(struct gg_gate *g)
 	int64_t now = gg_now_ms(), until = gg_clock_ms(CLOCK_THREAD_CPUTIME_ID) + LOOK_CPU_MS;
 
 	for (size_t i = 0; i < g->reg.n && gg_clock_ms(CLOCK_THREAD_CPUTIME_ID) < until; i++)
-		refresh(g, g->reg.v[g->looked_at++ % g->reg.n], now);
+		gg_report_look(g, g->reg.v[g->looked_at++ % g->reg.n], now);
 	for (size_t i = 0; i < g->reg.n; i++)
 		json_array_append_new(all, gg_report_session(g, g->reg.v[i], now));
 	return all;
-}
-
-static json_t *steps(const char *list)
-{
-	json_t *a = json_array();
-
-	while (*list) {
-		size_t n = strcspn(list, ",");
-
-		json_array_append_new(a, json_stringn(list, n));
-		list += n + (list[n] == ',');
-	}
-	return a;
 }
 
 json_t *gg_report_ended(const struct gg_ended *e)
@@ -106,9 +87,9 @@ json_t *gg_report_ended(const struct gg_ended *e)
 		(json_int_t)e->age_ms, "quiet_ms", (json_int_t)e->quiet_ms, "bytes_in",
 		(json_int_t)e->bytes_in, "bytes_out", (json_int_t)e->bytes_out, "pid", (int)e->pid, "reason",
 		e->reason ? json_string(gg_reason_name(e->reason)) : json_null(), "key",
-		e->key ? json_string(e->key) : json_null(), "limit_ms", number(e->limit_ms), "steps",
-		steps(e->steps), "time", (json_int_t)e->time, "status", e->status, "watch",
-		e->watch[0] ? json_string(e->watch) : json_null());
+		e->key ? json_string(e->key) : json_null(), "limit_ms", gg_report_number(e->limit_ms),
+		"steps", gg_report_split(e->steps, ','), "time", (json_int_t)e->time, "status", e->status,
+		"watch", e->watch[0] ? json_string(e->watch) : json_null());
 }
 
 json_t *gg_report_history(const struct gg_gate *g, bool all)
@@ -157,7 +138,7 @@ static json_t *services(const struct gg_gate *g)
 		json_array_append_new(a, json_pack("{s:s, s:s, s:o, s:I, s:o, s:o}", "name", v.name, "state",
 						   v.state, "pid", v.pid ? json_integer(v.pid) : json_null(),
 						   "restarts", (json_int_t)v.restarts, "uptime_ms",
-						   number(v.uptime_ms), "last",
+						   gg_report_number(v.uptime_ms), "last",
 						   v.last[0] ? gg_report_text(v.last) : json_null()));
 	return a;
 }
@@ -190,7 +171,7 @@ json_t *gg_report_status(const struct gg_gate *g)
 		json_object_set_new(j, counts[i].key, json_integer((json_int_t)counts[i].value));
 	json_object_set_new(j, "by_reason", by_reason(g));
 	json_object_set_new(j, "limits", gg_report_limits(g));
-	json_object_set_new(j, "longest_wait_ms", number(gg_admit_longest_wait(g, gg_now_ms())));
+	json_object_set_new(j, "longest_wait_ms", gg_report_number(gg_admit_longest_wait(g, gg_now_ms())));
 	json_object_set_new(j, "last_error", gg_recent_error(g->recent));
 	json_object_set_new(j, "draining", json_boolean(g->stage >= GG_DRAINING || g->drained));
 	json_object_set_new(j, "paused", json_boolean(gg_listen_out_of_resources(g)));

@@ -10,6 +10,15 @@
 
 /* Text from outside may be no UTF-8, which JSON cannot hold: escaped then. */
 json_t *gg_report_text(const char *s);
+/* null for what is not known (negative) and for GG_NEVER. */
+json_t *gg_report_number(int64_t n);
+/* The pieces of a text, as an array; NULL, "": none. */
+json_t *gg_report_split(const char *s, char by);
+
+/* A look at a session for someone who asks: the answer is fresh, and the policy's own record stays as it is.
+ */
+void gg_report_look(struct gg_gate *g, struct gg_session *s, int64_t now_ms);
+
 json_t *gg_report_session(const struct gg_gate *g, const struct gg_session *s, int64_t now_ms);
 json_t *gg_report_sessions(struct gg_gate *g);
 json_t *gg_report_ended(const struct gg_ended *e);

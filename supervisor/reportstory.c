@@ -1,4 +1,4 @@
-/* reportstory - what a session has been through, as JSON. See report.h. */
+/* reportstory - values from outside, and what a session has been through, as JSON. See report.h. */
 #include <string.h>
 
 #include "base/text.h"
@@ -14,6 +14,25 @@ json_t *gg_report_text(const char *s)
 		return j;
 	gg_escape(&b, s, strlen(s), GG_REPO_MAX);
 	return json_string(b.s);
+}
+
+json_t *gg_report_number(int64_t n)
+{
+	return n < 0 || n == GG_NEVER ? json_null() : json_integer(n);
+}
+
+json_t *gg_report_split(const char *s, char by)
+{
+	const char end[] = { by, '\0' };
+	json_t *a = json_array();
+
+	while (s && *s) {
+		size_t n = strcspn(s, end);
+
+		json_array_append_new(a, json_stringn(s, n));
+		s += n + (s[n] == by);
+	}
+	return a;
 }
 
 static json_t *timeline(const struct gg_story *st)
@@ -37,20 +56,6 @@ static json_t *log_lines(const struct gg_story *st)
 	return a;
 }
 
-/* A text of several lines. */
-static json_t *lines(const char *text)
-{
-	json_t *a = json_array();
-
-	while (text && *text) {
-		size_t n = strcspn(text, "\n");
-
-		json_array_append_new(a, json_stringn(text, n));
-		text += n + (text[n] == '\n');
-	}
-	return a;
-}
-
 static json_t *silences(const struct gg_story *st)
 {
 	json_t *j = json_object();
@@ -67,7 +72,7 @@ void gg_report_story(json_t *to, const struct gg_story *st)
 	json_object_set_new(to, "timeline", timeline(st));
 	json_object_set_new(to, "timeline_left_out", json_integer((json_int_t)st->left_out));
 	json_object_set_new(to, "log", log_lines(st));
-	json_object_set_new(to, "evidence", lines(st->evidence));
+	json_object_set_new(to, "evidence", gg_report_split(st->evidence, '\n'));
 	json_object_set_new(to, "silences", silences(st));
 }
 

@@ -56,7 +56,6 @@ Test(metrics, labels)
 	cr_assert_str_eq(gg_metrics_service(gg_metrics_service_index("x\"y\n")), "other");
 	cr_assert_str_eq(gg_metrics_step(gg_metrics_step_index("evil-step")), "other");
 	cr_assert_str_eq(gg_metrics_transport(gg_metrics_transport_index("?")), "pipe");
-	cr_assert_eq(gg_metrics_key_index("deadline.drain"), GG_BY_KEYS);
 }
 
 Test(metrics, head)
