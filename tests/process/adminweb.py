@@ -37,20 +37,10 @@ def promtool(tap, text, what):
 
 
 def ask_gate(g, **request):
-    """One request on the control socket, as a hook makes it; its data."""
-    with socket.socket(socket.AF_UNIX) as s:
-        s.connect(g.control)
-        s.settimeout(PATIENCE)
-        s.sendall(json.dumps(request).encode() + b"\n")
-        data = b""
-        while not data.endswith(b"\n"):
-            more = s.recv(65536)
-            if not more:
-                raise RuntimeError("no answer to %r" % request)
-            data += more
-    answer = json.loads(data)
-    if not answer["ok"]:
-        raise RuntimeError(answer["error"])
+    """The data of an answer on the control socket."""
+    answer = g.request(**request)
+    if not answer or not answer["ok"]:
+        raise RuntimeError("%r: %r" % (request, answer))
     return answer["data"]
 
 

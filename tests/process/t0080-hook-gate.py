@@ -34,23 +34,8 @@ repo, other = g.repo(), g.repo("team/a b.git", "http.receivepack=true")
 work = g.work("work")
 
 
-def send(request):
-    """One request, as a hook would make it; the answer, or None."""
-    with socket.socket(socket.AF_UNIX) as s:
-        s.connect(g.control)
-        s.settimeout(PATIENCE)
-        s.sendall(json.dumps(request).encode() + b"\n")
-        data = b""
-        while not data.endswith(b"\n"):
-            more = s.recv(65536)
-            if not more:
-                return None
-            data += more
-    return json.loads(data)
-
-
 def data(cmd, **more):
-    a = send({"cmd": cmd, **more})
+    a = g.request(cmd=cmd, **more)
     return a["data"] if a and a["ok"] else a
 
 
@@ -85,7 +70,7 @@ tap.ok("hook: scan" in r.stdout and "STEP" not in r.stdout, "sessions shows it b
 r = g.cli("show", s["id"])
 tap.ok("phase: hook: scan" in " ".join(r.stdout.split()) and "step:" not in r.stdout, "so does show", r.stdout)
 for step in "a b", "x" * 32, "\x1b[1m", "é", 7, None:
-    tap.ok(send({"cmd": "step", "id": s["id"], "step": step})["error"].startswith("a step is a word"), "no step: %r" % step)
+    tap.ok(g.request(cmd="step", id=s["id"], step=step)["error"].startswith("a step is a word"), "no step: %r" % step)
 tap.eq(g.sessions()[0]["step"], "scan", "it is as it was")
 tap.eq((data("step", id=s["id"], step="x" * 31), g.sessions()[0]["step"]), ({}, "x" * 31), "31 letters are a step")
 tap.eq((data("step", id=s["id"], step=""), g.sessions()[0]["step"]), ({}, ""), "nothing any more")
@@ -101,7 +86,7 @@ if tap.eq(len(e), 1, "it is recorded"):
     tap.ok("3 commits" in e[0]["message"] and "\x1b" not in g.text(), "outside text is escaped", e[0])
 for more in ({"event": "session.reaped", "message": "x"}, {"event": "push.", "message": "x"}, {"event": "push.nothing", "message": "x"}, {"event": "gate.stopped", "message": "x"},
              {"event": "push.scanned"}, {"event": "push.scanned", "message": 7}, {"message": "x"}, {"event": ["push.scanned"], "message": "x"}):
-    tap.ok("an event of a hook" in send({"cmd": "event", "id": s["id"], **more}).get("error", ""), "no event: %s" % more)
+    tap.ok("an event of a hook" in g.request(cmd="event", id=s["id"], **more).get("error", ""), "no event: %s" % more)
 tap.eq(data("event", id=s["id"], event="refresh.done", message="x" * 3000, reason="r" * 65, key="k" * 639), {}, "a long message")
 e = g.events("refresh.done")[0]
 tap.ok(len(e["message"]) < 2100 and "reason" not in e and e["key"].startswith("k" * 150), "is bounded, and so are reason and key", e)
@@ -115,11 +100,11 @@ tap.ok("12 events of its hooks were too many" in g.events("session.closed", sess
 # --- whose hook it is ---------------------------------------------------------------------------------------------------------
 
 for cmd in ({"cmd": "push"}, {"cmd": "step", "step": "scan"}, {"cmd": "event", "event": "push.scanned", "message": "x"}):
-    tap.ok("no session" in send({**cmd, "id": s["id"]})["error"], "%s of a session that has ended" % cmd["cmd"])
-    tap.ok("needs an id" in send(cmd)["error"] and "needs an id" in send({**cmd, "id": 7})["error"], "%s of none" % cmd["cmd"])
+    tap.ok("no session" in g.request(**cmd, id=s["id"])["error"], "%s of a session that has ended" % cmd["cmd"])
+    tap.ok("needs an id" in g.request(**cmd)["error"] and "needs an id" in g.request(**cmd, id=7)["error"], "%s of none" % cmd["cmd"])
 raw = Raw(g, request=False)
 s = wait_for(g.sessions, "a session")[0]
-tap.ok("not known" in send({"cmd": "push", "id": s["id"]})["error"], "push of a session whose repository is not known yet")
+tap.ok("not known" in g.request(cmd="push", id=s["id"])["error"], "push of a session whose repository is not known yet")
 raw.close()
 g.settle()
 
