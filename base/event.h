@@ -31,21 +31,24 @@ struct gg_event_own {
 };
 
 /*
- * The fields of a record. NULL and, for numbers, a negative value mean absent. In the journal each is
- * GIT_GATE_ and the upper-case name (times as _LIMIT_USEC and so on, in microseconds); in JSON lines
- * the lower-case name as here. The texts about a reason are in the journal alone, for its catalog.
+ * The fields of a record: base/eventfield.def has what they mean, and their names in each sink. NULL and, for
+ * numbers, a negative value mean absent.
  */
 struct gg_fields {
-	const char *session, *transport, *service, *repo, *peer, *phase, *step, *reason, *key, *steps, *pids,
-		*upstream;
-	const char *seen, *look_at, *advice; /* of the reason, see reaper/reason.h */
-	const char *evidence;		     /* lines of text */
-	int64_t limit_ms, quiet_ms, age_ms, bytes_in, bytes_out;
-	int64_t duration_ms, commits, objects, refs,
-		bytes;		  /* of a step of a push: what it took, how much it was */
+#define TEXT(name, ...) const char *name;
+#define NUMBER(name, ...) int64_t name;
+#include "base/eventfield.def"
+#undef TEXT
+#undef NUMBER
+	/* Of the reason, see reaper/reason.h: in the journal alone, for its catalog. */
+	const char *seen, *look_at, *advice;
+	/* Lines. In the journal whole, and in parts for the catalog; in JSON lines an array; in text lines
+	 * each is a session.evidence behind its record. */
+	const char *evidence;
 	struct gg_event_own *own; /* no field: the session's rate; NULL: not limited by it */
 };
 
+/* All absent: with it each gg_fields begins. */
 #define GG_NO_STEP_FIELDS .duration_ms = -1, .commits = -1, .objects = -1, .refs = -1, .bytes = -1
 #define GG_NO_FIELDS \
 	.limit_ms = -1, .quiet_ms = -1, .age_ms = -1, .bytes_in = -1, .bytes_out = -1, GG_NO_STEP_FIELDS

@@ -202,6 +202,17 @@ Test(event, journal)
 			 "%s", text);
 }
 
+Test(event, no_fields)
+{
+	const struct gg_fields f = { GG_NO_FIELDS };
+
+#define TEXT(name, ...) cr_assert_null(f.name);
+#define NUMBER(name, ...) cr_assert_eq(f.name, -1, #name);
+#include "base/eventfield.def"
+#undef TEXT
+#undef NUMBER
+}
+
 /* The longest everything: nothing is cut in a way that breaks the form. */
 Test(event, worst_case_fits)
 {
@@ -210,12 +221,14 @@ Test(event, worst_case_fits)
 					     "\xc2\x9b", "\n",	 "=" };
 
 	for (size_t i = 0; i < GG_LEN(fills); i++) {
-		struct gg_fields f = { big,	  big,		 big,		big,	       big,
-				       big,	  big,		 big,		big,	       big,
-				       big,	  big,		 big,		big,	       big,
-				       big,	  INT64_MAX - 1, INT64_MAX - 1, INT64_MAX - 1, INT64_MAX,
-				       INT64_MAX, INT64_MAX - 1, INT64_MAX,	INT64_MAX,     INT64_MAX,
-				       INT64_MAX, NULL };
+		struct gg_fields f = {
+#define TEXT(name, ...) .name = big,
+#define NUMBER(name, ...) .name = INT64_MAX - 1,
+#include "base/eventfield.def"
+#undef TEXT
+#undef NUMBER
+			.seen = big, .look_at = big, .advice = big, .evidence = big
+		};
 		struct gg_record r = {
 			.id = GG_EV_CLEANUP_REMOVED, .fields = &f, .message = big, .instance = big
 		};
