@@ -6,25 +6,9 @@
 #include "base/cleanup.h"
 #include "base/text.h"
 
-static unsigned decode(const char *s, size_t n)
-{
-	const unsigned char *u = (const unsigned char *)s;
-
-	switch (n) {
-	case 1:
-		return u[0];
-	case 2:
-		return (u[0] & 0x1fu) << 6 | (u[1] & 0x3fu);
-	case 3:
-		return (u[0] & 0x0fu) << 12 | (u[1] & 0x3fu) << 6 | (u[2] & 0x3fu);
-	default:
-		return (u[0] & 7u) << 18 | (u[1] & 0x3fu) << 12 | (u[2] & 0x3fu) << 6 | (u[3] & 0x3fu);
-	}
-}
-
 /* Has no look of its own, or changes that of others: controls, marks of direction, line ends, no characters.
  */
-static bool is_hidden(unsigned c)
+static bool is_hidden(uint32_t c)
 {
 	return c < 0x20 || (c >= 0x7f && c <= 0x9f) || c == 0xad || c == 0x61c ||
 	       (c >= 0x200b && c <= 0x200f) || (c >= 0x2028 && c <= 0x202e) || (c >= 0x2060 && c <= 0x206f) ||
@@ -52,7 +36,7 @@ static const char *entity(char c)
 
 static void put(FILE *to, const char *s, size_t n)
 {
-	unsigned c = decode(s, n);
+	uint32_t c = gg_utf8_code(s, n);
 	const char *e = n == 1 ? entity(*s) : NULL;
 
 	if (e)
@@ -96,11 +80,9 @@ void gg_html_ms(FILE *to, int64_t ms)
 
 void gg_html_bytes(FILE *to, int64_t n)
 {
-	static const char *const units[] = { "B", "KiB", "MiB", "GiB", "TiB" };
-	size_t i = 0;
-	double v = (double)n;
+	char mem[32];
+	struct gg_buf b = GG_BUF(mem);
 
-	for (; v >= 1000 && i + 1 < GG_LEN(units); i++)
-		v /= 1024;
-	fprintf(to, i && v < 10 ? "%.1f %s" : "%.0f %s", v, units[i]);
+	gg_human_size(&b, n);
+	fputs(mem, to);
 }

@@ -14,7 +14,7 @@
  */
 void gg_html_text(FILE *to, const char *s, size_t max);
 
-/* For people: "1m05s", "-" for unknown; "1.5 MiB". */
+/* For people, as the command line has them: "1m05s", "1.5M"; "-" for unknown. */
 void gg_html_ms(FILE *to, int64_t ms);
 void gg_html_bytes(FILE *to, int64_t n);
 

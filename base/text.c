@@ -98,6 +98,17 @@ size_t gg_utf8_len(const char *s, size_t n)
 	return len;
 }
 
+uint32_t gg_utf8_code(const char *s, size_t len)
+{
+	uint32_t c = (unsigned char)s[0];
+
+	if (len > 1)
+		c &= 0x7fu >> len;
+	for (size_t i = 1; i < len; i++)
+		c = c << 6 | ((unsigned char)s[i] & 0x3f);
+	return c;
+}
+
 enum { UNIT_MAX = 8 }; /* the longest escape: "\xc2\x9b" */
 
 /* One character (len bytes, 0: a byte that is none) as it is shown. Returns how many bytes ret got. */
@@ -307,6 +318,28 @@ void gg_size_add(struct gg_buf *b, int64_t bytes)
 	while (bytes % size_units[i].factor || (bytes == 0 && size_units[i].factor > 1))
 		i++;
 	gg_buf_add(b, "%lld%s", (long long)(bytes / size_units[i].factor), size_units[i].name);
+}
+
+void gg_human_size(struct gg_buf *b, int64_t bytes)
+{
+	static const char units[] = "KMGTPE";
+	uint64_t n = (uint64_t)bytes, whole, tenths;
+	int unit = 0;
+
+	if (bytes < 0) {
+		gg_buf_add(b, "-");
+		return;
+	}
+	while (n >> (10 * unit) >= 1024)
+		unit++;
+	whole = n >> (10 * unit);
+	tenths = (n - (whole << (10 * unit))) * 10 >> (10 * unit); /* the rest has 60 bits at most */
+	if (!unit)
+		gg_buf_add(b, "%u", (unsigned)whole);
+	else if (whole < 10)
+		gg_buf_add(b, "%u.%u%c", (unsigned)whole, (unsigned)tenths, units[unit - 1]);
+	else
+		gg_buf_add(b, "%u%c", (unsigned)whole, units[unit - 1]);
 }
 
 int gg_int_parse(const char *s, int64_t min, int64_t max, int64_t *ret)

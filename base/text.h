@@ -28,6 +28,8 @@ void gg_buf_put(struct gg_buf *b, const void *bytes, size_t n);
 
 /* Bytes of the valid UTF-8 character that s begins with; 0: none there, or cut off by n. */
 size_t gg_utf8_len(const char *s, size_t n);
+/* The code point of a valid character of len bytes. */
+uint32_t gg_utf8_code(const char *s, size_t len);
 
 /*
  * Append outside text so that it can forge nothing: one line, valid UTF-8, bounded.
@@ -55,6 +57,9 @@ void gg_human_ms(struct gg_buf *b, int64_t ms);
  */
 int gg_size_parse(const char *s, int64_t *ret_bytes);
 void gg_size_add(struct gg_buf *b, int64_t bytes);
+
+/* For people: "0", "1023", "1.2K", "15M", "3.4G" (powers of 1024); "-" when negative. Cut, not rounded. */
+void gg_human_size(struct gg_buf *b, int64_t bytes);
 
 /* Whole number in [min, max], nothing around it. 0, -EINVAL, -ERANGE. */
 int gg_int_parse(const char *s, int64_t min, int64_t max, int64_t *ret);

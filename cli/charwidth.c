@@ -42,22 +42,10 @@ static bool in(const struct range *v, size_t n, uint32_t c)
 	return false;
 }
 
-/* Of a valid character of so many bytes. */
-static uint32_t code_point(const char *s, size_t len)
-{
-	uint32_t c = (unsigned char)s[0];
-
-	if (len > 1)
-		c &= 0x7fu >> len;
-	for (size_t i = 1; i < len; i++)
-		c = c << 6 | ((unsigned char)s[i] & 0x3f);
-	return c;
-}
-
 size_t gg_char_columns(const char *s, size_t *ret_len)
 {
 	size_t len = gg_utf8_len(s, strnlen(s, 4));
-	uint32_t c = len ? code_point(s, len) : '?';
+	uint32_t c = len ? gg_utf8_code(s, len) : '?';
 
 	*ret_len = len ? len : 1;
 	if (in(none, GG_LEN(none), c))

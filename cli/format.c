@@ -5,28 +5,6 @@
 
 #include "cli/charwidth.h"
 
-void gg_human_size(struct gg_buf *b, int64_t bytes)
-{
-	static const char units[] = "KMGTPE";
-	uint64_t n = (uint64_t)bytes, whole, tenths;
-	int unit = 0;
-
-	if (bytes < 0) {
-		gg_buf_add(b, "-");
-		return;
-	}
-	while (n >> (10 * unit) >= 1024)
-		unit++;
-	whole = n >> (10 * unit);
-	tenths = (n - (whole << (10 * unit))) * 10 >> (10 * unit); /* the rest has 60 bits at most */
-	if (!unit)
-		gg_buf_add(b, "%u", (unsigned)whole);
-	else if (whole < 10)
-		gg_buf_add(b, "%u.%u%c", (unsigned)whole, (unsigned)tenths, units[unit - 1]);
-	else
-		gg_buf_add(b, "%u%c", (unsigned)whole, units[unit - 1]);
-}
-
 void gg_visible(struct gg_buf *b, const char *s)
 {
 	gg_buf_put(b, "", 0); /* the buffer may be new, and s empty */

@@ -1,5 +1,5 @@
 /*
- * format - sizes and columns for people. Pure. Tested by tests/unit/table.c.
+ * format - columns for people. Pure. Tested by tests/unit/table.c.
  * A column is one of a terminal: an ideograph takes two, a combining mark none (cli/charwidth.h).
  */
 #ifndef GG_CLI_FORMAT_H
@@ -10,9 +10,6 @@
 #include <stdint.h>
 
 #include "base/text.h"
-
-/* "0", "1023", "1.2K", "15M", "3.4G" (powers of 1024); "-" when negative. Cut, not rounded. */
-void gg_human_size(struct gg_buf *b, int64_t bytes);
 
 /* Append text with control characters and bytes that are no UTF-8 as C escapes. Unlike gg_escape it leaves
  * quotes and backslashes alone: for messages. */

@@ -405,3 +405,44 @@ Test(text, distance)
 		cr_assert_eq(gg_distance(rows[i].b, rows[i].a), rows[i].want, "row %zu", i);
 	}
 }
+
+Test(text, sizes)
+{
+	static const struct {
+		int64_t bytes;
+		const char *want;
+	} rows[] = {
+		{ -1, "-" },
+		{ 0, "0" },
+		{ 1, "1" },
+		{ 1023, "1023" },
+		{ 1024, "1.0K" },
+		{ 1229, "1.2K" },
+		{ 10239, "9.9K" },
+		{ 10240, "10K" },
+		{ 1048575, "1023K" },
+		{ 1048576, "1.0M" },
+		{ 1258292, "1.2M" },
+		{ 15 << 20, "15M" },
+		{ INT64_C(1) << 30, "1.0G" },
+		{ INT64_C(5) << 40, "5.0T" },
+		{ INT64_MAX, "7.9E" },
+		{ INT64_MIN, "-" },
+	};
+
+	for (size_t i = 0; i < GG_LEN(rows); i++) {
+		char mem[32];
+		struct gg_buf b = GG_BUF(mem);
+
+		gg_human_size(&b, rows[i].bytes);
+		cr_assert_str_eq(mem, rows[i].want, "row %zu: '%s'", i, mem);
+	}
+}
+
+Test(text, code_points)
+{
+	cr_assert_eq(gg_utf8_code("a", 1), 'a');
+	cr_assert_eq(gg_utf8_code("\xc3\xa4", 2), 0xe4);
+	cr_assert_eq(gg_utf8_code("\xe2\x80\xae", 3), 0x202e);
+	cr_assert_eq(gg_utf8_code("\xf0\x9f\x98\x80", 4), 0x1f600);
+}
