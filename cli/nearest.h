@@ -1,4 +1,4 @@
-/* nearest - the word that somebody may have meant. Pure. */
+/* nearest - the word that somebody may have meant. Pure. Used by cli/explain.c and cli/reaped.c. */
 #ifndef GG_CLI_NEAREST_H
 #define GG_CLI_NEAREST_H
 

@@ -1,6 +1,6 @@
 /*
  * sshsays - what a failed `git ls-remote` or `git push` over ssh has to say, and what to do about it. Pure.
- * Tested by tests/unit/sshsays.c, and with real ssh by tests/process/t0082-add.py.
+ * Tested by tests/unit/clientlines.c, and with real ssh by tests/process/t0082-add.py.
  */
 #ifndef GG_CLI_SSHSAYS_H
 #define GG_CLI_SSHSAYS_H

@@ -1,6 +1,6 @@
 /*
  * argv - the command line of a git:// session and the environment of any, from the settings. Pure but for
- * allocation. Used by supervisor/session.c, tested by tests/unit/argv.c, a row a rule.
+ * allocation. Used by supervisor/session.c, tested by tests/unit/wrap.c, a row a rule.
  *
  * git-gate-session takes its own options, then "--", then the git-daemon command that it becomes:
  *   git-gate-session --status-fd=3 --base-path=B … -- /usr/lib/git-core/git-daemon --inetd …

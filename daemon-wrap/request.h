@@ -1,6 +1,6 @@
 /*
  * request - the first packet of a git:// connection: "git-upload-pack /path\0host=h\0\0version=2\0". Pure.
- * Used by daemon-wrap/git-session.c, fuzzed by tests/fuzz/fuzz-request.c, tested by tests/unit/request.c.
+ * Used by daemon-wrap/git-session.c, fuzzed by tests/fuzz/fuzz-request.c, tested by tests/unit/wrap.c.
  */
 #ifndef GG_WRAP_REQUEST_H
 #define GG_WRAP_REQUEST_H

@@ -1,6 +1,6 @@
 /*
- * ssh - the command that git reaches an upstream with ($GIT_SSH_COMMAND). Pure. Used by hooks/gitenv.c.
- * Tested by tests/unit/ssh.c, and with a real sshd by tests/process/t0085-forward.py.
+ * ssh - the command that git reaches an upstream with ($GIT_SSH_COMMAND). Pure. Used by hooks/remote.c and
+ * cli/link.c. Tested by tests/unit/ssh.c, and with a real sshd by tests/process/t0085-forward.py.
  */
 #ifndef GG_HOOKS_SSH_H
 #define GG_HOOKS_SSH_H

@@ -1,6 +1,6 @@
 /*
  * registry - the sessions that live, and the last ones that ended. Owned by the gate; filled by
- * supervisor/session.c; judged by reaper/reaper.c; shown by supervisor/control.c.
+ * supervisor/session.c; judged by reaper/reaper.c; shown by supervisor/report.c.
  */
 #ifndef GG_REAPER_REGISTRY_H
 #define GG_REAPER_REGISTRY_H

@@ -1,4 +1,4 @@
-/* tell - what a client that is ended is told, as bytes of git's protocol. Pure. Tested by tests/unit/tell.c.
+/* tell - what a client that is ended is told, as bytes of git's protocol. Pure. Tested by tests/unit/wrap.c.
  */
 #ifndef GG_REAPER_TELL_H
 #define GG_REAPER_TELL_H

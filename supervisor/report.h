@@ -1,4 +1,5 @@
-/* report - the gate's state as JSON, in the form of supervisor/protocol.md. Used by control.c. */
+/* report - the gate's state as JSON, in the form of supervisor/protocol.md. Used by
+ * commands.c, ledgercommands.c, metricsreport.c and onreap.c. */
 #ifndef GG_SUPERVISOR_REPORT_H
 #define GG_SUPERVISOR_REPORT_H
 
