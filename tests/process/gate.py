@@ -176,6 +176,14 @@ def path(*parts):
     return os.path.join(TMP, *parts)
 
 
+def put_script(file, text):
+    """An executable of sh in its place, whole at any moment: whoever starts it anew gets the new one."""
+    with open(file + ".new", "w") as f:
+        f.write("#!/bin/sh\n%s\n" % text)
+    os.chmod(file + ".new", 0o755)
+    os.rename(file + ".new", file)
+
+
 def git(*args, cwd=None, check=True, env=None, stdin=None, timeout=PATIENCE * 2):
     """Run git; the result has returncode, stdout, stderr (text)."""
     r = subprocess.run(("git",) + args, cwd=cwd or TMP, env={**ENV, **(env or {})}, input=stdin, capture_output=True, text=True,

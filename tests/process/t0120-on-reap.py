@@ -10,10 +10,7 @@ big = path("big")
 
 def command(body):
     """Replaces the command; the gate starts it anew each time."""
-    with open(script + ".new", "w") as f:
-        f.write("#!/bin/sh\n%s\n" % body)
-    os.chmod(script + ".new", 0o755)
-    os.rename(script + ".new", script)
+    put_script(script, body)
 
 
 command('cat >>%s' % told)
