@@ -27,13 +27,19 @@ static const char *step(const struct gg_session *s)
 	return hook && !s->root_gone ? s->step : "";
 }
 
+/* What the row shows, which was looked at for it, is what the policy judges: if not, its next look begins anew. */
+static bool is_judged(const struct gg_session *s)
+{
+	return s->view.phase == s->track.phase && s->view.client_turn == s->track.client_turn;
+}
+
 /* The deadline that counts now, and how much of it is used. Who is being ended has none any more. */
 static void add_deadline(json_t *to, const struct gg_gate *g, const struct gg_session *s, int64_t now_ms)
 {
 	int64_t limit = -1, used = -1;
 	enum gg_reason r = GG_REASON_NONE;
 
-	if (!s->root_gone && !s->held && !s->ending.reason)
+	if (!s->root_gone && !s->held && !s->ending.reason && is_judged(s))
 		r = gg_track_deadline(&s->track, now_ms, &g->reaper.lim, &limit, &used);
 	json_object_set_new(to, "deadline", r ? json_string(gg_reason_key(r)) : json_null());
 	json_object_set_new(to, "deadline_ms", gg_report_number(limit));
