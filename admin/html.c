@@ -6,14 +6,13 @@
 #include "base/cleanup.h"
 #include "base/text.h"
 
-/* Has no look of its own, or changes that of others: controls, marks of direction, line ends, no characters.
+/* Has no look of its own, or changes that of others: what is a control elsewhere, and all that is invisible.
  */
 static bool is_hidden(uint32_t c)
 {
-	return c < 0x20 || (c >= 0x7f && c <= 0x9f) || c == 0xad || c == 0x61c ||
-	       (c >= 0x200b && c <= 0x200f) || (c >= 0x2028 && c <= 0x202e) || (c >= 0x2060 && c <= 0x206f) ||
-	       c == 0xfeff || (c >= 0xfff9 && c <= 0xfffb) || (c & 0xfffe) == 0xfffe ||
-	       (c >= 0xe0000 && c <= 0xe007f);
+	return gg_is_control(c) || c == 0xad || (c >= 0x200b && c <= 0x200d) ||
+	       (c >= 0x2060 && c <= 0x2065) || c == 0xfeff || (c >= 0xfff9 && c <= 0xfffb) ||
+	       (c & 0xfffe) == 0xfffe || (c >= 0xe0000 && c <= 0xe007f);
 }
 
 static const char *entity(char c)

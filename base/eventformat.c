@@ -83,20 +83,13 @@ static void list_numbers(const struct gg_fields *f, struct number_field ret[NNUM
 
 enum { UNIT_MAX = 16 };
 
-static bool is_control(const char *s, size_t len)
-{
-	unsigned char c = (unsigned char)s[0];
-
-	return c < 0x20 || c == 0x7f || (len == 2 && c == 0xc2 && (unsigned char)s[1] < 0xa0);
-}
-
 /* A character for a line of prose: what could end the line or drive a terminal is escaped; quotes are left as
  * they are. */
 static size_t plain_unit(const char *s, size_t len, char ret[UNIT_MAX])
 {
 	struct gg_buf b = { .s = ret, .size = UNIT_MAX };
 
-	if (!len || is_control(s, len))
+	if (!len || gg_is_control(gg_utf8_code(s, len)))
 		gg_escape(&b, s, len ? len : 1, UNIT_MAX);
 	else
 		gg_buf_put(&b, s, len);
@@ -114,8 +107,8 @@ static size_t json_unit(const char *s, size_t len, char ret[UNIT_MAX])
 		gg_buf_add(&b, "\\%c", *s);
 	else if (*s == '\n')
 		gg_buf_add(&b, "\\n");
-	else if (is_control(s, len))
-		gg_buf_add(&b, "\\u%04x", (unsigned)(unsigned char)s[len - 1]); /* C1: U+0080 is c2 80 */
+	else if (gg_is_control(gg_utf8_code(s, len)))
+		gg_buf_add(&b, "\\u%04x", gg_utf8_code(s, len));
 	else
 		gg_buf_put(&b, s, len);
 	return b.len;

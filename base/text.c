@@ -109,7 +109,13 @@ uint32_t gg_utf8_code(const char *s, size_t len)
 	return c;
 }
 
-enum { UNIT_MAX = 8 }; /* the longest escape: "\xc2\x9b" */
+bool gg_is_control(uint32_t c)
+{
+	return c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0x61c || c == 0x200e || c == 0x200f ||
+	       (c >= 0x2028 && c <= 0x202e) || (c >= 0x2066 && c <= 0x206f);
+}
+
+enum { UNIT_MAX = 9 }; /* the longest escape, "\xc2\x9b", and a NUL */
 
 /* One character (len bytes, 0: a byte that is none) as it is shown. Returns how many bytes ret got. */
 static size_t escape_unit(const char *s, size_t len, char ret[UNIT_MAX])
@@ -118,7 +124,7 @@ static size_t escape_unit(const char *s, size_t len, char ret[UNIT_MAX])
 	static const char from[] = "\n\r\t\"\\", to[] = "nrt\"\\";
 	unsigned char c = (unsigned char)s[0];
 	const char *special = c ? strchr(from, c) : NULL;
-	bool c1 = len == 2 && c == 0xc2 && (unsigned char)s[1] < 0xa0;
+	unsigned number = len ? gg_utf8_code(s, len) : 0;
 	size_t n = 0;
 
 	if (special) {
@@ -126,10 +132,12 @@ static size_t escape_unit(const char *s, size_t len, char ret[UNIT_MAX])
 		ret[n++] = to[special - from];
 		return n;
 	}
-	if (len && c >= 0x20 && c != 0x7f && !c1) {
+	if (len && !gg_is_control(number)) {
 		memcpy(ret, s, len);
 		return len;
 	}
+	if (number > 0xff)
+		return (size_t)snprintf(ret, UNIT_MAX, "\\u%04x", number & 0xffff);
 	for (size_t i = 0; i < (len ? len : 1); i++) {
 		ret[n++] = '\\';
 		ret[n++] = 'x';

@@ -30,10 +30,15 @@ void gg_buf_put(struct gg_buf *b, const void *bytes, size_t n);
 size_t gg_utf8_len(const char *s, size_t n);
 /* The code point of a valid character of len bytes. */
 uint32_t gg_utf8_code(const char *s, size_t len);
+/*
+ * Drives a terminal, or makes what stands around it look other than it is: controls, DEL, C1 controls; marks
+ * and overrides of direction; the separators of lines and paragraphs.
+ */
+bool gg_is_control(uint32_t c);
 
 /*
  * Append outside text so that it can forge nothing: one line, valid UTF-8, bounded.
- *   Control characters, DEL, C1 controls, invalid UTF-8, '"' and '\' become C escapes (\n, \x1b, \", \\).
+ *   Controls (gg_is_control), invalid UTF-8, '"' and '\' become C escapes (\n, \x1b, \u202e, \", \\).
  *   At most max source bytes are taken; a cut is shown by a trailing "...".
  * gg_quote puts double quotes around the result; gg_escape does not.
  */

@@ -70,6 +70,7 @@ Test(event, text)
 		{ "two\nlines\x1b", { GG_NO_FIELDS }, "two\\nlines\\x1b\n" },
 		{ "caf\xc3\xa9 \"q\" c:\\ \xff", { GG_NO_FIELDS }, "caf\xc3\xa9 \"q\" c:\\ \\xff\n" },
 		{ "\xc2\x9b\x7f", { GG_NO_FIELDS }, "\\xc2\\x9b\\x7f\n" },
+		{ "a\u202eb\u2028", { GG_NO_FIELDS }, "a\\u202eb\\u2028\n" },
 		/* what a client says cannot be taken for fields */
 		{ "x reason=operator",
 		  { .session = "ab", GG_NO_FIELDS },
@@ -131,6 +132,7 @@ Test(event, json)
 		{ "q\" b\\ n\n r\r e\x1b d\x7f",
 		  { GG_NO_FIELDS },
 		  "q\\\" b\\\\ n\\n r\\u000d e\\u001b d\\u007f\",\"instance\":\"g\"}\n" },
+		{ "a\u202eb\u2028", { GG_NO_FIELDS }, "a\\u202eb\\u2028\",\"instance\":\"g\"}\n" },
 		{ "caf\xc3\xa9 \xc2\x9b \xff \xc0\xaf \xed\xa0\x80",
 		  { GG_NO_FIELDS },
 		  "caf\xc3\xa9 \\u009b \\ufffd \\ufffd\\ufffd "
