@@ -27,10 +27,14 @@ static const char *step(const struct gg_session *s)
 	return hook && !s->root_gone ? s->step : "";
 }
 
-/* What the row shows, which was looked at for it, is what the policy judges: if not, its next look begins anew. */
+/*
+ * What the row shows, which was looked at for it, is what the policy judges: if not, its next look begins
+ * anew. In the request the time counts whose turn it ever is.
+ */
 static bool is_judged(const struct gg_session *s)
 {
-	return s->view.phase == s->track.phase && s->view.client_turn == s->track.client_turn;
+	return s->view.phase == s->track.phase &&
+	       (s->view.phase == GG_PHASE_REQUEST || s->view.client_turn == s->track.client_turn);
 }
 
 /* The deadline that counts now, and how much of it is used. Who is being ended has none any more. */
