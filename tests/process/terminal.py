@@ -2,7 +2,6 @@
 import fcntl
 import pty
 import re
-import select
 import struct
 import termios
 
@@ -11,6 +10,8 @@ from gate import *
 
 class Terminal:
     """A program with a terminal of its own. Reads in a thread, so that the program never waits for us."""
+
+    LAST = b"\x1b[?9999h"
 
     def __init__(self, args, columns=80, rows=24, env=None, cwd=None):
         self.columns, self.rows = columns, rows
@@ -125,7 +126,12 @@ class Terminal:
     def end(self, patience=PATIENCE):
         """Wait for the program; its exit code."""
         code = self.process.wait(patience)
-        wait_for(lambda: not select.select([self.fd], [], [], 0)[0], "all its output to be read")
+        # the kernel hands on what was written when it has time: a mode that there is not comes behind all of it
+        os.write(self.slave, self.LAST)
+        wait_for(lambda: self.raw.endswith(self.LAST) and "9999" in self.modes, "all its output to be read")
+        with self.lock:
+            self.raw = self.raw[:-len(self.LAST)]
+            self.modes = self.modes - {"9999"}
         return code
 
     def close(self):
