@@ -96,7 +96,7 @@ stuck = Raw(g)
 stuck.advertisement()
 id = wait_for(g.sessions, "a session")[0]["id"]
 r = g.cli("show", id)
-tap.ok(re.search(r"(?m)^processes:\n +PID  STATE .*\n *\d+ .* /\S*git-daemon .*\n *\d+ .*  \\_ \S*git receive-pack", r.stdout), "show of a live one: a tree", r.stdout)
+tap.ok(re.search(r"(?m)^processes:\n *PID  STATE .*\n *\d+ .* /\S*git-daemon .*\n *\d+ .*  \\_ \S*git receive-pack", r.stdout), "show of a live one: a tree", r.stdout)
 wait_for(lambda: re.search(r"(?m)^deadline: +deadline.commands: \S+ of 10m00s \[#\.{19}\]$", g.cli("show", id).stdout), "its deadline with a bar")
 tap.ok(True, "and its deadline")
 t80 = Terminal([GATE, "show", id, "--control", g.control], 60)
