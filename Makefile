@@ -103,8 +103,8 @@ $(O)/%.o: %.c Makefile $(FLAGS)
 -include $(shell find $(O) -name '*.d' 2>/dev/null)
 
 # --- tests -----------------------------------------------------------------------------------------------------------
-# Criterion and the programs themselves count; tests/run adds their figures up. JOBS: process tests at once; more than one a core disturbs timing
-JOBS    ?= 2
+# Criterion and the programs themselves count; tests/run adds their figures up. JOBS: process tests at once; most of the time they wait for a deadline
+JOBS    ?= 3
 LOGS    := $(O)/logs
 
 test: test-deps
