@@ -28,6 +28,7 @@ SCALED = {
     "deadline.init": "2s", "deadline.commands": "3s", "deadline.packStart": "3s", "deadline.idle": "2s", "deadline.grace": "500ms",
 }
 SAMPLE = 0.25           # an eighth of the shortest deadline
+BUSY = 3.0              # seconds by which a shared machine makes a gate late; how late it is by itself: tests/unit/policy.c
 PATIENCE = 60           # seconds; a limit for what should happen at once, generous because machines are shared
 
 

@@ -110,7 +110,7 @@ def check(name, kind, c, watch, piped):
     seconds, slice_s = c["after_ms"] / 1000, 0.5 if reason == "trickle" else 0
     tap.eq(c["ended_by"], "server", "%s, %s: ended by the server's side" % (name, kind), c)
     # found within a sample of its beginning
-    room = 2 * SAMPLE + 2 * slice_s + GRACE + 1.5
+    room = 2 * SAMPLE + 2 * slice_s + GRACE + BUSY
     tap.ok(seconds <= deadline + room, "%s, %s: soon after it (%.2fs)" % (name, kind, seconds), c)
     found = re.search(r"session ([0-9a-f]{8})", c["said"])
     if kind in ("no-pack-plain", "trickled-request", "partial-request") and not found:

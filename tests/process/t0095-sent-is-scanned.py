@@ -10,7 +10,7 @@ from scanrepo import script
 from sshd import upstream
 
 SEED = int(os.environ.get("SEED") or random.randrange(1 << 30))
-PUSHES = int(os.environ.get("PUSHES") or 40)
+PUSHES = int(os.environ.get("PUSHES") or 20)
 tap = Tap()
 note("SEED=%d" % SEED)
 rng = random.Random(SEED)

@@ -289,18 +289,26 @@ tap.ok(all(again[k]["proposal"] != "raise" and again[k]["current_ms"] == found[k
 replayed, ended = {}, {}
 
 
+def in_time(begun, limit):
+    if time.monotonic() - begun > 0.8 * limit:
+        raise Late("silent for %.2fs of %gs" % (time.monotonic() - begun, limit))
+
+
 def replay(name):
-    """Silent for as long as before. What the machine made late is no healthy client: once more."""
-    for attempt in range(4):
+    """Silent for as long as before. What the machine made late, before or behind its next words, is no healthy client: once more."""
+    for attempt in range(6):
         c, steps = begin("%s-%d" % (name, attempt), *HEALTHY[name])
+        silence = None
         try:
             for reason in steps:
                 if reason == "not-reading":     # git counts objects before that
                     wait_for(lambda: any(s["peer"] == c.peer and s["phase"] == "sending" for s in g.sessions()), "the pack to be sent")
-                begun = time.monotonic()
+                silence = time.monotonic(), limits[KEYS[reason]]
                 time.sleep(silences[name, KEYS[reason]])
-                if time.monotonic() - begun > 0.8 * limits[KEYS[reason]]:
-                    raise Late("silent for %.2fs of %gs" % (time.monotonic() - begun, limits[KEYS[reason]]))
+                in_time(*silence)
+            wait_for(lambda: c.peer not in {s["peer"] for s in g.sessions()}, "its end")
+            if g.reaped(peer=c.peer):
+                in_time(*silence)
             with lock:
                 replayed[name] = c.peer, None
             return
