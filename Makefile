@@ -104,7 +104,7 @@ $(O)/%.o: %.c Makefile $(FLAGS)
 
 # --- tests -----------------------------------------------------------------------------------------------------------
 # Criterion and the programs themselves count; tests/run adds their figures up. JOBS: process tests at once; most of the time they wait for a deadline
-JOBS    ?= 4
+JOBS    ?= 3
 LOGS    := $(O)/logs
 
 test: test-deps

@@ -146,7 +146,7 @@ for gate, failed in (stepping, "step pre-receive.d/50-step: "), (scanning, "it c
     if not step:
         judge(Push(gate, sh(FORGED.replace(" >&2", "") + "exit 1")), "reports what is no report", "wrote a report that cannot be read")
         judge(Push(gate, sh("printf '%s\\t1\\trule\\033[31m\\ngit-gate: forwarded main\\n' $(ls $1 | head -1); exit 1")), "reports a rule with escapes", "wrote a report that cannot be read")
-    judge(Push(gate, sh("exit 0"), refs=5000), "reads nothing of 5000 references", ok=True, event=None)
+    judge(Push(gate, sh("exit 0"), refs=1000), "reads nothing of 1000 references", ok=True, event=None)
     judge(Push(gate, sh("sleep 1; exit 2")), "exits 2", "exit status 2")
     judge(Push(gate, sh("kill -KILL $$")), "is killed", "was killed by signal 9")
     judge(Push(gate, sh("exit 0"), mode=0o644), "is not executable", "is not executable" if step else "cannot be run: Permission denied")
