@@ -208,16 +208,23 @@ def stopped_client(gate, repo):
     """The whole git push is stopped and goes on, three times in the middle of the pack."""
     p = popen(["git", "-c", "pack.compression=9", "-c", "pack.window=0", "-c", "pack.threads=1", "push", "-q", gate.url(repo), "HEAD:topic"],
               cwd=path("large"), stderr=subprocess.PIPE, text=True)
+
+    def sent():
+        """What came of it so far; -1: there is no session of it any more."""
+        return next((s["bytes_in"] for s in gate.sessions() if s["repo"] == repo), -1)
+
     for n in range(1, 4):
-        wait_for(lambda: p.poll() is not None or any(s["repo"] == repo and s["bytes_in"] > n * 6e6 for s in gate.sessions()), "bytes of the pack")
+        wait_for(lambda: p.poll() is not None or sent() > n * 6e6, "bytes of the pack")
         if p.poll() is not None:
             break
         procs, begun = tree(p.pid), time.monotonic()
         for q in procs:
             os.kill(q, signal.SIGSTOP)
         time.sleep(0.8 * IDLE)
+        before = sent()
         for q in procs:
             os.kill(q, signal.SIGCONT)
+        wait_for(lambda: p.poll() is not None or sent() != before, "it to go on")   # a busy machine may let it wait
         silence(begun, IDLE, gate)
     err = p.communicate(timeout=PATIENCE)[1]
     if p.returncode or n < 3:
