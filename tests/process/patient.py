@@ -220,7 +220,7 @@ def stopped_client(gate, repo):
         procs, begun = tree(p.pid), time.monotonic()
         for q in procs:
             os.kill(q, signal.SIGSTOP)
-        time.sleep(0.8 * IDLE)
+        time.sleep(0.65 * IDLE)         # for a gate with half the limit too long; the rest is for git to get going again
         before = sent()
         for q in procs:
             os.kill(q, signal.SIGCONT)

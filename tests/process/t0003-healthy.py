@@ -70,7 +70,7 @@ results = {}            # (gate, name): (repository, None or what went wrong)
 
 def play(gate, case):
     name, client, args = case[:3]
-    for attempt in range(4):
+    for attempt in range(8):
         repo = "%s-%d.git" % (name, attempt)
         gate.repo(repo, "receive.unpackLimit=1", "pack.threads=1")
         try:
