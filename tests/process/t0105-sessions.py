@@ -33,7 +33,7 @@ tap.ok(True, "and more after a while")
 wait_for(lambda: [x for x in g.sessions() if x["id"] == s["id"] and (x["rate_in"], x["rate_out"]) == (0, 0)], "the rates to be of silence")
 tap.ok(True, "rates are of the last second")
 quiet = Raw(g, request=False)
-s = wait_for(lambda: [x for x in g.sessions() if x["peer"] == quiet.peer], "one more session")[0]
+s = wait_for(lambda: [x for x in g.sessions() if x["peer"] == quiet.peer and x["deadline"]], "one more session, looked at")[0]
 tap.eq((s["deadline"], s["deadline_ms"]), ("deadline.init", 2000), "who says nothing has deadline.init")
 used = {x["key"]: x for x in g.status()["limits"]}
 tap.eq((used["limit.sessions"]["limit"], used["limit.waiting"]["used"], used["limit.sessionsPerPeer"]["who"], "limit.sessionsPerRepo" in used),
