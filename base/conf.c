@@ -72,7 +72,8 @@ void gg_list_clear(struct gg_list *l)
 
 bool gg_key_is_list(const struct gg_conf_key *key)
 {
-	return key->kind == GG_KIND_LIST_ADDR || key->kind == GG_KIND_LIST_WORD;
+	return key->kind == GG_KIND_LIST_ADDR || key->kind == GG_KIND_LIST_NET ||
+	       key->kind == GG_KIND_LIST_WORD;
 }
 
 int gg_key_default(const struct gg_conf_key *key, void *base)
@@ -97,6 +98,7 @@ int gg_key_default(const struct gg_conf_key *key, void *base)
 		*text = strdup(key->text);
 		return *text ? 0 : -ENOMEM;
 	case GG_KIND_LIST_ADDR:
+	case GG_KIND_LIST_NET:
 	case GG_KIND_LIST_WORD:
 		return *key->text ? gg_list_add(GG_KEY_AT(struct gg_list, key, base), key->text) : 0;
 	}
@@ -218,6 +220,7 @@ void gg_key_value(struct gg_buf *b, const struct gg_conf_key *key, const void *b
 			gg_buf_put(b, choice, n);
 		break;
 	case GG_KIND_LIST_ADDR:
+	case GG_KIND_LIST_NET:
 	case GG_KIND_LIST_WORD:
 		add_list(b, GG_KEY_AT(const struct gg_list, key, base), item);
 		break;

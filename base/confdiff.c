@@ -29,6 +29,7 @@ static bool same_value(const struct gg_conf_key *key, const void *a, const void 
 	case GG_KIND_WORD:
 		return strcmp(*GG_KEY_AT(char *const, key, a), *GG_KEY_AT(char *const, key, b)) == 0;
 	case GG_KIND_LIST_ADDR:
+	case GG_KIND_LIST_NET:
 	case GG_KIND_LIST_WORD:
 		return same_list(GG_KEY_AT(const struct gg_list, key, a),
 				 GG_KEY_AT(const struct gg_list, key, b));
@@ -51,6 +52,7 @@ static size_t value_size(const struct gg_conf_key *key)
 	case GG_KIND_WORD:
 		return sizeof(char *);
 	case GG_KIND_LIST_ADDR:
+	case GG_KIND_LIST_NET:
 	case GG_KIND_LIST_WORD:
 		return sizeof(struct gg_list);
 	}

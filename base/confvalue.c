@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/addr.h"
+#include "base/cidr.h"
 #include "base/conf.h"
 #include "base/confkey.h"
 
@@ -129,15 +130,37 @@ bool gg_is_command_line(const char *origin)
 	return strcmp(origin, "command line") == 0;
 }
 
+static bool bad_addr(struct gg_reader *r, const struct gg_pair *p)
+{
+	struct gg_addr addr;
+	const char *why;
+
+	if (strcmp(p->value, "off") == 0 || gg_addr_parse(p->value, &addr, &why) == 0)
+		return false;
+	bad(r, p, "is not an address", why);
+	return true;
+}
+
+static bool bad_net(struct gg_reader *r, const struct gg_pair *p)
+{
+	struct gg_cidr net;
+	char text[256];
+	struct gg_buf why = GG_BUF(text);
+
+	if (gg_cidr_parse(p->value, &net, &why) == 0)
+		return false;
+	gg_reader_error(r, "%s: %s: '%s' %s", p->where, p->name, p->shown, text);
+	return true;
+}
+
 static int take_item(struct gg_reader *r, const struct gg_pair *p)
 {
-	const char *before = *p->from, *why;
+	const char *before = *p->from;
 	struct gg_list *list = GG_KEY_AT(struct gg_list, p->key, p->base);
-	struct gg_addr addr;
 
-	if (p->key->kind == GG_KIND_LIST_ADDR && *p->value && strcmp(p->value, "off") != 0 &&
-	    gg_addr_parse(p->value, &addr, &why) < 0)
-		return bad(r, p, "is not an address", why);
+	if (*p->value && ((p->key->kind == GG_KIND_LIST_ADDR && bad_addr(r, p)) ||
+			  (p->key->kind == GG_KIND_LIST_NET && bad_net(r, p))))
+		return 0;
 	/* a later source replaces what an earlier one listed; an empty value does so within its own */
 	if (!*p->value || strcmp(before, "default") == 0 ||
 	    gg_is_command_line(before) != gg_is_command_line(p->origin))

@@ -206,6 +206,7 @@ static const char *kind_name(enum gg_kind kind)
 		[GG_KIND_WORD] = "text",
 		[GG_KIND_PICK] = "choice",
 		[GG_KIND_LIST_ADDR] = "list of addresses",
+		[GG_KIND_LIST_NET] = "list of nets",
 		[GG_KIND_LIST_WORD] = "list of texts",
 	};
 

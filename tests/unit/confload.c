@@ -246,8 +246,7 @@ Test(conf, print_round_trip, .init = enter_dir, .fini = leave_dir)
 	cr_assert_eq(a.nerror, 0);
 	for (enum gg_key k = 0; k < GG_NKEYS; k++) {
 		const struct gg_list *l = gg_conf_list(&a.conf, k);
-		bool is_list = gg_conf_keys[k].kind == GG_KIND_LIST_ADDR ||
-			       gg_conf_keys[k].kind == GG_KIND_LIST_WORD;
+		bool is_list = gg_key_is_list(&gg_conf_keys[k]);
 		const char *dot = strchr(gg_conf_key_name(k), '.');
 		AUTO_FILE FILE *f = fopen("config", k ? "a" : "w");
 		char text[256];
