@@ -15,7 +15,7 @@ DEFS     = -DGG_VERSION='"$(VERSION)"' -DGG_HOOK_PATH='"$(PREFIX)/libexec/git-ga
 	   -DGG_LIBEXEC='"$(PREFIX)/libexec/git-gate"'
 # -fno-strict-aliasing: the macros of libev's header break the rule, and its manual says so
 ALL_CF   = -std=gnu17 -D_GNU_SOURCE -I. -O2 -g $(WARN) $(HARDEN) -fno-strict-aliasing $(DEFS) \
-	   $(shell pkg-config --cflags $(PKGS)) $(CFLAGS) $(SAN)
+	   $(shell pkg-config --cflags $(PKGS)) $(CPPFLAGS) $(CFLAGS) $(SAN)
 ALL_LD   = -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(LDFLAGS) $(SAN)
 
 # Debian packages: to build and run, and to test
@@ -55,7 +55,10 @@ PURE    := $(addprefix $(O)/,reaper/classify.o reaper/reason.o reaper/policy.o r
 UNIT    := $(call objects,tests/unit/*.c) $(sort $(BASE) $(PURE) $(O)/daemon-wrap/argv.o $(O)/supervisor/setup.o \
 	   $(O)/supervisor/loglines.o $(O)/supervisor/waitroom.o $(O)/reaper/story.o $(O)/reaper/ledger.o $(O)/supervisor/recent.o $(O)/cli/paint.o $(O)/cli/wrap.o $(O)/cli/table.o $(O)/cli/value.o $(O)/cli/since.o $(O)/supervisor/hooksettings.o $(HTTPP) $(HOOKP) $(ADMINP))
 MAN     := git-gate.1 git-gate.8 git-gate.conf.5 git-gate-events.7
-PROGS   := $(O)/git-gate $(O)/git-gate-session $(O)/git-gate-http $(O)/git-gate-hook $(O)/git-gate-admin $(O)/git-gate-torture
+# TOOLS: for whoever tests a gate; a package leaves them out
+TOOLS   ?= git-gate-torture
+HELPERS := git-gate-session git-gate-http git-gate-hook git-gate-admin
+PROGS   := $(addprefix $(O)/,git-gate $(HELPERS) $(TOOLS))
 # for tests only
 TESTERS := $(O)/hook-scan $(O)/hook-forward
 FUZZERS := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz-*.c))
@@ -162,40 +165,53 @@ test-deps:
 bench-deps:
 	@tools/packages $(DEPS) $(BENCH_DEPS)
 
-LIBDIR  := $(DESTDIR)$(PREFIX)/lib
-SHARE   := $(DESTDIR)$(PREFIX)/share
-MANDIR  := $(SHARE)/man
+UNITDIR ?= $(PREFIX)/lib/systemd/system
+UNITS   := $(patsubst systemd/%.in,%,$(wildcard systemd/*.service.in)) $(notdir $(wildcard systemd/*.socket))
+HOOKS   := pre-receive post-receive
+SCANNER := $(notdir $(wildcard examples/scanners/*))
+BASH    := share/bash-completion/completions/git-gate
+FISH    := share/fish/vendor_completions.d/git-gate.fish
 # where Debian's zsh looks: of packages, and of what was installed by hand
-ZSHDIR  := $(SHARE)/zsh/$(if $(filter /usr,$(PREFIX)),vendor-completions,site-functions)
-install: all
-	install -Dm755 $(O)/git-gate $(DESTDIR)$(PREFIX)/bin/git-gate
-	install -Dm755 $(O)/git-gate-torture $(DESTDIR)$(PREFIX)/bin/git-gate-torture
-	install -Dm755 $(O)/git-gate-http $(DESTDIR)$(PREFIX)/libexec/git-gate/git-gate-http
-	install -Dm755 $(O)/git-gate-session $(DESTDIR)$(PREFIX)/libexec/git-gate/git-gate-session
-	install -Dm755 $(O)/git-gate-hook $(DESTDIR)$(PREFIX)/libexec/git-gate/git-gate-hook
-	install -Dm755 $(O)/git-gate-admin $(DESTDIR)$(PREFIX)/libexec/git-gate/git-gate-admin
-	install -d $(DESTDIR)$(PREFIX)/libexec/git-gate/hooks
-	for hook in pre-receive post-receive; do ln -sf ../git-gate-hook $(DESTDIR)$(PREFIX)/libexec/git-gate/hooks/$$hook || exit 1; done
-	install -d $(LIBDIR)/systemd/system $(LIBDIR)/systemd/catalog
-	sed 's|@BINDIR@|$(PREFIX)/bin|g' systemd/git-gate.service.in >$(LIBDIR)/systemd/system/git-gate.service
-	install -m644 systemd/git-gate-git.socket $(LIBDIR)/systemd/system/
-	install -Dm644 systemd/git-gate.sysusers $(LIBDIR)/sysusers.d/git-gate.conf
-	install -Dm644 systemd/git-gate.tmpfiles $(LIBDIR)/tmpfiles.d/git-gate.conf
-	$(O)/git-gate --dump-catalog >$(LIBDIR)/systemd/catalog/git-gate.catalog
-	for s in examples/scanners/*; do install -Dm755 $$s $(DESTDIR)$(PREFIX)/share/git-gate/scanners/$${s##*/} || exit 1; done
-	install -d $(SHARE)/bash-completion/completions $(ZSHDIR) $(SHARE)/fish/vendor_completions.d
-	$(O)/git-gate completion bash >$(SHARE)/bash-completion/completions/git-gate
-	$(O)/git-gate completion zsh >$(ZSHDIR)/_git-gate
-	$(O)/git-gate completion fish >$(SHARE)/fish/vendor_completions.d/git-gate.fish
-	for page in $(MAN); do install -Dm644 docs/man/$$page $(MANDIR)/man$${page##*.}/$$page || exit 1; done
+ZSH     := share/zsh/$(if $(filter /usr,$(PREFIX)),vendor-completions,site-functions)/_git-gate
+CATALOG := lib/systemd/catalog/git-gate.catalog
+# all that install puts there, for uninstall (t0153 compares them); OWN: directories that nobody else has
+FILES   := bin/git-gate $(addprefix bin/,$(TOOLS)) $(addprefix libexec/git-gate/,$(HELPERS)) $(addprefix libexec/git-gate/hooks/,$(HOOKS)) \
+	   $(addprefix share/git-gate/scanners/,$(SCANNER)) $(foreach page,$(MAN),share/man/man$(subst .,,$(suffix $(page)))/$(page)) \
+	   lib/sysusers.d/git-gate.conf lib/tmpfiles.d/git-gate.conf $(CATALOG) $(BASH) $(ZSH) $(FISH)
+OWN     := libexec/git-gate/hooks libexec/git-gate share/git-gate/scanners share/git-gate
+TO      := $(DESTDIR)$(PREFIX)
+MADE    := $(addprefix $(O)/units/,$(UNITS)) $(O)/git-gate.catalog $(addprefix $(O)/completion.,bash zsh fish)
 
+$(O)/units/%: systemd/%.in $(FLAGS)
+	@mkdir -p $(@D)
+	sed 's|@BINDIR@|$(PREFIX)/bin|g' $< >$@
+$(O)/units/%: systemd/%
+	@mkdir -p $(@D)
+	cp $< $@
+$(O)/git-gate.catalog: $(O)/git-gate
+	$(O)/git-gate --dump-catalog >$@
+$(O)/completion.%: $(O)/git-gate
+	$(O)/git-gate completion $* >$@
+
+install: $(PROGS) $(MADE)
+	for p in git-gate $(TOOLS); do install -Dm755 $(O)/$$p $(TO)/bin/$$p || exit 1; done
+	for p in $(HELPERS); do install -Dm755 $(O)/$$p $(TO)/libexec/git-gate/$$p || exit 1; done
+	install -d $(TO)/libexec/git-gate/hooks
+	for p in $(HOOKS); do ln -sf ../git-gate-hook $(TO)/libexec/git-gate/hooks/$$p || exit 1; done
+	for p in $(SCANNER); do install -Dm755 examples/scanners/$$p $(TO)/share/git-gate/scanners/$$p || exit 1; done
+	for p in $(UNITS); do install -Dm644 $(O)/units/$$p $(DESTDIR)$(UNITDIR)/$$p || exit 1; done
+	install -Dm644 systemd/git-gate.sysusers $(TO)/lib/sysusers.d/git-gate.conf
+	install -Dm644 systemd/git-gate.tmpfiles $(TO)/lib/tmpfiles.d/git-gate.conf
+	install -Dm644 $(O)/git-gate.catalog $(TO)/$(CATALOG)
+	install -Dm644 $(O)/completion.bash $(TO)/$(BASH)
+	install -Dm644 $(O)/completion.zsh $(TO)/$(ZSH)
+	install -Dm644 $(O)/completion.fish $(TO)/$(FISH)
+	for p in $(MAN); do install -Dm644 docs/man/$$p $(TO)/share/man/man$${p##*.}/$$p || exit 1; done
+
+# settings, repositories and the user stay, and what somebody else put into a directory of ours
 uninstall:
-	rm -f $(DESTDIR)$(PREFIX)/bin/git-gate $(DESTDIR)$(PREFIX)/bin/git-gate-torture
-	rm -rf $(DESTDIR)$(PREFIX)/libexec/git-gate $(DESTDIR)$(PREFIX)/share/git-gate
-	rm -f $(LIBDIR)/systemd/system/git-gate.service $(LIBDIR)/systemd/system/git-gate-git.socket
-	rm -f $(LIBDIR)/sysusers.d/git-gate.conf $(LIBDIR)/tmpfiles.d/git-gate.conf $(LIBDIR)/systemd/catalog/git-gate.catalog
-	rm -f $(SHARE)/bash-completion/completions/git-gate $(ZSHDIR)/_git-gate $(SHARE)/fish/vendor_completions.d/git-gate.fish
-	for page in $(MAN); do rm -f $(MANDIR)/man$${page##*.}/$$page; done
+	rm -f $(addprefix $(TO)/,$(FILES)) $(addprefix $(DESTDIR)$(UNITDIR)/,$(UNITS))
+	for d in $(addprefix $(TO)/,$(OWN)); do [ ! -d $$d ] || rmdir --ignore-fail-on-non-empty $$d; done
 
 clean:
 	rm -rf $(O)
