@@ -64,14 +64,6 @@ static bool has_upstreams(const struct gg_conf *c)
 	return false;
 }
 
-bool gg_argv_asks(const struct gg_conf *c)
-{
-	for (size_t i = 0; i < c->nrepo; i++)
-		if (c->repo[i].push_max != GG_INHERIT)
-			return true;
-	return c->sessions_per_repo != 0;
-}
-
 /* The options that git-gate-session and git-gate-http have in common, see wrap.c. */
 static int add_common(struct gg_strv *ret, const struct gg_conf *c, const char *prog, uint64_t nofile)
 {
@@ -82,8 +74,6 @@ static int add_common(struct gg_strv *ret, const struct gg_conf *c, const char *
 	r = r ? r : gg_strv_add(ret, "--hook-path=%s", c->hook_path);
 	r = r ? r : gg_strv_add(ret, "--init-timeout=%lld", (long long)init_timeout(c));
 	r = r ? r : gg_strv_add(ret, "--nofile=%llu", (unsigned long long)nofile);
-	if (r == 0 && gg_argv_asks(c))
-		r = gg_strv_add(ret, "--ask");
 	if (r == 0 && has_upstreams(c))
 		r = gg_strv_add(ret, "--refresh");
 	for (size_t i = 0; r == 0 && i < c->safe_directory.n; i++)

@@ -54,7 +54,4 @@ int gg_env_git(struct gg_strv *ret, const struct gg_conf *c, const struct gg_env
 int gg_env_http(struct gg_strv *ret, const struct gg_conf *c, const struct gg_env *e, const char *server_addr,
 		uint16_t server_port, const char *user);
 
-/* Whether sessions ask the gate before they go on: for room, or for the limit of their repository. */
-bool gg_argv_asks(const struct gg_conf *c);
-
 #endif

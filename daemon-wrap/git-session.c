@@ -130,7 +130,7 @@ int main(int argc, char **argv)
 			gg_wrap_examine(&o, &req, r, &st);
 	}
 	gg_wrap_report(&o, &st);
-	if (o.ask && st.service[0] && !st.refused[0])
+	if (st.service[0] || st.refused[0])
 		gg_wrap_ask(&o, &st);
 	if (st.service[0] && !st.refused[0])
 		gg_wrap_refresh(&o, &st, stale);

@@ -206,7 +206,7 @@ static void tell_stale(const struct gg_wrap *o, const struct request *q)
 static int examine(const struct gg_wrap *o, struct request *q, struct gg_http_error *ret_err)
 {
 	static struct gg_request asked;
-	int64_t own = -1;
+	int64_t own;
 
 	q->limit = 0;
 	q->status = (struct gg_status){ .request_bytes = 0 };
@@ -216,8 +216,7 @@ static int examine(const struct gg_wrap *o, struct request *q, struct gg_http_er
 	if (!q->status.refused[0])
 		ask_repository(o, q);
 	gg_wrap_report(o, &q->status);
-	if (o->ask && !q->status.refused[0])
-		own = gg_wrap_ask(o, &q->status);
+	own = gg_wrap_ask(o, &q->status);
 	if (q->route.kind == GG_ROUTE_RECEIVE_PACK)
 		set_limit(o, q, own);
 	if (q->status.refused[0])

@@ -23,7 +23,6 @@ static int parse(int argc, char **argv, struct gg_wrap *o)
 		{ "hook-path", required_argument, NULL, 'h' },
 		{ "nofile", required_argument, NULL, 'n' },
 		{ "safe-directory", required_argument, NULL, 'd' },
-		{ "ask", no_argument, NULL, 'a' },
 		{ "refresh", no_argument, NULL, 'r' },
 		{ "limit-push", required_argument, NULL, 'p' },
 		{ "keep-alive", required_argument, NULL, 'k' },
@@ -47,8 +46,6 @@ static int parse(int argc, char **argv, struct gg_wrap *o)
 				lim.rlim_cur = (rlim_t)n < lim.rlim_max ? (rlim_t)n : lim.rlim_max;
 				setrlimit(RLIMIT_NOFILE, &lim);
 			}
-		} else if (c == 'a') {
-			o->ask = true;
 		} else if (c == 'r') {
 			o->refresh = true;
 		} else if (c == 't' && gg_int_parse(optarg, 0, UINT_MAX, &n) == 0) {
@@ -98,11 +95,15 @@ static int limit_git(const struct gg_wrap *o, int64_t push_max)
 
 int64_t gg_wrap_ask(const struct gg_wrap *o, struct gg_status *st)
 {
-	unsigned backstop = alarm(0); /* the wait has its own limit */
 	char buf[GG_STATUS_MAX];
 	struct gg_answer a = { .push_max = -1 };
-	ssize_t n = read(o->status_fd, buf, sizeof(buf) - 1);
+	unsigned backstop;
+	ssize_t n;
 
+	if (o->status_fd < 0)
+		return -1;
+	backstop = alarm(0); /* the wait has its own limit */
+	n = read(o->status_fd, buf, sizeof(buf) - 1);
 	alarm(backstop);
 	buf[n > 0 ? n : 0] = 0;
 	if (buf[0] == GG_STATUS_END)

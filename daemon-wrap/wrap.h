@@ -13,8 +13,7 @@
 #include "daemon-wrap/status.h"
 
 struct gg_wrap {
-	int status_fd;	    /* -1: nobody is told */
-	bool ask;	    /* the gate answers a report: limit.sessionsPerRepo, repo.NAME.push */
+	int status_fd;	    /* -1: nobody is told, or asked */
 	bool refresh;	    /* some repository has an upstream */
 	unsigned init_s;    /* deadline.init and some graces, a backstop for when the gate is gone; 0: none */
 	int64_t keep_ms;    /* deadline.init, for a connection between two requests; 0: for ever */
@@ -36,8 +35,9 @@ void gg_wrap_examine(const struct gg_wrap *o, const struct gg_request *req, int 
 void gg_wrap_report(const struct gg_wrap *o, const struct gg_status *st);
 
 /*
- * After a report, if o->ask: wait until the gate has room for another session of the repository. st->refused:
- * why it will not have any. What is set for this repository alone is set for git in our environment.
+ * After a report of a request, which the gate answers: wait until it has room for another session of the
+ * repository. st->refused: what was told, or why it will not have any; "": the request may be served. What is
+ * set for this repository alone is set for git in our environment.
  * Returns repo.NAME.push, in bytes, 0: no limit; -1: limit.push counts.
  */
 int64_t gg_wrap_ask(const struct gg_wrap *o, struct gg_status *st);

@@ -67,14 +67,14 @@ static void close_status(struct gg_io *io)
 	close_watcher(io->gate, &io->status);
 }
 
-/* Answer git-gate-session, if it waits for that: "" go on, else why not. */
+/* Answer the report of a request: "" go on, else why not. */
 static void answer(struct gg_session *s, const char *why)
 {
 	struct gg_io *io = s->io;
 	char buf[GG_STATUS_MAX];
 	size_t n = gg_pushlimit_answer(io->gate->conf, s, why, buf);
 
-	if (io->status.fd >= 0 && io->asks)
+	if (io->status.fd >= 0)
 		(void)!send(io->status.fd, buf, n, MSG_DONTWAIT | MSG_NOSIGNAL);
 	if (!s->http)
 		close_status(io);
@@ -151,11 +151,10 @@ static void between(struct gg_session *s, char what)
 }
 
 /* What the session's first process says. False: nothing, or nothing that asks for an answer. */
-static bool take_status(struct gg_io *io)
+static bool take_status(struct gg_io *io, struct gg_status *ret)
 {
 	struct gg_session *s = io->session;
 	char buf[GG_STATUS_MAX];
-	struct gg_status st;
 	ssize_t n = recv(io->status.fd, buf, sizeof(buf), MSG_DONTWAIT);
 	bool valid;
 
@@ -171,13 +170,13 @@ static bool take_status(struct gg_io *io)
 		gg_gate_wake(io->gate);
 		return false;
 	}
-	valid = n > 0 && gg_status_unpack(buf, (size_t)n, &st) == 0;
-	io->stranger = valid && !st.service[0] && !st.refused[0];
+	valid = n > 0 && gg_status_unpack(buf, (size_t)n, ret) == 0;
+	io->stranger = valid && !ret->service[0] && !ret->refused[0];
 	if (!valid || io->stranger) {
 		close_status(io);
 		return false;
 	}
-	take_request(s, &st);
+	take_request(s, ret);
 	return true;
 }
 
@@ -185,17 +184,18 @@ static void on_status(EV_P_ ev_io *w, int revents)
 {
 	struct gg_io *io = w->data;
 	struct gg_session *s = io->session;
+	struct gg_status st;
 
 	(void)loop;
 	(void)revents;
-	if (!take_status(io))
+	if (!take_status(io, &st))
 		return;
-	if (s->refused && s->http)
-		s->refused = false; /* that request was; another may follow */
-	else if (s->refused)
-		close_status(io);
-	else if (!io->asks || gg_admit_repo(io->gate, s))
+	if (s->refused) {
+		answer(s, st.refused);
+		s->refused = !s->http; /* that request was; another may follow */
+	} else if (gg_admit_repo(io->gate, s)) {
 		go_on(s);
+	}
 	gg_gate_wake(io->gate);
 }
 
@@ -415,7 +415,6 @@ static int start(struct gg_gate *g, struct gg_session *s, const struct gg_waiter
 	s->io = io;
 	io->gate = g;
 	io->session = s;
-	io->asks = gg_argv_asks(g->conf);
 	if (s->http)
 		s->tell_fd = st_r;
 	io->server.fd = io->root.fd = -1;
@@ -503,9 +502,10 @@ void gg_session_finish(struct gg_session *s, void *gate)
 	struct gg_gate *g = gate;
 	struct gg_io *io = s->io;
 	int64_t now = gg_now_ms();
+	struct gg_status st;
 
 	if (ev_is_active(&io->status)) /* it ended before its request was looked at */
-		take_status(io);
+		take_status(io, &st);
 	if (io->err.fd >= 0)
 		gg_loglines_read(&io->lines, io->err.fd, now);
 	gg_loglines_end(&io->lines);

@@ -15,7 +15,6 @@ struct gg_io {
 	ev_io server; /* pidfd of receive-pack or upload-pack */
 	struct gg_loglines lines;
 	bool stranger; /* what the client sent is no git request */
-	bool asks;     /* git-gate-session waits for an answer, as when it began: gg_argv_asks */
 	struct gg_gate *gate;
 	struct gg_session *session;
 };

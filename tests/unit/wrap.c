@@ -163,13 +163,6 @@ Test(argv, rows)
 		{ NULL, NULL, "--interpolated-path", false },
 		{ NULL, NULL, "--nofile=1024", true },
 		{ NULL, NULL, "--status-fd=3", true },
-		{ NULL, NULL, "--ask", false },
-		{ "limit.sessionsPerRepo", "3", "--ask", true },
-		{ "repo.r.push", "1m", "--ask", true },
-		{ "repo.r.push", "0", "--ask", true },
-		{ "repo.r.push", "inherit", "--ask", false },
-		{ "repo.r.refs", "3", "--ask", false },
-		{ "limit.push", "1m", "--ask", false },
 	};
 
 	for (size_t i = 0; i < GG_LEN(rows); i++) {
