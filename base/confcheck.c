@@ -42,10 +42,24 @@ static int set_control(struct gg_reader *r, const struct gg_place *place)
 	if (is_set(r, GG_KEY_control) && *r->conf.control)
 		return 0;
 	/* without a runtime directory of the user's (a container, a system user) the system's is the place */
-	if (asprintf(&path, "%s/git-gate/control", own ? place->runtime_dir : "/run") < 0)
+	if (asprintf(&path, "%s/git-gate%s%s/control", own ? place->runtime_dir : "/run", r->gate ? "@" : "",
+		     r->gate ? r->gate : "") < 0)
 		return -ENOMEM;
 	free(r->conf.control);
 	r->conf.control = path;
+	return 0;
+}
+
+static int set_base_path(struct gg_reader *r)
+{
+	char *path;
+
+	if (!r->gate || is_set(r, GG_KEY_base_path))
+		return 0;
+	if (asprintf(&path, GG_BASE_PATH_OF, r->gate) < 0)
+		return -ENOMEM;
+	free(r->conf.base_path);
+	r->conf.base_path = path;
 	return 0;
 }
 
@@ -307,6 +321,7 @@ int gg_reader_settle(struct gg_reader *r, const struct gg_place *place)
 
 	apply_profile(r);
 	e = set_control(r, place);
+	e = e ? e : set_base_path(r);
 	e = e ? e : make_absolutes(r, place->cwd);
 	for (size_t i = 0; i < GG_LEN(checks) && e == 0; i++)
 		e = checks[i](r);

@@ -252,7 +252,8 @@ static void print(const struct add *d)
 	if (d->owner.other)
 		printf("; it belongs to uid %u%s%s, as gate.basePath", (unsigned)d->owner.uid,
 		       *d->owner.name ? ", " : "", d->owner.name);
-	printf("\n\nThe gate serves it after:\n\n  git-gate reload\n\nThen a client runs:\n\n");
+	printf("\n\nThe gate serves it after:\n\n  git-gate reload%s%s\n\nThen a client runs:\n\n",
+	       d->a->gate ? " --gate " : "", d->a->gate ? d->a->gate : "");
 	if (gg_client_lines(d->a, &d->r.conf, d->name, d->a->local ? "" : d->a->upstream))
 		printf("  (what git-gate client %s --host HOST prints)\n", d->name);
 }

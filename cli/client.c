@@ -17,14 +17,23 @@
 
 enum { MAX_ANSWER = 64 << 20 };
 
-/* A user who has a runtime directory of his own may still mean the machine's gate. */
-static const char *default_path(const struct gg_reader *r)
+/* A user who has a runtime directory of his own may still mean the machine's gate. The caller's to free. */
+static char *default_path(const struct gg_reader *r)
 {
 	const char *path = r->conf.control;
 	bool chosen = r->origin[GG_KEY_control] && strcmp(r->origin[GG_KEY_control], "default") != 0;
+	char *system;
 
-	return !chosen && access(path, F_OK) < 0 && access(GG_CONTROL_SYSTEM, F_OK) == 0 ? GG_CONTROL_SYSTEM
-											 : path;
+	if (chosen || access(path, F_OK) == 0)
+		return strdup(path);
+	if (!r->gate)
+		return strdup(access(GG_CONTROL_SYSTEM, F_OK) == 0 ? GG_CONTROL_SYSTEM : path);
+	if (asprintf(&system, GG_CONTROL_SYSTEM_OF, r->gate) < 0)
+		return NULL;
+	if (access(system, F_OK) == 0)
+		return system;
+	free(system);
+	return strdup(path);
 }
 
 /* A complaint: a line, without its end. */
@@ -47,18 +56,18 @@ static void complain(struct gg_buf *why, const char *fmt, ...)
 static int find_socket(const struct gg_args *a, char **ret, struct gg_buf *why)
 {
 	struct gg_reader r;
-	const char *path = a->control;
 	int code = 0;
 
-	if (!path) {
+	if (a->control) {
+		*ret = strdup(a->control);
+	} else {
 		code = gg_config_load(a, &r);
-		path = default_path(&r);
 		if (code)
 			complain(why,
 				 "the configuration names the control socket; --control PATH needs none");
+		else
+			*ret = default_path(&r);
 	}
-	if (code == 0)
-		*ret = strdup(path);
 	if (code == 0 && !*ret) {
 		complain(why, "out of memory");
 		code = GG_EXIT_FAILED;

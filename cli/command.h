@@ -13,10 +13,12 @@ enum gg_exit {
 
 /* The command line after parsing. Texts are borrowed from argv; NULL: not given. */
 struct gg_args {
-	const char *config, *control, *reason, *base, *since, *scratch, *instance, *pid;
+	const char *config; /* that of --gate, when only this is given */
+	const char *gate, *control, *reason, *base, *since, *scratch, *instance, *pid;
 	const char *upstream, *identity, *known_hosts, *host;
 	const char *watch, *repo, *lines, *journal; /* watch: "" without a value */
 	bool json, all, strict, observe, local, delete, ready, help;
+	char *config_of_gate; /* owned */
 	char **set; /* key=value of each -c; the array is owned */
 	size_t nset;
 	char **operand; /* borrowed */
@@ -48,6 +50,7 @@ enum gg_opt {
 	GG_OPT_HOST,
 	GG_OPT_DELETE,
 	GG_OPT_READY,
+	GG_OPT_GATE,
 	GG_OPT_CONTROL,
 	GG_OPT_CONFIG,
 	GG_OPT_SET,

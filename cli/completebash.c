@@ -15,7 +15,7 @@ static const char intro[] =
 	"	local i\n"
 	"	for ((i = 1; i < COMP_CWORD; i++)); do\n"
 	"		case ${COMP_WORDS[i]} in\n"
-	"		--control | --config)\n"
+	"		--control | --config | --gate | -g)\n"
 	"			if [ \"${COMP_WORDS[i + 1]}\" = '=' ]; then\n"
 	"				printf '%s\\n%s\\n' \"${COMP_WORDS[i]}\" \"${COMP_WORDS[i + 2]}\"\n"
 	"			else\n"

@@ -6,23 +6,24 @@
 #include "cli/completewords.h"
 #include "cli/options.h"
 
-static const char intro[] = "#compdef git-gate\n"
-			    "# made by: git-gate completion zsh\n"
-			    "\n"
-			    "_git_gate_sessions() {\n"
-			    "	local -a where ids\n"
-			    "	local i\n"
-			    "	for ((i = 2; i < CURRENT; i++)); do\n"
-			    "		case ${words[i]} in\n"
-			    "		--control | --config) where+=(${words[i]} ${words[i + 1]}) ;;\n"
-			    "		--control=* | --config=*) where+=(${words[i]}) ;;\n"
-			    "		esac\n"
-			    "	done\n"
-			    "	ids=(${(f)\"$(command git-gate sessions --json ${where} 2>/dev/null |\n"
-			    "		sed -n 's/^ *\"id\": \"\\([0-9a-f]*\\)\".*/\\1/p')\"})\n"
-			    "	compadd -a ids\n"
-			    "}\n"
-			    "\n";
+static const char intro[] =
+	"#compdef git-gate\n"
+	"# made by: git-gate completion zsh\n"
+	"\n"
+	"_git_gate_sessions() {\n"
+	"	local -a where ids\n"
+	"	local i\n"
+	"	for ((i = 2; i < CURRENT; i++)); do\n"
+	"		case ${words[i]} in\n"
+	"		--control | --config | --gate | -g) where+=(${words[i]} ${words[i + 1]}) ;;\n"
+	"		--control=* | --config=* | --gate=*) where+=(${words[i]}) ;;\n"
+	"		esac\n"
+	"	done\n"
+	"	ids=(${(f)\"$(command git-gate sessions --json ${where} 2>/dev/null |\n"
+	"		sed -n 's/^ *\"id\": \"\\([0-9a-f]*\\)\".*/\\1/p')\"})\n"
+	"	compadd -a ids\n"
+	"}\n"
+	"\n";
 
 static const char *const functions[] = {
 	[GG_WORDS_NONE] = " ",

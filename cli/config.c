@@ -10,6 +10,7 @@ int gg_config_try(const struct gg_args *a, struct gg_reader *r)
 	int e = gg_reader_init(r);
 
 	r->watches = a->pid;
+	r->gate = a->gate;
 	return e == 0 ? gg_conf_load(r, a->config, a->set, a->nset) : e;
 }
 

@@ -21,7 +21,7 @@ static int cmd_help(const struct gg_args *a);
 static int cmd_completion(const struct gg_args *a);
 
 #define BIT(opt) (1u << GG_OPT_##opt)
-#define CONF (BIT(CONFIG) | BIT(SET))
+#define CONF (BIT(CONFIG) | BIT(SET) | BIT(GATE))
 #define ASK (BIT(JSON) | BIT(CONTROL) | CONF)
 
 static const struct gg_command commands[] = {

@@ -60,6 +60,8 @@ static const struct opt opts[GG_NOPTS] = {
 			  AT(host) },
 	[GG_OPT_DELETE] = { "delete", 0, FLAG, NULL, "delete the repository too", AT(delete) },
 	[GG_OPT_READY] = { "ready", 0, FLAG, NULL, "whether new clients are served, and why not", AT(ready) },
+	[GG_OPT_GATE] = { "gate", 'g', VALUE, "NAME",
+			  "one of several gates on a machine, that of git-gate@NAME.service", AT(gate) },
 	[GG_OPT_CONTROL] = { "control", 0, VALUE, "PATH", "the gate's control socket; reads no configuration",
 			     AT(control) },
 	[GG_OPT_CONFIG] = { "config", 0, VALUE, "FILE", "the configuration (default: " GG_CONF_FILE ")",
@@ -184,6 +186,40 @@ static int check_operands(const struct gg_command *c, const struct gg_args *a)
 	return hint(c);
 }
 
+/* systemd's names of units have these, too, and all of them are harmless in a path. */
+static bool is_gate_name(const char *s)
+{
+	static const char ok[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
+
+	return *s && *s != '.' && strlen(s) <= 64 && !s[strspn(s, ok)];
+}
+
+/* What --gate stands for. */
+static int take_gate(const struct gg_command *c, struct gg_args *a)
+{
+	if (!a->gate || a->help)
+		return 0;
+	if (!is_gate_name(a->gate)) {
+		gg_say("%s: --gate: a name is 1 to 64 letters, digits, '_', '.' and '-', and does not begin "
+		       "with '.'",
+		       c->name);
+		return hint(c);
+	}
+	if (a->control) {
+		gg_say("%s: --gate and --control both say which gate: leave one out", c->name);
+		return hint(c);
+	}
+	if (a->config)
+		return 0;
+	if (asprintf(&a->config_of_gate, GG_CONF_FILE_OF, a->gate) < 0) {
+		a->config_of_gate = NULL;
+		gg_say("out of memory");
+		return GG_EXIT_FAILED;
+	}
+	a->config = a->config_of_gate;
+	return 0;
+}
+
 int gg_options_parse(const struct gg_command *c, int argc, char **argv, struct gg_args *ret)
 {
 	struct option longs[GG_NOPTS + 1];
@@ -211,11 +247,13 @@ int gg_options_parse(const struct gg_command *c, int argc, char **argv, struct g
 	}
 	ret->operand = argv + optind;
 	ret->noperand = (size_t)(argc - optind);
-	return check_operands(c, ret);
+	return check_operands(c, ret) ? GG_EXIT_USAGE : take_gate(c, ret);
 }
 
 void gg_options_free(struct gg_args *a)
 {
+	free(a->config_of_gate);
+	a->config_of_gate = NULL;
 	free(a->set);
 	a->set = NULL;
 }

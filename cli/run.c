@@ -2,6 +2,7 @@
 #include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -35,7 +36,13 @@ static int load(void *arg, struct gg_reader *ret)
 
 	ret->git_ms = RELOAD_GIT_MS;
 	ret->watches = a->pid;
+	ret->gate = a->gate;
 	return e ? e : gg_conf_load(ret, a->config, a->set, a->nset);
+}
+
+static bool is_set(const struct gg_reader *r, enum gg_key k)
+{
+	return strcmp(r->origin[k], "default") != 0;
 }
 
 static int run(const struct gg_args *a, pid_t watch)
@@ -49,6 +56,8 @@ static int run(const struct gg_args *a, pid_t watch)
 	gg_signals_hold();
 	give_back_memory();
 	code = gg_config_load(a, &r);
+	start.listen_set[GG_GIT] = code == 0 && is_set(&r, GG_KEY_listen_git);
+	start.listen_set[GG_HTTP] = code == 0 && is_set(&r, GG_KEY_listen_http);
 	if (gg_stop_pending())
 		code = GG_EXIT_DONE;
 	else if (code == 0)
