@@ -368,8 +368,8 @@ static int set_up(struct gg_gate *g, struct gg_buf *err)
 
 void gg_gate_ready(struct gg_gate *g)
 {
-	char mem[512], status_mem[512];
-	struct gg_buf where = GG_BUF(mem), status = GG_BUF(status_mem);
+	char mem[1024], where_mem[512], status_mem[512];
+	struct gg_buf told = GG_BUF(mem), where = GG_BUF(where_mem), status = GG_BUF(status_mem);
 
 	if (g->stage == GG_STARTING)
 		g->stage = GG_SERVING;
@@ -378,9 +378,9 @@ void gg_gate_ready(struct gg_gate *g)
 		gg_listen_address(g, i, &where);
 	}
 	gg_listen_resume(g);
-	gg_event(GG_EV_GATE_READY, NULL, "serving %s on %s%s, mode %s", g->conf->base_path, where.s,
-		 gg_listen_inherited(g) ? " (inherited; listen.git and listen.http are not used)" : "",
-		 g->reaper.observe ? "observe" : "enforce");
+	gg_listen_tell(g, &told);
+	gg_event(GG_EV_GATE_READY, NULL, "serving %s in mode %s on %s", g->conf->base_path,
+		 g->reaper.observe ? "observe" : "enforce", told.s);
 	gg_buf_add(&status, "serving on %s", where.s);
 	gg_notify_ready(&g->notify, g->loop, status.s);
 #ifdef __GLIBC__

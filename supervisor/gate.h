@@ -8,6 +8,7 @@
 #include <sys/types.h>
 
 #include "base/conf.h"
+#include "supervisor/transport.h"
 
 struct gg_gate_start {
 	struct gg_conf *conf; /* borrowed; must outlive the call. A reload exchanges values in it */
@@ -17,6 +18,7 @@ struct gg_gate_start {
 	 */
 	int (*load)(void *arg, struct gg_reader *ret);
 	void *arg;
+	bool listen_set[GG_NTRANSPORTS]; /* listen.git, listen.http: set by someone, no default */
 	pid_t watch; /* 0: serve. Else: only watch that process, which someone else runs */
 };
 

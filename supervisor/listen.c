@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/event.h"
 #include "supervisor/admit.h"
+#include "supervisor/gate.h"
 
 #define BACKLOG \
 	4096 /* the kernel caps it at net.core.somaxconn; git daemon's own 5 stalls bursts for a second */
@@ -33,7 +34,7 @@ struct gg_listen {
 	} * v;
 	size_t n;
 	ev_timer pause;
-	bool inherited; /* from systemd: listen.git and listen.http are not used */
+	size_t inherited[GG_NTRANSPORTS]; /* from systemd, which stand before our own in v */
 	bool paused;
 	int64_t pause_ms;      /* how long the last pause was */
 	int64_t pause_over_ms; /* when it ended, or will */
@@ -233,15 +234,14 @@ static int bind_all(struct gg_gate *g, enum gg_transport transport, const struct
 	return r;
 }
 
-/* 1: taken over; 0: there are none; -errno. */
+/* 0 or -errno. */
 static int inherit(struct gg_gate *g, struct gg_buf *err)
 {
 	char **names = NULL;
-	int n = sd_listen_fds_with_names(1, &names), r = 1;
+	int n = sd_listen_fds_with_names(1, &names), r = 0;
 
 	if (n <= 0)
 		return n;
-	g->listen->inherited = true;
 	for (int i = 0; i < n; i++) {
 		int fd = SD_LISTEN_FDS_START + i;
 
@@ -259,11 +259,45 @@ static int inherit(struct gg_gate *g, struct gg_buf *err)
 		} else if (add(g, fd, transport_named(names[i])) < 0) {
 			gg_buf_add(err, "LISTEN_FDS: descriptor %d cannot be used: %s", fd, strerror(errno));
 			r = -EINVAL;
+		} else {
+			g->listen->inherited[transport_named(names[i])]++;
 		}
 		free(names[i]);
 	}
 	free(names);
 	return r;
+}
+
+static const struct gg_list *setting(const struct gg_gate *g, enum gg_transport t)
+{
+	return t == GG_HTTP ? &g->conf->listen_http : &g->conf->listen_git;
+}
+
+/* A client who connects to a socket of systemd's would wait there for ever. */
+static int is_off(const char *name, struct gg_buf *err)
+{
+	gg_buf_add(err,
+		   "listen.%s is off, but a socket for it is inherited (LISTEN_FDS): take the setting out, "
+		   "or systemctl disable --now git-gate-%s.socket",
+		   name, name);
+	return -EINVAL;
+}
+
+/*
+ * A transport that has no socket from systemd, while the other has, is served if an operator wrote where, and
+ * not on its default address: nobody asked for that port.
+ */
+static int bind_what_lacks(struct gg_gate *g, enum gg_transport t, struct gg_buf *err)
+{
+	const struct gg_list *l = setting(g, t);
+
+	if (g->listen->inherited[t])
+		return g->start->listen_set[t] && l->n && strcmp(l->v[0], "off") == 0
+			       ? is_off(gg_transport_name(t), err)
+			       : 0;
+	if (gg_listen_inherited(g) && !g->start->listen_set[t])
+		return 0;
+	return bind_all(g, t, l, err);
 }
 
 int gg_listen_open(struct gg_gate *g, struct gg_buf *err)
@@ -276,12 +310,12 @@ int gg_listen_open(struct gg_gate *g, struct gg_buf *err)
 	ev_timer_init(&g->listen->pause, on_pause_over, 0., 0.);
 	g->listen->pause.data = g;
 	r = inherit(g, err);
-	r = r ? r : bind_all(g, GG_GIT, &g->conf->listen_git, err);
-	r = r ? r : bind_all(g, GG_HTTP, &g->conf->listen_http, err);
+	for (enum gg_transport t = 0; t < GG_NTRANSPORTS && r == 0; t++)
+		r = bind_what_lacks(g, t, err);
 	/* watchers hold pointers into the array: it has its final place now */
 	for (size_t i = 0; i < g->listen->n; i++)
 		g->listen->v[i].io.data = &g->listen->v[i];
-	return r < 0 ? r : 0;
+	return r;
 }
 
 void gg_listen_close(struct gg_gate *g)
@@ -311,7 +345,35 @@ size_t gg_listen_count(const struct gg_gate *g)
 
 bool gg_listen_inherited(const struct gg_gate *g)
 {
-	return g->listen->inherited;
+	for (enum gg_transport t = 0; t < GG_NTRANSPORTS; t++)
+		if (g->listen->inherited[t])
+			return true;
+	return false;
+}
+
+void gg_listen_tell(const struct gg_gate *g, struct gg_buf *b)
+{
+	const struct gg_listen *l = g->listen;
+	size_t of[GG_NTRANSPORTS] = { 0 };
+	bool some = gg_listen_inherited(g);
+
+	for (size_t i = 0; i < l->n; i++) {
+		enum gg_transport t = l->v[i].transport;
+
+		gg_buf_add(b, "%s", i ? ", " : "");
+		gg_listen_address(g, i, b);
+		if (some && of[t]++ < l->inherited[t])
+			gg_buf_add(b, " (inherited)");
+		else if (some)
+			gg_buf_add(b, " (listen.%s; refuses clients during a restart)", gg_transport_name(t));
+	}
+	for (enum gg_transport t = 0; some && t < GG_NTRANSPORTS; t++) {
+		if (l->inherited[t] && g->start->listen_set[t])
+			gg_buf_add(b, "; listen.%s is not used", gg_transport_name(t));
+		else if (!l->inherited[t] && !g->start->listen_set[t])
+			gg_buf_add(b, "; no %s: no socket for it is inherited, and listen.%s is not set",
+				   gg_transport_name(t), gg_transport_name(t));
+	}
 }
 
 void gg_listen_address(const struct gg_gate *g, size_t i, struct gg_buf *b)

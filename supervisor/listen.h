@@ -8,8 +8,9 @@
 #include "supervisor/state.h"
 
 /*
- * Bind every address of listen.git, or take over what LISTEN_FDS offers. All of them, or it fails and err
- * says which one and why. 0 or -errno.
+ * Take over what LISTEN_FDS offers, and bind what it lacks: a socket of systemd's takes the place of the
+ * setting of its transport, and of the other the setting counts if it is set, not its default. All of them,
+ * or it fails and err says which one and why. 0 or -errno.
  */
 int gg_listen_open(struct gg_gate *g, struct gg_buf *err);
 /* Start accepting. Safe to call at any time while serving. */
@@ -25,8 +26,10 @@ void gg_listen_retry(struct gg_gate *g);
 
 /* Accepting pauses, because the machine lacks something; or has ended. */
 bool gg_listen_out_of_resources(const struct gg_gate *g);
-/* The sockets came from LISTEN_FDS. */
+/* Some socket came from LISTEN_FDS. */
 bool gg_listen_inherited(const struct gg_gate *g);
+/* All addresses, whose they are, and what is not served, for gate.ready. */
+void gg_listen_tell(const struct gg_gate *g, struct gg_buf *b);
 size_t gg_listen_count(const struct gg_gate *g);
 /* The i-th address as text, "git://127.0.0.1:9418", appended to b. */
 void gg_listen_address(const struct gg_gate *g, size_t i, struct gg_buf *b);
