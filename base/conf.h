@@ -151,7 +151,8 @@ const char *gg_repo_key_name(enum gg_repo_key k);
  */
 struct gg_reader {
 	struct gg_conf conf;
-	char *origin[GG_NKEYS];	       /* "default", "file /etc/git-gate/config", "command line"; owned */
+	char *origin[GG_NKEYS];	       /* "default", "file /etc/git-gate/config", "environment
+					  GIT_GATE_DEADLINE__IDLE", "command line"; owned */
 	char **section[GG_NSECTIONS];  /* the same for the named sections, a row of keys for each; owned */
 	size_t nsection[GG_NSECTIONS]; /* rows; after a reload conf may have more sections, or fewer */
 	char **error;		       /* ready for the user: "FILE: unknown key 'deadline.idel'; did you mean
@@ -166,7 +167,7 @@ struct gg_reader {
 int gg_reader_init(struct gg_reader *r);
 /*
  * Take one key=value pair.
- *   origin  "file PATH" or "command line"; borrowed
+ *   origin  "file PATH", "environment VARIABLE" or "command line"; borrowed
  *   key     as git prints it, section and variable in any case
  *   value   NULL for a key without '=' (true for a FLAG, an error elsewhere)
  * Problems become error texts that name origin, key, and the cure: the nearest key, the units, the range, the
@@ -175,6 +176,14 @@ int gg_reader_init(struct gg_reader *r);
 int gg_reader_feed(struct gg_reader *r, const char *origin, const char *key, const char *value);
 /* The output of `git config --file F --null --list --show-origin`: origin NUL key [LF value] NUL … */
 int gg_reader_feed_git(struct gg_reader *r, const char *text, size_t n);
+/*
+ * The settings among environment variables: GIT_GATE_SECTION__KEY, in any case behind GIT_GATE_. A list is
+ * split into words as gg_split_words does. GIT_GATE_REPO__LABEL__KEY is a setting of the repository that
+ * GIT_GATE_REPO__LABEL__NAME names, and likewise of a service.
+ *   env  "NAME=VALUE", NULL at the end; borrowed
+ * A variable with GIT_GATE_ and "__" in its name that is no setting is an error. 0 or -ENOMEM.
+ */
+int gg_reader_feed_env(struct gg_reader *r, char *const *env);
 /* Defaults that depend on other values (profile, control socket), relative paths, contradictions between
  * settings. */
 int gg_reader_finish(struct gg_reader *r);
@@ -182,7 +191,8 @@ void gg_reader_free(struct gg_reader *r);
 void gg_conf_free(struct gg_conf *c);
 
 /*
- * Read FILE by running git (found through PATH), then the -c settings ("key=value"), then finish.
+ * Read FILE by running git (found through PATH), then this process's environment, then the -c settings
+ * ("key=value"), then finish. Of two values that of the later one counts.
  *   file    NULL: the default file, if it exists
  * What is wrong goes to r->error, git's own words about a syntax error included. 0, -ENOMEM or -errno when
  * git cannot be run (which is in r->error too).

@@ -93,7 +93,12 @@ struct gg_pair {
 
 /* Take it, or tell its error. 0 or -ENOMEM. */
 int gg_pair_take(struct gg_reader *r, const struct gg_pair *p);
-bool gg_is_command_line(const char *origin);
+
+/* Which of the sources of settings, in their order, an origin names. */
+enum gg_source { GG_SOURCE_DEFAULT, GG_SOURCE_FILE, GG_SOURCE_ENVIRONMENT, GG_SOURCE_COMMAND_LINE };
+enum gg_source gg_origin_source(const char *origin);
+#define GG_FROM_FILE "file "
+#define GG_FROM_ENVIRONMENT "environment "
 
 /* What is wrong with section i. 0 or -ENOMEM. */
 typedef int gg_section_check(struct gg_reader *r, size_t i);

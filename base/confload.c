@@ -13,6 +13,8 @@
 #include "base/service.h"
 #include "base/spawn.h"
 
+extern char **environ;
+
 enum {
 	MAX_BYTES = 4 << 20, /* of the listing: a thousand repositories have room in it */
 	MAX_SHOWN = 1000,    /* bytes of what git says */
@@ -211,6 +213,7 @@ int gg_conf_load(struct gg_reader *r, const char *file, char *const *set, size_t
 
 	if (e > 0)
 		e = read_file(r, path);
+	e = e < 0 ? e : gg_reader_feed_env(r, environ);
 	for (size_t i = 0; i < nset && e == 0; i++)
 		e = read_set(r, set[i]);
 	return e < 0 ? e : gg_reader_finish(r);

@@ -116,19 +116,22 @@ static enum gg_key nearest_key(const char *name)
 	return best;
 }
 
-/* "file /etc/x" is shown as "/etc/x". */
+/* "file /etc/x" is shown as "/etc/x", and of a variable its name. */
 static void add_where(struct gg_buf *b, const char *origin)
 {
-	if (strncmp(origin, "file ", 5) == 0)
-		origin += 5;
+	if (gg_origin_source(origin) == GG_SOURCE_FILE)
+		origin += strlen(GG_FROM_FILE);
+	else if (gg_origin_source(origin) == GG_SOURCE_ENVIRONMENT)
+		origin += strlen(GG_FROM_ENVIRONMENT);
 	gg_escape(b, origin, strlen(origin), 4 * MAX_SHOWN);
 }
 
-/* git itself has followed these; on the command line nobody would. */
+/* git itself has followed these; elsewhere nobody would. */
 static bool is_include(const char *key, const char *origin)
 {
-	return !gg_is_command_line(origin) && (strcasecmp(key, "include.path") == 0 ||
-					       strncasecmp(key, "includeif.", strlen("includeif.")) == 0);
+	return gg_origin_source(origin) == GG_SOURCE_FILE &&
+	       (strcasecmp(key, "include.path") == 0 ||
+		strncasecmp(key, "includeif.", strlen("includeif.")) == 0);
 }
 
 /* A setting of a named section. As gg_section_key_find. */
@@ -209,7 +212,7 @@ int gg_reader_feed_git(struct gg_reader *r, const char *text, size_t n)
 			gg_escape(&b, text + start, strnlen(text + start, n - start), MAX_SHOWN);
 			return gg_reader_error(r, "cannot understand what git config printed: '%s'", shown);
 		}
-		if (asprintf(&from, "file %s", origin + strlen(file)) < 0) {
+		if (asprintf(&from, GG_FROM_FILE "%s", origin + strlen(file)) < 0) {
 			from = NULL;
 			return -ENOMEM;
 		}

@@ -7,6 +7,7 @@
 #include "base/cidr.h"
 #include "base/conf.h"
 #include "base/confkey.h"
+#include "base/service.h"
 
 static int bad(struct gg_reader *r, const struct gg_pair *p, const char *what, const char *cure)
 {
@@ -125,9 +126,15 @@ static int take_text(struct gg_reader *r, const struct gg_pair *p)
 	return gg_set_string(GG_KEY_AT(char *, p->key, p->base), p->value);
 }
 
-bool gg_is_command_line(const char *origin)
+enum gg_source gg_origin_source(const char *origin)
 {
-	return strcmp(origin, "command line") == 0;
+	if (strcmp(origin, "default") == 0)
+		return GG_SOURCE_DEFAULT;
+	if (strcmp(origin, "command line") == 0)
+		return GG_SOURCE_COMMAND_LINE;
+	if (strncmp(origin, GG_FROM_ENVIRONMENT, strlen(GG_FROM_ENVIRONMENT)) == 0)
+		return GG_SOURCE_ENVIRONMENT;
+	return GG_SOURCE_FILE;
 }
 
 static bool bad_addr(struct gg_reader *r, const struct gg_pair *p)
@@ -153,19 +160,58 @@ static bool bad_net(struct gg_reader *r, const struct gg_pair *p)
 	return true;
 }
 
-static int take_item(struct gg_reader *r, const struct gg_pair *p)
+/* first: it is the first of its source. A later source replaces what an earlier one listed; an empty value
+ * does so within its own. */
+static int take_item(struct gg_reader *r, const struct gg_pair *p, bool first)
 {
-	const char *before = *p->from;
 	struct gg_list *list = GG_KEY_AT(struct gg_list, p->key, p->base);
 
 	if (*p->value && ((p->key->kind == GG_KIND_LIST_ADDR && bad_addr(r, p)) ||
 			  (p->key->kind == GG_KIND_LIST_NET && bad_net(r, p))))
 		return 0;
-	/* a later source replaces what an earlier one listed; an empty value does so within its own */
-	if (!*p->value || strcmp(before, "default") == 0 ||
-	    gg_is_command_line(before) != gg_is_command_line(p->origin))
+	if (!*p->value || first)
 		gg_list_clear(list);
 	return *p->value ? gg_list_add(list, p->value) : 0;
+}
+
+/* A variable has a whole list: its words. */
+static int take_words(struct gg_reader *r, const struct gg_pair *p)
+{
+	struct gg_list words = { 0 };
+	const char *why;
+	int e = gg_split_words(p->value, &words, &why);
+
+	if (e == -EINVAL)
+		e = bad(r, p, why, "the items of a list are separated by spaces");
+	else if (e == 0 && !words.n)
+		gg_list_clear(GG_KEY_AT(struct gg_list, p->key, p->base));
+	for (size_t i = 0; i < words.n && e == 0; i++) {
+		char shown[1024];
+		struct gg_buf b = GG_BUF(shown);
+		struct gg_pair item = *p;
+
+		gg_escape(&b, words.v[i], strlen(words.v[i]), 200);
+		item.value = words.v[i];
+		item.shown = shown;
+		e = take_item(r, &item, i == 0);
+	}
+	gg_list_clear(&words);
+	return e;
+}
+
+static int take_list(struct gg_reader *r, const struct gg_pair *p)
+{
+	enum gg_source source = gg_origin_source(p->origin);
+
+	return source == GG_SOURCE_ENVIRONMENT ? take_words(r, p)
+					       : take_item(r, p, gg_origin_source(*p->from) != source);
+}
+
+/* An environment has no order in which one of them would be the last. */
+static bool is_set_twice(const struct gg_pair *p)
+{
+	return gg_origin_source(p->origin) == GG_SOURCE_ENVIRONMENT &&
+	       gg_origin_source(*p->from) == GG_SOURCE_ENVIRONMENT && strcmp(*p->from, p->origin) != 0;
 }
 
 int gg_pair_take(struct gg_reader *r, const struct gg_pair *p)
@@ -175,6 +221,9 @@ int gg_pair_take(struct gg_reader *r, const struct gg_pair *p)
 
 	if (!p->value && p->key->kind != GG_KIND_FLAG)
 		return gg_reader_error(r, "%s: %s: has no value; write '%s = VALUE'", p->where, p->name,
+				       p->name);
+	if (is_set_twice(p))
+		return gg_reader_error(r, "%s: %s is set by another variable too; keep one of them", p->where,
 				       p->name);
 	switch (p->key->kind) {
 	case GG_KIND_MS:
@@ -193,7 +242,7 @@ int gg_pair_take(struct gg_reader *r, const struct gg_pair *p)
 		e = take_text(r, p);
 		break;
 	default:
-		e = take_item(r, p);
+		e = take_list(r, p);
 		break;
 	}
 	if (e < 0 || r->nerror != before)

@@ -41,7 +41,9 @@ static const char before[] =
 	".Pp\n"
 	"The command line\n"
 	".Pq Fl c Ar KEY=VALUE\n"
-	"counts before the file, the file before the default.\n"
+	"counts before the environment, see\n"
+	".Sx ENVIRONMENT ,\n"
+	"that before the file, and the file before the default.\n"
 	"Within the file and on the command line the last value counts.\n"
 	"The file is\n"
 	".Pa " GG_CONF_FILE " ,\n"
@@ -49,8 +51,8 @@ static const char before[] =
 	".Fl \\-config ,\n"
 	"which must.\n"
 	"A setting that is a list takes all values of one source: a value on the\n"
-	"command line replaces the whole list of the file, and an empty value clears\n"
-	"what its own source set before.\n"
+	"command line replaces the whole list of the file or the environment, and an\n"
+	"empty value clears what its own source set before.\n"
 	".Pp\n"
 	".Nm git-gate Cm check-config\n"
 	"prints every value and where it comes from.\n"
@@ -61,6 +63,45 @@ static const char before[] =
 	"exits with 2.\n"
 	"The configuration is read once, at the start.\n"
 	".Ss Kinds of values\n";
+
+static const char environment[] =
+	".Sh ENVIRONMENT\n"
+	"Each setting can be given in a variable too:\n"
+	".Ev GIT_GATE_DEADLINE__IDLE\n"
+	"is\n"
+	".Ic deadline.idle .\n"
+	"Behind\n"
+	".Ev GIT_GATE_\n"
+	"stand the section and the key in any case, with two\n"
+	".Ql _\n"
+	"between them.\n"
+	"The value is what would stand in the file; that of an empty variable is empty.\n"
+	"A list is written in one variable, with spaces between its items; one with a space\n"
+	"in it is quoted as in\n"
+	".Ic service.NAME.command .\n"
+	".Pp\n"
+	"A repository or a service has a name that need not do for a variable.\n"
+	"So it stands in one:\n"
+	".Bd -literal -offset indent\n"
+	"GIT_GATE_REPO__APP__NAME=team/app.git\n"
+	"GIT_GATE_REPO__APP__UPSTREAM=ssh://git@git.example.org/app.git\n"
+	"GIT_GATE_SERVICE__1__NAME=tunnel\n"
+	"GIT_GATE_SERVICE__1__COMMAND=ssh \\-N \\-L 127.0.0.1:2222:git.example.org:22 jump.example.org\n"
+	".Ed\n"
+	".Pp\n"
+	"The word in the middle only tells which variables belong together.\n"
+	".Pp\n"
+	"A variable that begins with\n"
+	".Ev GIT_GATE_\n"
+	"and has two\n"
+	".Ql _\n"
+	"behind that, but is no setting, is an error, and so are two for one setting.\n"
+	"Others are left alone: Kubernetes sets\n"
+	".Ev GIT_GATE_PORT\n"
+	"and more for a service that is called git\\-gate.\n"
+	"Sessions, hooks, steps and services get none of them.\n"
+	"A process's environment does not change from outside: a reload reads the file\n"
+	"again, and the variables are as they were at the start.\n";
 
 static const struct gg_page_item kinds[] = {
 	{ "duration",
@@ -150,8 +191,9 @@ static const char after[] = ".Ss Contradictions\n"
 			    "without\n"
 			    ".Ic identityFile\n"
 			    "and\n"
-			    ".Ic knownHostsFile .\n"
-			    ".Sh FILES\n"
+			    ".Ic knownHostsFile .\n";
+
+static const char files[] = ".Sh FILES\n"
 			    ".Bl -tag -width Ds\n"
 			    ".It Pa " GG_CONF_FILE "\n"
 			    "The configuration, unless\n"
@@ -329,4 +371,6 @@ void gg_man_settings(void)
 	for (enum gg_section s = 0; s < GG_NSECTIONS; s++)
 		put_named_section(s);
 	fputs(after, stdout);
+	fputs(environment, stdout);
+	fputs(files, stdout);
 }
