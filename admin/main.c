@@ -1,7 +1,8 @@
 /*
- * git-gate-admin CONTROL ADDRESS... - metrics, health and a page for people, over HTTP. Started by the gate
- * as a service (supervisor/adminservice.h); it ends with the gate, and the gate does not depend on it. It can
- * read what the control socket tells; what else it could do is given up before the first client is served.
+ * git-gate-admin CONTROL ADDRESS... [-- NET...] - metrics, health and a page for people, over HTTP. Started
+ * by the gate as a service (supervisor/adminservice.h); it ends with the gate, and the gate does not depend
+ * on it. It can read what the control socket tells; what else it could do is given up before the first client
+ * is served.
  */
 #include <errno.h>
 #include <grp.h>
@@ -118,15 +119,26 @@ static int serve(struct gg_server *s, const char *name, char *const *address)
 	return EXIT_CANNOT;
 }
 
+/* Ends the addresses at a "--"; what follows it are nets. */
+static char **split(char **argv)
+{
+	while (*argv && strcmp(*argv, "--") != 0)
+		argv++;
+	if (*argv)
+		*argv++ = NULL;
+	return argv;
+}
+
 int main(int argc, char **argv)
 {
 	struct gg_source *source;
 	struct gg_server *server;
 	const char *name;
+	char **net;
 	int r;
 
 	if (argc < 3) {
-		fputs("usage: git-gate-admin CONTROL ADDRESS...\n"
+		fputs("usage: git-gate-admin CONTROL ADDRESS... [-- NET...]\n"
 		      "The gate starts it, when listen.admin is set: see git-gate.conf(5).\n",
 		      stderr);
 		return EXIT_USAGE;
@@ -141,6 +153,9 @@ int main(int argc, char **argv)
 	}
 	source = gg_source_new(name);
 	server = source ? gg_server_new(source) : NULL;
+	net = split(argv + 2);
+	if (server)
+		gg_server_allow(server, net, (size_t)(argv + argc - net));
 	r = server ? serve(server, name, argv + 2) : EXIT_CANNOT;
 	gg_server_free(server);
 	gg_source_free(source);

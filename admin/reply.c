@@ -123,6 +123,8 @@ static const struct {
 
 static void answer(FILE *to, struct gg_source *s, const struct gg_request *q, struct gg_reply *r)
 {
+	if (q->stranger)
+		return reply_text(to, r, FORBIDDEN, "your address may not connect here (access.allow)", NULL);
 	if (strcmp(q->method, "GET") != 0 && strcmp(q->method, "HEAD") != 0) {
 		r->allow = "GET, HEAD";
 		return reply_text(to, r, BAD_METHOD, "only GET and HEAD are answered", NULL);

@@ -13,6 +13,7 @@ struct gg_request {
 	const char *method, *path; /* path: without the query */
 	const char *host;	   /* NULL: none was given */
 	bool hold;		   /* ?hold */
+	bool stranger;		   /* access.allow does not have its address */
 	bool local;		   /* it came to an address of this machine's own only */
 };
 

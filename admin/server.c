@@ -13,6 +13,7 @@
 
 #include "admin/reply.h"
 #include "base/addr.h"
+#include "base/cidr.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 
@@ -47,6 +48,8 @@ struct door {
 
 struct gg_server {
 	struct gg_source *source;
+	char *const *net; /* access.allow at the start, while the gate does not say what it is now */
+	size_t nnet;
 	struct door door[DOORS_MAX];
 	size_t n;
 };
@@ -90,6 +93,37 @@ static size_t leave_escaped(void *arg, struct MHD_Connection *c, char *s)
 	return strlen(s);
 }
 
+static bool is_allowed(char *const *net, size_t n, const struct gg_addr *peer)
+{
+	return !n || gg_cidr_any(net, n, peer);
+}
+
+/* A reload may have changed who may connect: the gate knows. */
+static bool may_ask(struct gg_server *s, struct MHD_Connection *c)
+{
+	const union MHD_ConnectionInfo *info = MHD_get_connection_info(c, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+	const char *why;
+	const json_t *allow = json_object_get(gg_source_get(s->source, GG_TOPIC_ACCESS, &why), "allow"), *v;
+	struct gg_addr peer = { .len = 0 };
+	bool any = !json_array_size(allow);
+	size_t i;
+
+	if (info && info->client_addr)
+		memcpy(&peer.ss, info->client_addr,
+		       info->client_addr->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6)
+								: sizeof(struct sockaddr_in));
+	if (!json_is_array(allow))
+		return is_allowed(s->net, s->nnet, &peer);
+	json_array_foreach(allow, i, v)
+	{
+		char *net = strdup(json_string_value(v) ? json_string_value(v) : "");
+
+		any = any || (net && gg_cidr_any(&net, 1, &peer));
+		free(net);
+	}
+	return any;
+}
+
 /* Called once the head is whole. A body is not waited for: the connection is closed after the answer. */
 static enum MHD_Result on_request(void *arg, struct MHD_Connection *c, const char *path, const char *method,
 				  const char *version, const char *data, size_t *size, void **state)
@@ -111,6 +145,7 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *c, const cha
 	(void)state;
 	q.hold = MHD_lookup_connection_value_n(c, MHD_GET_ARGUMENT_KIND, "hold", strlen("hold"), &hold,
 					       &hold_size) == MHD_YES;
+	q.stranger = !may_ask(d->server, c);
 	if (conn)
 		conn->asked = true;
 	gg_reply_make(d->server->source, &q, &r);
@@ -249,15 +284,6 @@ int gg_server_run(struct gg_server *s)
 
 /* --- the start --- */
 
-static bool is_local(const struct gg_addr *a)
-{
-	const struct sockaddr_in *v4 = (const struct sockaddr_in *)&a->ss;
-	const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)&a->ss;
-
-	return a->ss.ss_family == AF_INET ? ntohl(v4->sin_addr.s_addr) >> 24 == IN_LOOPBACKNET
-					  : IN6_IS_ADDR_LOOPBACK(&v6->sin6_addr);
-}
-
 static int bind_to(const char *address, struct gg_addr *a, int *ret_fd, struct gg_buf *err)
 {
 	AUTO_CLOSE int fd = -1;
@@ -301,7 +327,7 @@ int gg_server_listen(struct gg_server *s, const char *address, struct gg_buf *re
 	if (r < 0)
 		return r;
 	d->server = s;
-	d->local = is_local(&a);
+	d->local = gg_addr_is_loopback(&a);
 	gg_addr_add(ret_where, &a);
 	d->daemon = MHD_start_daemon(
 		MHD_USE_EPOLL, 0, NULL, NULL, on_request, d, MHD_OPTION_LISTEN_SOCKET, d->listener,
@@ -330,6 +356,12 @@ struct gg_server *gg_server_new(struct gg_source *source)
 	if (s)
 		s->source = source;
 	return s;
+}
+
+void gg_server_allow(struct gg_server *s, char *const *net, size_t n)
+{
+	s->net = net;
+	s->nnet = n;
 }
 
 void gg_server_free(struct gg_server *s)

@@ -15,6 +15,9 @@ struct gg_server;
 /* NULL without memory. source is borrowed. */
 struct gg_server *gg_server_new(struct gg_source *source);
 void gg_server_free(struct gg_server *s);
+/* Who may ask, n nets, as long as the gate does not say what access.allow is now; none: everybody. Borrowed.
+ */
+void gg_server_allow(struct gg_server *s, char *const *net, size_t n);
 
 /* Listen on one more address. 0 or -errno, and err says what is wrong. ret_where: the address, as it is. */
 int gg_server_listen(struct gg_server *s, const char *address, struct gg_buf *ret_where, struct gg_buf *err);

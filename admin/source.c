@@ -86,6 +86,7 @@ const json_t *gg_source_get(struct gg_source *s, enum gg_topic topic, const char
 		[GG_TOPIC_READY] = "{\"cmd\":\"ready\"}\n",
 		[GG_TOPIC_METRICS] = "{\"cmd\":\"metrics\"}\n",
 		[GG_TOPIC_OVERVIEW] = "{\"cmd\":\"overview\"}\n",
+		[GG_TOPIC_ACCESS] = "{\"cmd\":\"access\"}\n",
 	};
 	struct known *k = &s->known[topic];
 

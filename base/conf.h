@@ -245,6 +245,16 @@ void gg_conf_rules(const struct gg_conf *c, const char *name, struct gg_repo_rul
  */
 void gg_rule_key(struct gg_buf *b, const char *name, bool own, enum gg_repo_key k);
 
+/*
+ * May a socket be listened on that has this address of ours: nobody but this machine reaches it, or it is
+ * known who may connect, or that everybody may. Pure.
+ */
+struct gg_addr;
+bool gg_conf_may_listen(const struct gg_conf *c, const struct gg_addr *a);
+/* Both cures, to be written behind such an address. */
+#define GG_IS_PUBLIC \
+	"is reached by others than this machine; set access.allow to who may connect, or gate.public = true"
+
 /* One effective value as text, as it would be written in the file. */
 void gg_conf_value(struct gg_buf *b, const struct gg_conf *c, enum gg_key k);
 

@@ -313,9 +313,9 @@ static int check_hook_texts(struct gg_reader *r)
 int gg_reader_settle(struct gg_reader *r, const struct gg_place *place)
 {
 	static int (*const checks[])(struct gg_reader *) = {
-		check_control,	check_listen,	      check_served,	 check_seconds,
-		check_session,	check_hook_deadlines, check_scanner,	 check_on_reap,
-		check_patterns, check_hook_texts,     gg_sections_check, check_admin
+		check_control,	      check_listen,  check_served,    check_seconds,  check_session,
+		check_hook_deadlines, check_scanner, check_on_reap,   check_patterns, check_hook_texts,
+		gg_sections_check,    check_admin,   gg_access_check,
 	};
 	int e;
 

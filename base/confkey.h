@@ -81,6 +81,9 @@ int gg_set_string(char **at, const char *s);
 int gg_reader_wrong(struct gg_reader *r, const char *key, const char *origin, const char *value,
 		    const char *what);
 
+/* What is wrong with the settings of access (confaccess.c). 0 or -ENOMEM. */
+int gg_access_check(struct gg_reader *r);
+
 /* One pair being taken (confvalue.c): what it sets, and where it comes from, ready to be shown. */
 struct gg_pair {
 	const struct gg_conf_key *key;

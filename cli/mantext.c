@@ -508,5 +508,5 @@ const char gg_mantext_end[] =
 	"scanners and steps are trusted.\n"
 	".Pp\n"
 	"Neither git:// nor HTTP has authentication or encryption here.\n"
-	"Whoever reaches the port may fetch, and push if pushes are accepted.\n"
+	"Whoever may connect (access.allow) may fetch, and push if pushes are accepted.\n"
 	"The default address is 127.0.0.1.\n";

@@ -29,10 +29,10 @@ static int add_word(FILE *to, const char *s)
 	return fputc(' ', to) == EOF ? -ENOMEM : 0;
 }
 
-/* git-gate-admin CONTROL ADDRESS... The caller's to free; NULL without memory. */
+/* git-gate-admin CONTROL ADDRESS... [-- NET...] The caller's to free; NULL without memory. */
 static char *make_command(const struct gg_gate *g, const char *prog)
 {
-	const struct gg_list *l = &g->conf->listen_admin;
+	const struct gg_list *l = &g->conf->listen_admin, *allow = &g->conf->access_allow;
 	char *text = NULL;
 	size_t size;
 	FILE *to = open_memstream(&text, &size);
@@ -44,6 +44,10 @@ static char *make_command(const struct gg_gate *g, const char *prog)
 	r = r ? r : add_word(to, g->conf->control);
 	for (size_t i = 0; r == 0 && i < l->n; i++)
 		r = add_word(to, l->v[i]);
+	if (r == 0 && allow->n)
+		r = add_word(to, "--");
+	for (size_t i = 0; r == 0 && i < allow->n; i++)
+		r = add_word(to, allow->v[i]);
 	if (fclose(to) == EOF)
 		r = -ENOMEM;
 	if (r == 0)

@@ -8,14 +8,16 @@
 
 #include "base/clock.h"
 #include "base/event.h"
+#include "base/eventrate.h"
 #include "base/headroom.h"
 #include "supervisor/linger.h"
 #include "supervisor/listen.h"
-#include "supervisor/session.h"
 #include "supervisor/waitroom.h"
 
 #define SWEEP_S 1.0 /* how often the room is looked at for who left, or waited too long */
 #define SAY_EVERY_MS 60000
+#define STRANGERS_BURST 20
+#define STRANGERS_RATE 1    /* a second */
 #define START_FDS 7	    /* that starting a session takes at most; four of them it keeps */
 #define SESSION_PROCESSES 6 /* of a push: git-daemon, receive-pack, index-pack, a hook and what it runs */
 #define DOUBT_MS 60000	    /* since a process was refused last */
@@ -32,6 +34,8 @@ struct gg_admit {
 	ev_timer sweep;
 	uint64_t refused;
 	int64_t said_ms;
+	struct gg_bucket stranger_rate; /* records of who may not connect at all: they can be anybody */
+	uint64_t strangers_untold;
 	int64_t no_process_ms; /* when one was refused last; 0: never */
 	bool serving_next; /* gg_admit_next is at work: a session that fails to start must not call it again
 			    */
@@ -104,9 +108,32 @@ static void turn_away(struct gg_gate *g, const struct gg_waiter *w, const char *
 
 	gg_addr_add(&b, &w->peer);
 	g->admit->refused++;
-	gg_session_turn_away(w->fd, w->transport, why);
+	gg_session_turn_away(w->fd, w->transport, GG_LATER, why);
 	gg_linger(g, w->fd, false, false);
 	gg_event(GG_EV_SESSION_REFUSED, &f, "%s", why);
+}
+
+void gg_admit_refuse(struct gg_gate *g, int fd, const struct gg_addr *peer, enum gg_transport transport,
+		     enum gg_denial how, const char *why)
+{
+	struct gg_admit *a = g->admit;
+	char mem[64], more_mem[64];
+	struct gg_buf b = GG_BUF(mem), more = GG_BUF(more_mem);
+	struct gg_fields f = { GG_NO_FIELDS, .transport = gg_transport_name(transport), .peer = b.s,
+			       .reason = "access" };
+
+	gg_addr_add(&b, peer);
+	gg_session_turn_away(fd, transport, how, why);
+	gg_linger(g, fd, false, false);
+	a->refused++;
+	if (!gg_bucket_take(&a->stranger_rate, gg_now_ms(), STRANGERS_BURST, STRANGERS_RATE)) {
+		a->strangers_untold++;
+		return;
+	}
+	if (a->strangers_untold)
+		gg_buf_add(&more, "; so were %llu more since", (unsigned long long)a->strangers_untold);
+	a->strangers_untold = 0;
+	gg_event(GG_EV_SESSION_REFUSED, &f, "%s%s", why, more.s);
 }
 
 /* Only a connection whose client is still there is worth a process. */

@@ -6,6 +6,7 @@
 #define GG_SUPERVISOR_ADMIT_H
 
 #include "base/addr.h"
+#include "supervisor/session.h"
 #include "supervisor/state.h"
 
 /* 0 or -ENOMEM. */
@@ -19,6 +20,12 @@ void gg_admit_resume(struct gg_gate *g);
 
 /* Takes fd, an accepted connection: it is served at once, waits, or is turned away with text. */
 void gg_admit(struct gg_gate *g, int fd, const struct gg_addr *peer, enum gg_transport transport);
+/*
+ * Takes fd, a connection that is not to be served whatever room there is: its client is told why. Whoever can
+ * reach us can cause it, so it costs no place, and is recorded seldom.
+ */
+void gg_admit_refuse(struct gg_gate *g, int fd, const struct gg_addr *peer, enum gg_transport transport,
+		     enum gg_denial how, const char *why);
 /* A session has ended, or accepting goes on after a pause: serve who waits, as far as the limits allow. */
 void gg_admit_next(struct gg_gate *g);
 
@@ -34,7 +41,8 @@ size_t gg_admit_pressed(const struct gg_gate *g);
 size_t gg_admit_waiting(const struct gg_gate *g);
 /* For how long the client in the waiting room has waited that has longest; -1: it is empty. */
 int64_t gg_admit_longest_wait(const struct gg_gate *g, int64_t now_ms);
-/* Clients turned away so far, because the room was full, they had waited too long, or it drained. */
+/* Clients turned away so far, because the room was full, they had waited too long, it
+ * drained, or they may not connect. */
 uint64_t gg_admit_refused(const struct gg_gate *g);
 
 #endif

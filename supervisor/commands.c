@@ -145,6 +145,13 @@ static json_t *do_reload(struct gg_gate *g, const json_t *req)
 	return j;
 }
 
+/* For git-gate-admin. */
+static json_t *do_access(struct gg_gate *g, const json_t *req)
+{
+	(void)req;
+	return gg_command_data(json_pack("{s:o}", "allow", texts(&g->conf->access_allow)));
+}
+
 static json_t *do_drain(struct gg_gate *g, const json_t *req)
 {
 	size_t n;
@@ -192,6 +199,7 @@ static const struct {
 	{ "ready", gg_ready_command },
 	{ "metrics", gg_metrics_command },
 	{ "overview", gg_overview_command },
+	{ "access", do_access },
 	{ "events", do_events },
 	{ "push", gg_hook_push },
 	{ "step", gg_hook_step },

@@ -15,6 +15,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/event.h"
+#include "supervisor/access.h"
 #include "supervisor/admit.h"
 #include "supervisor/gate.h"
 
@@ -131,7 +132,7 @@ static void on_client(EV_P_ ev_io *w, int revents)
 		int fd = accept4(w->fd, (struct sockaddr *)&peer.ss, &peer.len, SOCK_CLOEXEC);
 
 		if (fd >= 0) {
-			gg_admit(g, fd, &peer, o->transport);
+			gg_access_take(g, fd, &peer, o->transport);
 		} else if (errno == EAGAIN || errno == EWOULDBLOCK) {
 			return;
 		} else if (!passing(errno)) {
@@ -300,6 +301,26 @@ static int bind_what_lacks(struct gg_gate *g, enum gg_transport t, struct gg_buf
 	return bind_all(g, t, l, err);
 }
 
+/* What was bound is a setting, which was looked at when it was read; what was inherited is not. */
+int gg_listen_check(const struct gg_gate *g, const struct gg_conf *c, struct gg_buf *err)
+{
+	for (size_t i = 0; g->listen && i < g->listen->n; i++) {
+		const struct one *o = &g->listen->v[i];
+
+		if (gg_conf_may_listen(c, &o->addr))
+			continue;
+		if (g->listen->inherited[o->transport])
+			gg_buf_add(err, "LISTEN_FDS: descriptor %d (%s): '", o->io.fd,
+				   gg_transport_name(o->transport));
+		else
+			gg_buf_add(err, "listen.%s: '", gg_transport_name(o->transport));
+		gg_addr_add(err, &o->addr);
+		gg_buf_add(err, "' " GG_IS_PUBLIC);
+		return -EINVAL;
+	}
+	return 0;
+}
+
 int gg_listen_open(struct gg_gate *g, struct gg_buf *err)
 {
 	int r;
@@ -312,6 +333,7 @@ int gg_listen_open(struct gg_gate *g, struct gg_buf *err)
 	r = inherit(g, err);
 	for (enum gg_transport t = 0; t < GG_NTRANSPORTS && r == 0; t++)
 		r = bind_what_lacks(g, t, err);
+	r = r ? r : gg_listen_check(g, g->conf, err);
 	/* watchers hold pointers into the array: it has its final place now */
 	for (size_t i = 0; i < g->listen->n; i++)
 		g->listen->v[i].io.data = &g->listen->v[i];

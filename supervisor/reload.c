@@ -4,10 +4,12 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/addr.h"
 #include "base/clock.h"
 #include "base/event.h"
 #include "supervisor/admit.h"
 #include "supervisor/gate.h"
+#include "supervisor/listen.h"
 #include "supervisor/setup.h"
 
 /* What sockets, the lock and running sessions depend on. */
@@ -66,6 +68,25 @@ static void apply(struct gg_gate *g, struct gg_strv argv[static GG_NTRANSPORTS])
 	gg_gate_wake(g);
 }
 
+/* The addresses stay until a restart, also that of the admin service: who may connect to them must too. */
+static int check_access(const struct gg_gate *g, const struct gg_conf *new, struct gg_reload *ret)
+{
+	char mem[400];
+	struct gg_buf err = GG_BUF(mem);
+	int r = gg_listen_check(g, new, &err);
+
+	for (size_t i = 0; r == 0 && i < g->conf->listen_admin.n; i++) {
+		struct gg_addr a;
+		const char *why;
+
+		if (gg_addr_parse(g->conf->listen_admin.v[i], &a, &why) < 0 || gg_conf_may_listen(new, &a))
+			continue;
+		gg_buf_add(&err, "listen.admin: '%s' " GG_IS_PUBLIC, g->conf->listen_admin.v[i]);
+		r = -EINVAL;
+	}
+	return r == 0 || gg_list_add(&ret->errors, err.s) < 0 ? r : -EINVAL;
+}
+
 /* What can fail comes first. 0, or -errno with nothing done. */
 static int change(struct gg_gate *g, struct gg_conf *new, struct gg_reload *ret)
 {
@@ -73,8 +94,9 @@ static int change(struct gg_gate *g, struct gg_conf *new, struct gg_reload *ret)
 	char mem[300];
 	struct gg_buf warn = GG_BUF(mem);
 	uint64_t nofile;
-	int r = compare(g->conf, new, ret);
+	int r = check_access(g, new, ret);
 
+	r = r ? r : compare(g->conf, new, ret);
 	/* sessions are begun with what stays, so that goes into new for as long as it is looked at */
 	gg_conf_swap(g->start->conf, new, GG_KEY_base_path);
 	r = r ? r : gg_setup_argv(g, new, argv);

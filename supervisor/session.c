@@ -36,7 +36,7 @@
 #include "supervisor/sessionlog.h"
 
 #define RETRY_MS 1000 /* when the machine lacked a descriptor; a look each time */
-#define RETRY_S 5     /* Retry-After of a client that is turned away */
+#define RETRY_S "5"   /* Retry-After of a client that is turned away */
 
 static void close_watcher(struct gg_gate *g, ev_io *w)
 {
@@ -429,17 +429,21 @@ static int start(struct gg_gate *g, struct gg_session *s, const struct gg_waiter
 	return 0;
 }
 
-void gg_session_turn_away(int fd, enum gg_transport transport, const char *why)
+void gg_session_turn_away(int fd, enum gg_transport transport, enum gg_denial how, const char *why)
 {
+	static const char *const status[] = {
+		[GG_LATER] = "503 Service Unavailable\r\nRetry-After: " RETRY_S,
+		[GG_FORBIDDEN] = "403 Forbidden",
+		[GG_BAD] = "400 Bad Request",
+	};
 	char mem[400];
 	struct gg_buf b = GG_BUF(mem);
 
 	if (transport == GG_HTTP)
-		gg_buf_add(
-			&b,
-			"HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain\r\nRetry-After: %d\r\n"
-			"Connection: close\r\nContent-Length: %zu\r\n\r\ngit-gate: %s\n",
-			RETRY_S, strlen(why) + strlen("git-gate: \n"), why);
+		gg_buf_add(&b,
+			   "HTTP/1.1 %s\r\nContent-Type: text/plain\r\nConnection: close\r\n"
+			   "Content-Length: %zu\r\n\r\ngit-gate: %s\n",
+			   status[how], strlen(why) + strlen("git-gate: \n"), why);
 	else
 		gg_buf_add(&b, "%04xERR git-gate: %s", (unsigned)strlen(why) + 18, why);
 	(void)!send(fd, b.s, b.len, MSG_DONTWAIT | MSG_NOSIGNAL);
@@ -480,7 +484,7 @@ int gg_session_start(struct gg_gate *g, const struct gg_waiter *w)
 		gg_gate_wake(g);
 		return 0;
 	}
-	gg_session_turn_away(w->fd, w->transport, "the gate cannot start a session now, try again");
+	gg_session_turn_away(w->fd, w->transport, GG_LATER, "the gate cannot start a session now, try again");
 	gg_linger(g, gg_take_fd(&s->sock), false, false);
 	gg_event(GG_EV_SESSION_REFUSED, &f, "cannot start %s: %s", g->served[w->transport].prog,
 		 strerror(-r));

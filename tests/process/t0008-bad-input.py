@@ -43,7 +43,8 @@ deep, long = path("no", "such", "directory"), "/run/" + "x" * 200
 syntax = file("syntax", "[limit]\n\tsessions = 4\n[deadline\n")
 unknown = file("unknown", "[limit]\n\tsesions = 4\n")
 binary = file("binary", "\x7fELF\x01\x02\0\0\xff" * 100)
-two = ["-c", "listen.git=" + GOOD, "-c", "listen.git=192.0.2.1:9418"]
+PUBLIC = ["-c", "gate.public=true"]
+two = PUBLIC + ["-c", "listen.git=" + GOOD, "-c", "listen.git=192.0.2.1:9418"]
 
 # what is wrong; settings, or arguments after them; environment; as nobody; what the line must say
 for what, more, env, other, texts in (
@@ -67,7 +68,7 @@ for what, more, env, other, texts in (
         ("a directory as the file", ["--config", path("empty")], {}, False, [path("empty"), "not a regular file"]),
         ("an unreadable file", ["--config", path("unreadable")], {}, True, [path("unreadable"), "Permission denied"]),
         ("a port in use", {"listen.git": taken_at}, {}, False, [taken_at, "in use", "ss -ltnp", "listen.git"]),
-        ("an address that is not ours", {"listen.git": "192.0.2.1:9418"}, {}, False, ["192.0.2.1:9418", "assign", "listen.git"]),
+        ("an address that is not ours", {"listen.git": "192.0.2.1:9418", "gate.public": "true"}, {}, False, ["192.0.2.1:9418", "assign", "listen.git"]),
         ("one of two addresses bad", two, {}, False, ["192.0.2.1:9418", "assign", "listen.git"]),
         ("no port", {"listen.git": "127.0.0.1"}, {}, False, ["listen.git", "'127.0.0.1'", "port"]),
         ("a name in place of an address", {"listen.git": "git.example:9418"}, {}, False, ["listen.git", "'git.example:9418'"]),

@@ -117,7 +117,7 @@ SAMPLED = 1.0
 
 
 def gate(deadline, interval, count):
-    return Gate({"listen.git": "0.0.0.0:0", **{"deadline." + k: "%gs" % deadline for k in ("init", "commands", "packStart", "idle")},
+    return Gate({"listen.git": "0.0.0.0:0", "gate.public": "true", **{"deadline." + k: "%gs" % deadline for k in ("init", "commands", "packStart", "idle")},
                  "deadline.hook": "5m", "tcp.keepIdle": "1s", "tcp.keepInterval": interval, "tcp.keepCount": count}, hooks=hooks.dir)
 
 

@@ -186,6 +186,23 @@ Test(conf, errors)
 		{ "gate.receivePack=no\ngate.uploadPack=no",
 		  "nothing to serve: gate.receivePack, gate.uploadPack and gate.uploadArchive are all "
 		  "false" },
+		{ "listen.git=0.0.0.0:1",
+		  "listen.git (file F): '0.0.0.0:1' is reached by others than this machine; set "
+		  "access.allow to who may connect, or gate.public = true" },
+		{ "listen.http=127.0.0.1:1\nlisten.http=[::]:1",
+		  "listen.http (file F): '[::]:1' is reached by others than this machine; set "
+		  "access.allow to who may connect, or gate.public = true" },
+		{ "-c listen.admin=10.0.0.1:1",
+		  "listen.admin (command line): '10.0.0.1:1' is reached by others than this machine; set "
+		  "access.allow to who may connect, or gate.public = true" },
+		{ "listen.git=10.0.0.1:1\naccess.allow=10.0.0.0/8\naccess.allow=",
+		  "listen.git (file F): '10.0.0.1:1' is reached by others than this machine; set "
+		  "access.allow to who may connect, or gate.public = true" },
+		{ "access.allow=10.0.0.1/8", "F: access.allow: '10.0.0.1/8' has bits set behind its prefix; "
+					     "write 10.0.0.0/8 for the net, or 10.0.0.1 for the address" },
+		{ "access.allow=all",
+		  "F: access.allow: 'all' is no net; write 10.0.0.0/8, 2001:db8::/32 or an "
+		  "address, in numbers: names are not looked up" },
 		{ "tcp.keepIdle=1500ms", "tcp.keepIdle (file F): is not in whole seconds" },
 		{ "deadline.session=1m\n-c deadline.idle=90s",
 		  "deadline.idle (command line): 90s is longer than deadline.session, 1m" },
