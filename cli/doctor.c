@@ -66,6 +66,8 @@ static void run_repo(struct gg_doctor *d, struct report *r, const char *name)
 static void run_all(struct gg_doctor *d, struct report *r)
 {
 	run(d, r, NULL, gg_checks_gate, gg_nchecks_gate);
+	if (d->seen)
+		run(d, r, NULL, gg_checks_machine, gg_nchecks_machine);
 	if (d->a->noperand)
 		run_repo(d, r, d->a->operand[0]);
 	for (size_t i = 0; i < d->c->nrepo && !d->a->noperand; i++)
@@ -83,6 +85,15 @@ static bool look_settings(const struct gg_args *a, const struct gg_reader *r, in
 	return false;
 }
 
+/* They are read by git, which cannot be run without some system calls. */
+static void say_why_not(struct report *r)
+{
+	struct gg_found f = { .result = GG_RESULT_OK };
+
+	if (!gg_doctor_calls(&f))
+		tell(r, NULL, gg_checks_machine[0].name, &f);
+}
+
 /* The settings are read as whoever calls: what follows is asked as the gate's user, if that can be. */
 static void examine(const struct gg_args *a, struct report *r)
 {
@@ -94,10 +105,15 @@ static void examine(const struct gg_args *a, struct report *r)
 
 	tell(r, NULL, "settings", &f);
 	if (good) {
+		if (!a->noperand && gg_doctor_machine_begin(&d) < 0)
+			gg_say("out of memory: the machine is not looked at");
 		if (gg_owner_of(d.c->base_path, &d.owner) == 0 && gg_owner_can(&d.owner) &&
 		    gg_owner_become(&d.owner) == 0)
 			d.owner.other = false;
 		run_all(&d, r);
+		gg_doctor_machine_end(&d);
+	} else {
+		say_why_not(r);
 	}
 	gg_reader_free(&reader);
 }

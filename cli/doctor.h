@@ -20,7 +20,9 @@ struct gg_doctor {
 	const struct gg_conf *c;
 	struct gg_owner owner; /* of gate.basePath, who we are by now if that was possible */
 
-	bool no_scratch; /* nothing can be laid out for the scanner, which was said */
+	struct gg_doctor_seen *seen; /* of the machine: doctormachine.c */
+	bool answers, reduced;	     /* the gate does; and says that it could not look into some process */
+	bool no_scratch;	     /* nothing can be laid out for the scanner, which was said */
 
 	/* the repository that is looked at */
 	const char *name;
@@ -36,8 +38,14 @@ struct gg_check {
 	bool needed; /* when it fails, the rest of the table is skipped */
 };
 
-extern const struct gg_check gg_checks_gate[], gg_checks_repo[];
-extern const size_t gg_nchecks_gate, gg_nchecks_repo;
+extern const struct gg_check gg_checks_gate[], gg_checks_machine[], gg_checks_repo[];
+extern const size_t gg_nchecks_gate, gg_nchecks_machine, gg_nchecks_repo;
+
+/* What has to be looked at as whoever calls. 0, or -1: out of memory. The end takes d->seen away. */
+int gg_doctor_machine_begin(struct gg_doctor *d);
+void gg_doctor_machine_end(struct gg_doctor *d);
+/* The first of the machine's checks, which needs no settings. */
+bool gg_doctor_calls(struct gg_found *f);
 
 /* In doctorscan.c. */
 bool gg_doctor_scanner(struct gg_doctor *d, struct gg_found *f);

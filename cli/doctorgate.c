@@ -31,6 +31,8 @@ static bool look_gate(struct gg_doctor *d, struct gg_found *f)
 		gg_found_bad(f, "%s", mem);
 		return code == GG_EXIT_NOT_RUNNING ? gg_found_cure(f, "start it: git-gate run") : false;
 	}
+	d->answers = true;
+	d->reduced = json_is_true(json_object_get(status, "reduced_evidence"));
 	base = json_string_value(json_object_get(status, "base_path"));
 	version = json_string_value(json_object_get(status, "version"));
 	if (!base || strcmp(base, d->c->base_path) != 0) {

@@ -44,6 +44,16 @@ bool gg_found_bad(struct gg_found *f, const char *fmt, ...)
 	return false;
 }
 
+bool gg_found_warn(struct gg_found *f, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	fill(f, GG_RESULT_WARN, fmt, ap);
+	va_end(ap);
+	return true;
+}
+
 bool gg_found_skip(struct gg_found *f, const char *fmt, ...)
 {
 	va_list ap;
@@ -66,7 +76,7 @@ bool gg_found_cure(struct gg_found *f, const char *fmt, ...)
 
 const char *gg_result_word(enum gg_result r)
 {
-	static const char *const words[] = { "ok", "failed", "skipped" };
+	static const char *const words[] = { "ok", "warn", "failed", "skipped" };
 
 	return words[r];
 }

@@ -7,11 +7,11 @@
 
 #include <stdbool.h>
 
-enum gg_result { GG_RESULT_OK, GG_RESULT_FAILED, GG_RESULT_SKIPPED };
+enum gg_result { GG_RESULT_OK, GG_RESULT_WARN, GG_RESULT_FAILED, GG_RESULT_SKIPPED };
 
 struct gg_found {
 	enum gg_result result;
-	char text[1500]; /* what was found; when it failed, why */
+	char text[1500]; /* what was found; when it is not well, why */
 	char cure[800];	 /* what to do about it; "": nothing to say */
 };
 
@@ -19,11 +19,13 @@ struct gg_found {
  */
 bool gg_found_ok(struct gg_found *f, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 bool gg_found_bad(struct gg_found *f, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* It works, but not as well as it might. Returns true. */
+bool gg_found_warn(struct gg_found *f, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 bool gg_found_skip(struct gg_found *f, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-/* After gg_found_bad: what to do. Returns false. */
+/* After gg_found_bad or gg_found_warn: what to do. Returns false. */
 bool gg_found_cure(struct gg_found *f, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-const char *gg_result_word(enum gg_result r); /* "ok", "failed", "skipped" */
+const char *gg_result_word(enum gg_result r); /* "ok", "warn", "failed", "skipped" */
 
 /* Complain of it on stderr as a command that cannot go on: the text, and the cure in a line of its own. */
 void gg_found_say(const struct gg_found *f);

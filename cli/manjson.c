@@ -173,7 +173,7 @@ static const struct gg_page_member events[] = {
 static const struct gg_page_member doctor[] = {
 	{ "repo", "string", "The repository, or empty when the check is of the gate." },
 	{ "check", "string", "What was looked at." },
-	{ "result", "string", "ok, failed or skipped." },
+	{ "result", "string", "ok, warn (it works, but not as well as it might), failed or skipped." },
 	{ "text", "string", "What was found." },
 	{ "cure", "string", "What to do about it, or empty." },
 };

@@ -164,6 +164,7 @@ void gg_man_operator(void)
 	fputs(gg_mantext_push, stdout);
 	fputs(gg_mantext_metrics, stdout);
 	put_metrics();
+	gg_man_machine();
 	fputs(gg_mantext_operation, stdout);
 	gg_page_exits();
 	fputs(gg_mantext_end, stdout);

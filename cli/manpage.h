@@ -12,6 +12,7 @@ void gg_man_user(const struct gg_command *commands, size_t n); /* git-gate(1) */
 void gg_man_json(void);					       /* OUTPUT of git-gate(1) */
 void gg_man_json_ledger(void);				       /* of it: report, tune */
 void gg_man_operator(void);				       /* git-gate(8) */
+void gg_man_machine(void);				       /* THE MACHINE of it */
 void gg_man_settings(void);				       /* git-gate.conf(5) */
 void gg_man_events(void);				       /* git-gate-events(7) */
 

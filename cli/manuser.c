@@ -178,12 +178,14 @@ static const struct gg_page_item more[] = {
 	  "gate has been told to reload and that file is gone; as long as it is marked as a mirror, "
 	  "pushes to it are refused. The gate forgets its settings after git-gate reload." },
 	{ "doctor",
-	  "A line for each check: ok, failed or skipped, what was looked at, and the reason, with the cure "
+	  "A line for each check: ok, warn, failed or skipped, what was looked at, and the reason, with the "
+	  "cure "
 	  "when "
 	  "there is one. Checked are the settings, the gate, gate.basePath, hook.path, the steps below "
 	  "hook.dir, "
 	  "hook.scratch and its room, the scanner (it has to find a planted AWS key, and nothing in plain "
-	  "text), and the deadlines; then of NAME, or of each repository that has a section: the "
+	  "text), and the deadlines; without NAME the machine too, see git-gate(8); then of NAME, or of each "
+	  "repository that has a section: the "
 	  "repository, its objects (git fsck --connectivity-only), the key, the pinned host key, upstream "
 	  "(git "
 	  "ls-remote), and git push --dry-run. Nothing is changed. Run by root it asks as the owner of "

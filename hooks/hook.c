@@ -60,6 +60,11 @@ int main(int argc, char **argv)
 
 	if (argc > 2 && strcmp(name, "git-gate-hook") == 0 && strcmp(argv[1], "git") == 0)
 		return gg_stale_pack(argv + 1);
+	if (argc == 2 &&
+	    strcmp(argv[1], "--version") == 0) { /* for git-gate doctor; git gives a hook no arguments */
+		puts(GG_VERSION);
+		return 0;
+	}
 	if (argc == 2 && strcmp(name, "git-gate-hook") == 0)
 		name = argv[1];	  /* from a script of the operator's own in hook.path */
 	signal(SIGPIPE, SIG_IGN); /* what nobody reads any more is no reason to die */

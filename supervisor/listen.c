@@ -19,8 +19,6 @@
 #include "supervisor/admit.h"
 #include "supervisor/gate.h"
 
-#define BACKLOG \
-	4096 /* the kernel caps it at net.core.somaxconn; git daemon's own 5 stalls bursts for a second */
 #define ACCEPT_BATCH 64	   /* connections taken at one wake-up: signals and the reaper get their turn */
 #define PAUSE_MIN_MS 100   /* when the machine lacks something; doubled while it does ... */
 #define PAUSE_MAX_MS 1000  /* ... up to this */
@@ -199,7 +197,7 @@ static int bind_one(struct gg_gate *g, enum gg_transport transport, const char *
 	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) < 0 ||
 	    (a.ss.ss_family == AF_INET6 &&
 	     setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one)) < 0) ||
-	    bind(fd, (struct sockaddr *)&a.ss, a.len) < 0 || listen(fd, BACKLOG) < 0) {
+	    bind(fd, (struct sockaddr *)&a.ss, a.len) < 0 || listen(fd, GG_LISTEN_BACKLOG) < 0) {
 		r = -errno;
 		gg_buf_add(err, "cannot listen on %s (listen.%s): %s%s", text, gg_transport_name(transport),
 			   strerror(-r),

@@ -7,6 +7,9 @@
 #include "base/text.h"
 #include "supervisor/state.h"
 
+/* The kernel caps it at net.core.somaxconn; git daemon's own 5 stalls bursts for a second. */
+#define GG_LISTEN_BACKLOG 4096
+
 /*
  * Take over what LISTEN_FDS offers, and bind what it lacks: a socket of systemd's takes the place of the
  * setting of its transport, and of the other the setting counts if it is set, not its default. All of them,

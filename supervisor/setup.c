@@ -182,11 +182,19 @@ int gg_setup_base_path(const struct gg_conf *c, struct gg_buf *err)
 	return 0;
 }
 
+void gg_setup_nofile_wants(const struct gg_conf *c, uint64_t *ret_serve, uint64_t *ret_all)
+{
+	*ret_serve = (uint64_t)c->sessions * FDS_PER_SESSION + FDS_OTHER;
+	*ret_all = *ret_serve + (uint64_t)c->waiting;
+}
+
 int gg_setup_nofile(const struct gg_conf *c, bool watches, uint64_t *ret_soft, size_t *ret_room,
 		    struct gg_buf *err)
 {
-	rlim_t serve = (rlim_t)c->sessions * FDS_PER_SESSION + FDS_OTHER, want = serve + (rlim_t)c->waiting;
+	uint64_t serve, want;
 	struct rlimit lim;
+
+	gg_setup_nofile_wants(c, &serve, &want);
 
 	for (size_t i = 0; i < c->nservice; i++)
 		watches |= c->service[i].watch;

@@ -30,6 +30,9 @@ int gg_setup_base_path(const struct gg_conf *c, struct gg_buf *err);
 int gg_setup_nofile(const struct gg_conf *c, bool watches, uint64_t *ret_soft, size_t *ret_room,
 		    struct gg_buf *err);
 
+/* What limit.sessions takes, and that with limit.waiting: descriptors. Pure. */
+void gg_setup_nofile_wants(const struct gg_conf *c, uint64_t *ret_serve, uint64_t *ret_all);
+
 /* "git version 2.39.5" → 2, 39. 0 or -EINVAL. Pure. */
 int gg_setup_parse_version(const char *text, int *ret_major, int *ret_minor);
 
