@@ -290,7 +290,10 @@ static int take_lock(struct gg_gate *g, int *ret_fd, char ret_predecessor[static
 	int e, n;
 
 	snprintf(path, sizeof(path), "%s.lock", g->conf->control);
-	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
+	/* whoever can open it can hold it, and keep every gate from starting: nobody else may even read it */
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd >= 0)
+		(void)!fchmod(fd, 0600); /* as an older version made it */
 	if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0) {
 		e = errno;
 		if (fd >= 0 && e == EWOULDBLOCK) {
