@@ -196,6 +196,8 @@ static const struct gg_page_member reload[] = {
 
 static const struct gg_page_member drain[] = {
 	{ "sessions", "integer", "The number of those that may finish." },
+	{ "lame_duck_ms", "integer",
+	  "For how long new clients are served yet, deadline.lameDuck; 0: they are not." },
 };
 
 static const struct gg_page_member version[] = {

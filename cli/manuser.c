@@ -147,7 +147,8 @@ static const struct gg_page_item more[] = {
 	  "If anything is wrong every setting stays as it is, the errors are printed, and the exit status is "
 	  "1. Running sessions go on, see SIGHUP in git-gate(8)." },
 	{ "drain",
-	  "New clients and those that wait are told to try again later. The gate goes on until it is "
+	  "New clients and those that wait are told to try again later, after deadline.lameDuck if that is "
+	  "set. The gate goes on until it is "
 	  "told to stop, also when the last session has ended." },
 	{ "add",
 	  "NAME is the path of the repository below gate.basePath. With --upstream it is a mirror: it gets "

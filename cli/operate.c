@@ -2,6 +2,7 @@
 #include <jansson.h>
 #include <stdio.h>
 
+#include "base/text.h"
 #include "cli/client.h"
 #include "cli/command.h"
 #include "cli/table.h"
@@ -46,9 +47,15 @@ int gg_cmd_drain(const struct gg_args *a)
 	json_t *data;
 	int code = ask(a, "drain", &data);
 
-	if (code == 0 && !a->json)
-		printf("no new client is served; %lld sessions may finish\n",
-		       (long long)json_integer_value(json_object_get(data, "sessions")));
+	if (code == 0 && !a->json) {
+		char mem[32];
+		struct gg_buf b = GG_BUF(mem);
+		json_int_t lame_ms = json_integer_value(json_object_get(data, "lame_duck_ms"));
+
+		gg_duration_add(&b, lame_ms);
+		printf("no new client is served%s%s; %lld sessions may finish\n", lame_ms ? " after " : "",
+		       lame_ms ? b.s : "", (long long)json_integer_value(json_object_get(data, "sessions")));
+	}
 	json_decref(data);
 	return code;
 }

@@ -6,7 +6,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/event.h"
-#include "supervisor/admit.h"
+#include "supervisor/lameduck.h"
 #include "supervisor/hookcommands.h"
 #include "supervisor/ledgercommands.h"
 #include "supervisor/metricsreport.h"
@@ -154,30 +154,20 @@ static json_t *do_access(struct gg_gate *g, const json_t *req)
 
 static json_t *do_drain(struct gg_gate *g, const json_t *req)
 {
-	size_t n;
-
 	(void)req;
-	if (g->stage >= GG_DRAINING)
+	if (g->stage >= GG_DRAINING || gg_lameduck(g) == GG_LAME_STOP)
 		return gg_command_error(stopping);
-	if (!g->drained) {
-		gg_admit_drain(g);
-		gg_gate_keep_or_close(g);
-		gg_event(GG_EV_GATE_DRAINED, NULL, "%zu sessions may finish", gg_registry_serving(&g->reg));
-	}
-	n = gg_registry_serving(&g->reg);
-	return gg_command_data(json_pack("{s:I}", "sessions", (json_int_t)n));
+	gg_lameduck_drain(g);
+	return gg_command_data(json_pack("{s:I, s:I}", "sessions", (json_int_t)gg_registry_serving(&g->reg),
+					 "lame_duck_ms", (json_int_t)gg_lameduck_left_ms(g)));
 }
 
 static json_t *do_resume(struct gg_gate *g, const json_t *req)
 {
 	(void)req;
-	if (g->stage >= GG_DRAINING)
+	if (g->stage >= GG_DRAINING || gg_lameduck(g) == GG_LAME_STOP)
 		return gg_command_error(stopping);
-	if (g->drained) {
-		gg_event(GG_EV_GATE_RESUMED, NULL, "new clients are served again");
-		gg_admit_resume(g);
-		gg_gate_keep_or_close(g);
-	}
+	gg_lameduck_resume(g);
 	return gg_command_data(json_object());
 }
 

@@ -19,6 +19,7 @@
 #include "supervisor/control.h"
 #include "supervisor/foster.h"
 #include "supervisor/janitor.h"
+#include "supervisor/lameduck.h"
 #include "supervisor/linger.h"
 #include "supervisor/predecessor.h"
 #include "supervisor/recent.h"
@@ -261,6 +262,7 @@ void gg_gate_stop(struct gg_gate *g)
 			g->reaper.lim.grace = HURRY_GRACE_MS;
 		return end_everything(g);
 	}
+	gg_lameduck_over(g);
 	g->stage = GG_DRAINING;
 	on_extend(g->loop, &g->extend, 0);
 	ev_timer_again(g->loop, &g->extend);
@@ -431,6 +433,7 @@ static void tear_down(struct gg_gate *g)
 		gg_strv_free(&g->session_argv[t]);
 	ev_timer_stop(g->loop, &g->tick);
 	ev_timer_stop(g->loop, &g->drain);
+	gg_lameduck_over(g);
 	ev_timer_stop(g->loop, &g->watchdog);
 	ev_timer_stop(g->loop, &g->extend);
 	gg_notify_close(&g->notify, g->loop);
@@ -453,6 +456,7 @@ int gg_gate_run(const struct gg_gate_start *start)
 	}
 	ev_timer_init(&g.tick, on_tick, 0., 0.);
 	ev_timer_init(&g.drain, on_drain_over, 0., 0.);
+	gg_lameduck_init(&g);
 	ev_timer_init(&g.watchdog, on_watchdog, 0., 0.);
 	ev_timer_init(&g.extend, on_extend, EXTEND_S, EXTEND_S);
 	g.tick.data = g.drain.data = g.watchdog.data = g.extend.data = &g;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "supervisor/commands.h"
+#include "supervisor/lameduck.h"
 #include "supervisor/listen.h"
 #include "supervisor/service.h"
 
@@ -40,9 +41,9 @@ unsigned gg_ready_why_not(const struct gg_gate *g)
 
 	if (g->stage == GG_STARTING)
 		why |= 1u << GG_UNREADY_STARTING;
-	if (g->stage >= GG_DRAINING)
+	if (g->stage >= GG_DRAINING || gg_lameduck(g) == GG_LAME_STOP)
 		why |= 1u << GG_UNREADY_STOPPING;
-	if (g->drained)
+	if (g->drained || gg_lameduck(g) == GG_LAME_DRAIN)
 		why |= 1u << GG_UNREADY_DRAINED;
 	if (g->stage < GG_DRAINING && !g->listen)
 		why |= 1u << GG_UNREADY_LISTENERS;

@@ -10,6 +10,7 @@
 #include "reaper/client.h"
 #include "reaper/procfs.h"
 #include "supervisor/admit.h"
+#include "supervisor/lameduck.h"
 #include "supervisor/control.h"
 #include "supervisor/listen.h"
 #include "supervisor/recent.h"
@@ -183,7 +184,8 @@ json_t *gg_report_status(const struct gg_gate *g)
 	json_object_set_new(j, "limits", gg_report_limits(g));
 	json_object_set_new(j, "longest_wait_ms", gg_report_number(gg_admit_longest_wait(g, gg_now_ms())));
 	json_object_set_new(j, "last_error", gg_recent_error(g->recent));
-	json_object_set_new(j, "draining", json_boolean(g->stage >= GG_DRAINING || g->drained));
+	json_object_set_new(j, "draining",
+			    json_boolean(g->stage >= GG_DRAINING || g->drained || gg_lameduck(g)));
 	json_object_set_new(j, "paused", json_boolean(gg_listen_out_of_resources(g)));
 	json_object_set_new(j, "reduced_evidence", json_boolean(g->reaper.reduced));
 	json_object_set_new(j, "services", services(g));

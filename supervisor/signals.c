@@ -7,6 +7,7 @@
 #include "base/cleanup.h"
 #include "base/event.h"
 #include "supervisor/gate.h"
+#include "supervisor/lameduck.h"
 #include "supervisor/reload.h"
 #include "supervisor/state.h"
 
@@ -55,7 +56,7 @@ static void on_stop(EV_P_ ev_signal *w, int revents)
 {
 	(void)loop;
 	(void)revents;
-	gg_gate_stop(w->data);
+	gg_lameduck_stop(w->data);
 }
 
 static void on_said(EV_P_ ev_signal *w, int revents)

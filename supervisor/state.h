@@ -42,7 +42,9 @@ struct gg_gate {
 	const struct gg_gate_start *start;
 	struct ev_loop *loop;
 	enum gg_stage stage;
-	bool drained;	      /* by an operator: no new client is served */
+	bool drained; /* by an operator: no new client is served */
+	int lame;     /* enum gg_lame: what is to follow at lame_until_ms */
+	int64_t lame_until_ms;
 	int64_t started_ms;   /* CLOCK_MONOTONIC */
 	int64_t started_real; /* the same in seconds since the epoch, for people */
 	char instance[33];    /* random, hex: GIT_GATE_INSTANCE */
@@ -69,8 +71,9 @@ struct gg_gate {
 	struct gg_remains *remains;
 	struct gg_onreap *onreap;
 	struct gg_recent *recent;
-	ev_timer tick;	/* the reaper's next pass */
-	ev_timer drain; /* the end of deadline.drain, then of our patience */
+	ev_timer tick;	     /* the reaper's next pass */
+	ev_timer drain;	     /* the end of deadline.drain, then of our patience */
+	ev_timer lame_timer; /* supervisor/lameduck */
 	ev_timer watchdog;
 	ev_timer extend; /* asks systemd for time while draining */
 	ev_signal sig[GG_NCAUGHT];
