@@ -382,7 +382,7 @@ void gg_gate_ready(struct gg_gate *g)
 	gg_listen_resume(g);
 	gg_listen_tell(g, &told);
 	gg_event(GG_EV_GATE_READY, NULL, "serving %s in mode %s on %s", g->conf->base_path,
-		 g->reaper.observe ? "observe" : "enforce", told.s);
+		 g->reaper.observe ? "observe (no session is ended)" : "enforce", told.s);
 	gg_buf_add(&status, "serving on %s", where.s);
 	gg_notify_ready(&g->notify, g->loop, status.s);
 #ifdef __GLIBC__
