@@ -72,8 +72,7 @@ void gg_list_clear(struct gg_list *l)
 
 bool gg_key_is_list(const struct gg_conf_key *key)
 {
-	return key->kind == GG_KIND_LIST_ADDR || key->kind == GG_KIND_LIST_NET ||
-	       key->kind == GG_KIND_LIST_WORD;
+	return key->kind >= GG_KIND_LIST_ADDR;
 }
 
 int gg_key_default(const struct gg_conf_key *key, void *base)
@@ -99,6 +98,7 @@ int gg_key_default(const struct gg_conf_key *key, void *base)
 		return *text ? 0 : -ENOMEM;
 	case GG_KIND_LIST_ADDR:
 	case GG_KIND_LIST_NET:
+	case GG_KIND_LIST_WHO:
 	case GG_KIND_LIST_WORD:
 		return *key->text ? gg_list_add(GG_KEY_AT(struct gg_list, key, base), key->text) : 0;
 	}
@@ -131,6 +131,7 @@ void gg_conf_free(struct gg_conf *c)
 	for (enum gg_key k = 0; k < GG_NKEYS; k++)
 		gg_key_free(&gg_conf_keys[k], c);
 	gg_conf_sections_free(c);
+	gg_tokens_free(&c->tokens);
 }
 
 bool gg_key_may_be_never(const struct gg_conf_key *key)
@@ -221,6 +222,7 @@ void gg_key_value(struct gg_buf *b, const struct gg_conf_key *key, const void *b
 		break;
 	case GG_KIND_LIST_ADDR:
 	case GG_KIND_LIST_NET:
+	case GG_KIND_LIST_WHO:
 	case GG_KIND_LIST_WORD:
 		add_list(b, GG_KEY_AT(const struct gg_list, key, base), item);
 		break;

@@ -13,6 +13,7 @@
 #include <stdio.h>
 
 #include "base/text.h"
+#include "base/tokenfile.h"
 
 enum { GG_PROFILE_SIDECAR, GG_PROFILE_HOST };
 enum { GG_LOG_AUTO, GG_LOG_JOURNAL, GG_LOG_TEXT, GG_LOG_JSON };
@@ -85,6 +86,7 @@ struct gg_conf {
 	struct gg_service_conf *service; /* owned, in the order in which they are first named */
 	struct gg_repo_conf *repo;	 /* the same */
 	size_t nservice, nrepo;
+	struct gg_tokens tokens; /* of access.tokenFile, once gg_access_load has read it; owned */
 };
 
 /* The kinds of sections that have names. */
@@ -210,6 +212,9 @@ int gg_conf_load(struct gg_reader *r, const char *file, char *const *set, size_t
  */
 bool gg_conf_same(const struct gg_conf *a, const struct gg_conf *b, enum gg_key k);
 void gg_conf_swap(struct gg_conf *a, struct gg_conf *b, enum gg_key k);
+/* The same of what access.tokenFile holds. */
+bool gg_conf_same_tokens(const struct gg_conf *a, const struct gg_conf *b);
+void gg_conf_swap_tokens(struct gg_conf *a, struct gg_conf *b);
 
 /* Where the names go of what is only in the new one, only in the old one, and not the same in both; they may
  * be one list. */
@@ -230,7 +235,7 @@ void gg_conf_swap_sections(struct gg_conf *a, struct gg_conf *b, enum gg_section
  */
 struct gg_repo_rules {
 	const struct gg_repo_conf *repo; /* its section; NULL: it has none */
-	const struct gg_list *allow_ref, *deny_ref;
+	const struct gg_list *allow_ref, *deny_ref, *allow_push, *allow_fetch;
 	bool allow_delete, allow_force;
 	int64_t push_max, push_refs, object_max;
 	bool own[GG_NREPO_KEYS]; /* of those above: the value is that of its section */

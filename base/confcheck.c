@@ -10,6 +10,7 @@
 #include "base/conf.h"
 #include "base/confkey.h"
 #include "base/service.h"
+#include "base/who.h"
 
 static bool is_set(const struct gg_reader *r, enum gg_key k)
 {
@@ -299,6 +300,33 @@ static int check_patterns(struct gg_reader *r)
 	return e;
 }
 
+/* Nobody could ever show the token. */
+static int check_users(struct gg_reader *r)
+{
+	static const char what[] =
+		"names users, and access.tokenFile is not set: write the file of their tokens";
+	static const enum gg_key keys[] = { GG_KEY_allow_push, GG_KEY_allow_fetch };
+	static const enum gg_repo_key own[] = { GG_REPO_allow_push, GG_REPO_allow_fetch };
+	int e = 0;
+
+	if (*r->conf.token_file)
+		return 0;
+	for (size_t k = 0; k < GG_LEN(keys) && e == 0; k++) {
+		const struct gg_list *l = gg_conf_list(&r->conf, keys[k]);
+
+		e = gg_who_names_users(l->v, l->n) ? wrong(r, keys[k], what) : 0;
+	}
+	for (size_t i = 0; i < r->conf.nrepo; i++)
+		for (size_t k = 0; k < GG_LEN(own) && e == 0; k++) {
+			const struct gg_list *l =
+				GG_KEY_AT(struct gg_list, &gg_repo_keys[own[k]], &r->conf.repo[i]);
+
+			if (gg_who_names_users(l->v, l->n))
+				e = gg_section_wrong(r, GG_SECTION_REPO, i, own[k], NULL, what);
+		}
+	return e;
+}
+
 static int check_hook_texts(struct gg_reader *r)
 {
 	int e = 0;
@@ -315,7 +343,7 @@ int gg_reader_settle(struct gg_reader *r, const struct gg_place *place)
 	static int (*const checks[])(struct gg_reader *) = {
 		check_control,	      check_listen,  check_served,    check_seconds,  check_session,
 		check_hook_deadlines, check_scanner, check_on_reap,   check_patterns, check_hook_texts,
-		gg_sections_check,    check_admin,   gg_access_check,
+		gg_sections_check,    check_admin,   gg_access_check, check_users,
 	};
 	int e;
 

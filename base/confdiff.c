@@ -30,6 +30,7 @@ static bool same_value(const struct gg_conf_key *key, const void *a, const void 
 		return strcmp(*GG_KEY_AT(char *const, key, a), *GG_KEY_AT(char *const, key, b)) == 0;
 	case GG_KIND_LIST_ADDR:
 	case GG_KIND_LIST_NET:
+	case GG_KIND_LIST_WHO:
 	case GG_KIND_LIST_WORD:
 		return same_list(GG_KEY_AT(const struct gg_list, key, a),
 				 GG_KEY_AT(const struct gg_list, key, b));
@@ -53,6 +54,7 @@ static size_t value_size(const struct gg_conf_key *key)
 		return sizeof(char *);
 	case GG_KIND_LIST_ADDR:
 	case GG_KIND_LIST_NET:
+	case GG_KIND_LIST_WHO:
 	case GG_KIND_LIST_WORD:
 		return sizeof(struct gg_list);
 	}
@@ -115,6 +117,22 @@ void gg_conf_swap(struct gg_conf *a, struct gg_conf *b, enum gg_key k)
 	const struct gg_conf_key *key = &gg_conf_keys[k];
 
 	swap(GG_KEY_AT(char, key, a), GG_KEY_AT(char, key, b), value_size(key));
+}
+
+bool gg_conf_same_tokens(const struct gg_conf *a, const struct gg_conf *b)
+{
+	if (a->tokens.n != b->tokens.n)
+		return false;
+	for (size_t i = 0; i < a->tokens.n; i++)
+		if (strcmp(a->tokens.v[i].name, b->tokens.v[i].name) != 0 ||
+		    memcmp(a->tokens.v[i].hash, b->tokens.v[i].hash, GG_HASH_SIZE) != 0)
+			return false;
+	return true;
+}
+
+void gg_conf_swap_tokens(struct gg_conf *a, struct gg_conf *b)
+{
+	swap(&a->tokens, &b->tokens, sizeof(a->tokens));
 }
 
 void gg_conf_swap_sections(struct gg_conf *a, struct gg_conf *b, enum gg_section s)

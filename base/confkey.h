@@ -19,8 +19,9 @@ enum gg_kind {
 	GG_KIND_PATH,
 	GG_KIND_WORD,
 	GG_KIND_PICK,
-	GG_KIND_LIST_ADDR,
+	GG_KIND_LIST_ADDR, /* lists from here on */
 	GG_KIND_LIST_NET,
+	GG_KIND_LIST_WHO,
 	GG_KIND_LIST_WORD,
 };
 

@@ -152,6 +152,8 @@ void gg_conf_rules(const struct gg_conf *c, const char *name, struct gg_repo_rul
 		.repo = own,
 		.allow_ref = own && own->allow_ref.n ? &own->allow_ref : &c->allow_ref,
 		.deny_ref = own && own->deny_ref.n ? &own->deny_ref : &c->deny_ref,
+		.allow_push = own && own->allow_push.n ? &own->allow_push : &c->allow_push,
+		.allow_fetch = own && own->allow_fetch.n ? &own->allow_fetch : &c->allow_fetch,
 		.allow_delete = own_flag(own ? own->allow_delete : GG_AS_ALL, c->allow_delete),
 		.allow_force = own_flag(own ? own->allow_force : GG_AS_ALL, c->allow_force),
 		.push_max = own && own->push_max != GG_INHERIT ? own->push_max : c->push_max,
@@ -162,6 +164,8 @@ void gg_conf_rules(const struct gg_conf *c, const char *name, struct gg_repo_rul
 		return;
 	ret->own[GG_REPO_allow_ref] = own->allow_ref.n > 0;
 	ret->own[GG_REPO_deny_ref] = own->deny_ref.n > 0;
+	ret->own[GG_REPO_allow_push] = own->allow_push.n > 0;
+	ret->own[GG_REPO_allow_fetch] = own->allow_fetch.n > 0;
 	ret->own[GG_REPO_allow_delete] = own->allow_delete != GG_AS_ALL;
 	ret->own[GG_REPO_allow_force] = own->allow_force != GG_AS_ALL;
 	ret->own[GG_REPO_push_max] = own->push_max != GG_INHERIT;
@@ -173,6 +177,7 @@ void gg_rule_key(struct gg_buf *b, const char *name, bool own, enum gg_repo_key 
 {
 	static const enum gg_key for_all[GG_NREPO_KEYS] = {
 		[GG_REPO_allow_ref] = GG_KEY_allow_ref,	      [GG_REPO_deny_ref] = GG_KEY_deny_ref,
+		[GG_REPO_allow_push] = GG_KEY_allow_push,     [GG_REPO_allow_fetch] = GG_KEY_allow_fetch,
 		[GG_REPO_allow_delete] = GG_KEY_allow_delete, [GG_REPO_allow_force] = GG_KEY_allow_force,
 		[GG_REPO_push_max] = GG_KEY_push_max,	      [GG_REPO_push_refs] = GG_KEY_push_refs,
 		[GG_REPO_object_max] = GG_KEY_object_max,

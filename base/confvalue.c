@@ -8,6 +8,7 @@
 #include "base/conf.h"
 #include "base/confkey.h"
 #include "base/service.h"
+#include "base/who.h"
 
 static int bad(struct gg_reader *r, const struct gg_pair *p, const char *what, const char *cure)
 {
@@ -160,14 +161,38 @@ static bool bad_net(struct gg_reader *r, const struct gg_pair *p)
 	return true;
 }
 
+static bool bad_who(struct gg_reader *r, const struct gg_pair *p)
+{
+	char text[256];
+	struct gg_buf why = GG_BUF(text);
+
+	if (gg_who_check(p->value, &why) == 0)
+		return false;
+	gg_reader_error(r, "%s: %s: '%s' %s", p->where, p->name, p->shown, text);
+	return true;
+}
+
+static bool bad_item(struct gg_reader *r, const struct gg_pair *p)
+{
+	switch (p->key->kind) {
+	case GG_KIND_LIST_ADDR:
+		return bad_addr(r, p);
+	case GG_KIND_LIST_NET:
+		return bad_net(r, p);
+	case GG_KIND_LIST_WHO:
+		return bad_who(r, p);
+	default:
+		return false;
+	}
+}
+
 /* first: it is the first of its source. A later source replaces what an earlier one listed; an empty value
  * does so within its own. */
 static int take_item(struct gg_reader *r, const struct gg_pair *p, bool first)
 {
 	struct gg_list *list = GG_KEY_AT(struct gg_list, p->key, p->base);
 
-	if (*p->value && ((p->key->kind == GG_KIND_LIST_ADDR && bad_addr(r, p)) ||
-			  (p->key->kind == GG_KIND_LIST_NET && bad_net(r, p))))
+	if (*p->value && bad_item(r, p))
 		return 0;
 	if (!*p->value || first)
 		gg_list_clear(list);

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/accessload.h"
 #include "cli/say.h"
 
 int gg_config_try(const struct gg_args *a, struct gg_reader *r)
@@ -14,10 +15,8 @@ int gg_config_try(const struct gg_args *a, struct gg_reader *r)
 	return e == 0 ? gg_conf_load(r, a->config, a->set, a->nset) : e;
 }
 
-int gg_config_load(const struct gg_args *a, struct gg_reader *r)
+static int say(const struct gg_reader *r, int e)
 {
-	int e = gg_config_try(a, r);
-
 	for (size_t i = 0; i < r->nerror; i++)
 		gg_say("%s", r->error[i]);
 	if (r->nerror)
@@ -25,4 +24,16 @@ int gg_config_load(const struct gg_args *a, struct gg_reader *r)
 	if (e < 0)
 		gg_say("cannot read the configuration: %s", strerror(-e));
 	return e < 0 ? GG_EXIT_FAILED : 0;
+}
+
+int gg_config_load(const struct gg_args *a, struct gg_reader *r)
+{
+	return say(r, gg_config_try(a, r));
+}
+
+int gg_config_load_access(const struct gg_args *a, struct gg_reader *r)
+{
+	int e = gg_config_try(a, r);
+
+	return say(r, e ? e : gg_access_load(r));
 }

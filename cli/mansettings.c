@@ -116,6 +116,11 @@ static const struct gg_page_item kinds[] = {
 	{ "list of addresses",
 	  "HOST:PORT, with a numeric IPv4 address as HOST, or [V6]:PORT; names are not looked "
 	  "up. 0.0.0.0 and [::] are all addresses. Port 0 takes a free one. off, alone, is none." },
+	{ "list of who", "A net of addresses, 10.0.0.0/8 or one address; user:NAME, whoever shows the token "
+			 "of that name, or "
+			 "user:* of any; uid:NUMBER, or uid:NAME of /etc/passwd, a process of that user on a "
+			 "unix socket; or "
+			 "any." },
 	{ "list of texts", "Any text." },
 };
 
@@ -252,6 +257,7 @@ static const char *kind_name(enum gg_kind kind)
 		[GG_KIND_PICK] = "choice",
 		[GG_KIND_LIST_ADDR] = "list of addresses",
 		[GG_KIND_LIST_NET] = "list of nets",
+		[GG_KIND_LIST_WHO] = "list of who",
 		[GG_KIND_LIST_WORD] = "list of texts",
 	};
 

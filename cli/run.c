@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/accessload.h"
 #include "base/cleanup.h"
 #include "base/conf.h"
 #include "base/spawn.h"
@@ -37,7 +38,8 @@ static int load(void *arg, struct gg_reader *ret)
 	ret->git_ms = RELOAD_GIT_MS;
 	ret->watches = a->pid;
 	ret->gate = a->gate;
-	return e ? e : gg_conf_load(ret, a->config, a->set, a->nset);
+	e = e ? e : gg_conf_load(ret, a->config, a->set, a->nset);
+	return e ? e : gg_access_load(ret);
 }
 
 static bool is_set(const struct gg_reader *r, enum gg_key k)
@@ -55,7 +57,7 @@ static int run(const struct gg_args *a, pid_t watch)
 	/* a TERM or INT that comes before the loop runs is looked for between the steps */
 	gg_signals_hold();
 	give_back_memory();
-	code = gg_config_load(a, &r);
+	code = gg_config_load_access(a, &r);
 	start.listen_set[GG_GIT] = code == 0 && is_set(&r, GG_KEY_listen_git);
 	start.listen_set[GG_HTTP] = code == 0 && is_set(&r, GG_KEY_listen_http);
 	if (gg_stop_pending())

@@ -26,7 +26,7 @@ static int compare(const struct gg_conf *old, const struct gg_conf *new, struct 
 	int r = 0;
 
 	for (enum gg_key k = 0; k < GG_NKEYS && r == 0; k++)
-		if (!gg_conf_same(old, new, k))
+		if (!gg_conf_same(old, new, k) || (k == GG_KEY_token_file && !gg_conf_same_tokens(old, new)))
 			r = gg_list_add(needs_restart(k) ? &ret->restart : &ret->changed,
 					gg_conf_key_name(k));
 	r = r ? r : gg_conf_changed(old, new, GG_SECTION_REPO, &repos);
@@ -43,6 +43,7 @@ static void take_over(struct gg_gate *g, struct gg_conf *new)
 		if (!needs_restart(k))
 			gg_conf_swap(g->start->conf, new, k);
 	gg_conf_swap_sections(g->start->conf, new, GG_SECTION_REPO);
+	gg_conf_swap_tokens(g->start->conf, new);
 }
 
 static void apply(struct gg_gate *g, struct gg_strv argv[static GG_NTRANSPORTS])
