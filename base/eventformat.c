@@ -31,7 +31,7 @@ enum {
 	/* bytes of a line that a message and a field may take, escaped: with all fields present a line still
 	   fits */
 	LINE_MESSAGE = 1000,
-	LINE_FIELD = 180,
+	LINE_FIELD = 160,
 	JOURNAL_MESSAGE = 8192,
 	JOURNAL_FIELD = 2048,
 	JOURNAL_EVIDENCE = 4096,

@@ -20,7 +20,7 @@ struct gg_record {
 };
 
 /* A line with its newline. Less than PIPE_BUF, so that a pipe takes all of it or nothing. */
-enum { GG_LINE_MAX = 4096, GG_JOURNAL_MAX = 49152 };
+enum { GG_LINE_MAX = 4096, GG_JOURNAL_MAX = 53248 };
 
 /*
  * The record as: a text line ("<5>" in front instead of the time when it goes to the journal's stream); a

@@ -114,6 +114,7 @@ static json_t *entry(sd_journal *j, int64_t time_s, bool reaped)
 	json_object_set_new(o, "time", json_integer(time_s));
 	json_object_set_new(o, "status", json_null());
 	json_object_set_new(o, "watch", json_null());
+	json_object_set_new(o, "user", text_of(j, "GIT_GATE_USER", json_null()));
 	json_object_set_new(o, "source", json_string("journal"));
 	json_object_set_new(o, "instance", text_of(j, "GIT_GATE_INSTANCE", json_string("")));
 	return o;

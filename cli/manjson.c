@@ -14,7 +14,11 @@ static const struct gg_page_member live[] = {
 	  "request is known." },
 	{ "repo", "string",
 	  "The git directory below gate.basePath, or what the client asked for when there is none." },
-	{ "peer", "string", "Address and port of the client." },
+	{ "peer", "string", "Address and port of the client; unix:uid=NUMBER on a unix socket." },
+	{ "user", "string or null",
+	  "Who the client is, where that is known: uid: and the number of the user whose process connected "
+	  "to "
+	  "a unix socket." },
 	{ "phase", "string", "See PHASES in git-gate(8)." },
 	{ "step", "string",
 	  "What its hook does at the moment, as scan or forward; empty when there is none. Without --json it "
@@ -246,12 +250,12 @@ static void put_sessions(void)
 {
 	gg_page_answer("sessions", "An array of objects, with --watch one such array a line, each time:");
 	gg_page_members(live, GG_LEN(live));
-	gg_page_answer(
-		"reaped",
-		"An array of objects, the newest first, with these names of sessions: id, transport, "
-		"service, "
-		"repo, peer, "
-		"phase, age_ms, quiet_ms, bytes_in, bytes_out, pid (null from the journal) and watch; and:");
+	gg_page_answer("reaped",
+		       "An array of objects, the newest first, with these names of sessions: id, transport, "
+		       "service, "
+		       "repo, peer, "
+		       "phase, age_ms, quiet_ms, bytes_in, bytes_out, pid (null from the journal), watch and "
+		       "user; and:");
 	gg_page_members(ended, GG_LEN(ended));
 	gg_page_members(remembered, GG_LEN(remembered));
 	gg_page_answer("show",

@@ -135,6 +135,21 @@ static int add_size_limit(struct gg_strv *ret, int *n, int64_t bytes)
 	return add_config(ret, n, "receive.maxInputSize", text);
 }
 
+static int add_client(struct gg_strv *ret, const struct gg_env *e)
+{
+	int r = 0;
+
+	if (e->host) {
+		r = gg_strv_add(ret, "REMOTE_ADDR=%s", e->host);
+		r = r ? r : gg_strv_add(ret, "REMOTE_PORT=%u", (unsigned)e->port);
+	}
+	if (r == 0 && e->user) {
+		r = gg_strv_add(ret, "GIT_GATE_USER=%s", e->user);
+		r = r ? r : gg_strv_add(ret, "REMOTE_USER=%s", e->user);
+	}
+	return r;
+}
+
 /* Everything but the count of the settings, *n of them, which the caller may add to. */
 static int add_env(struct gg_strv *ret, const struct gg_conf *c, const struct gg_env *e, int *n)
 {
@@ -144,8 +159,7 @@ static int add_env(struct gg_strv *ret, const struct gg_conf *c, const struct gg
 	r = r ? r : gg_strv_add(ret, "GIT_GATE_SESSION=%s", e->id);
 	r = r ? r : gg_strv_add(ret, "GIT_GATE_INSTANCE=%s", e->instance);
 	r = r ? r : gg_strv_add(ret, "GIT_GATE_CONTROL=%s", c->control);
-	r = r ? r : gg_strv_add(ret, "REMOTE_ADDR=%s", e->host);
-	r = r ? r : gg_strv_add(ret, "REMOTE_PORT=%u", (unsigned)e->port);
+	r = r ? r : add_client(ret, e);
 	r = r ? r : add_config(ret, n, "core.hooksPath", c->hook_path);
 	r = r ? r : add_config(ret, n, "receive.fsckObjects", "true");
 	r = r ? r : add_size_limit(ret, n, c->push_max);
@@ -166,7 +180,7 @@ int gg_env_git(struct gg_strv *ret, const struct gg_conf *c, const struct gg_env
 }
 
 int gg_env_http(struct gg_strv *ret, const struct gg_conf *c, const struct gg_env *e, const char *server_addr,
-		uint16_t server_port, const char *user)
+		uint16_t server_port)
 {
 	int n = 0, r = add_env(ret, c, e, &n);
 
@@ -188,7 +202,5 @@ int gg_env_http(struct gg_strv *ret, const struct gg_conf *c, const struct gg_en
 		r = gg_strv_add(ret, "SERVER_ADDR=%s", server_addr);
 		r = r ? r : gg_strv_add(ret, "SERVER_PORT=%u", (unsigned)server_port);
 	}
-	if (r == 0 && user)
-		r = gg_strv_add(ret, "REMOTE_USER=%s", user);
 	return r;
 }

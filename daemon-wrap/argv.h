@@ -37,8 +37,10 @@ int gg_argv_http(struct gg_strv *ret, const struct gg_conf *c, const char *http,
 struct gg_env {
 	const char *path;	   /* PATH */
 	const char *id, *instance; /* GIT_GATE_SESSION, GIT_GATE_INSTANCE */
-	const char *host;	   /* REMOTE_ADDR: IPv6 in brackets, as git daemon has it */
-	uint16_t port;		   /* REMOTE_PORT */
+	const char *host; /* REMOTE_ADDR: IPv6 in brackets, as git daemon has it; NULL: it has no address, nor
+			     port */
+	uint16_t port;	  /* REMOTE_PORT */
+	const char *user; /* GIT_GATE_USER and REMOTE_USER; NULL: not known */
 };
 
 /* The whole environment, from nothing: what the gate itself was started with does not reach git or a hook. */
@@ -48,10 +50,9 @@ int gg_env_git(struct gg_strv *ret, const struct gg_conf *c, const struct gg_env
  * The same for an HTTP connection: what git-gate-http is started with and git http-backend gets for each
  * request (httpenv.h adds the request's own). GIT_PROJECT_ROOT, GIT_HTTP_EXPORT_ALL, http.receivepack and the
  * like follow the settings. REMOTE_ADDR is as on git://, so that a hook sees one form. server_addr,
- * server_port  our end of the connection: SERVER_ADDR, SERVER_PORT; NULL: not given user REMOTE_USER; NULL:
- * none
+ * server_port  our end of the connection: SERVER_ADDR, SERVER_PORT; NULL: not given
  */
 int gg_env_http(struct gg_strv *ret, const struct gg_conf *c, const struct gg_env *e, const char *server_addr,
-		uint16_t server_port, const char *user);
+		uint16_t server_port);
 
 #endif

@@ -22,6 +22,7 @@ void gg_session_fields(struct gg_session *s, int64_t now_ms, struct gg_fields *r
 		.service = s->service[0] ? s->service : NULL,
 		.repo = s->repo[0] ? s->repo : NULL,
 		.peer = s->peer,
+		.user = s->user[0] ? s->user : NULL,
 		.phase = gg_phase_name(judged ? s->verdict_phase : s->view.phase),
 		.reason = judged ? gg_reason_name(s->verdict.reason) : NULL,
 		.key = judged ? gg_verdict_key(&s->verdict) : NULL,

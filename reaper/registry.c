@@ -122,6 +122,7 @@ static const struct gg_ended *remember(struct gg_registry *r, struct gg_session 
 	}
 	memcpy(e->id, s->id, sizeof(e->id));
 	memcpy(e->peer, s->peer, sizeof(e->peer));
+	memcpy(e->user, s->user, sizeof(e->user));
 	memcpy(e->service, s->service, sizeof(e->service));
 	memcpy(e->repo, s->repo, sizeof(e->repo));
 	memcpy(e->steps, s->steps, sizeof(e->steps));

@@ -18,6 +18,7 @@
 
 #define GG_ID_SIZE 9 /* eight hex digits and the NUL */
 #define GG_WATCH_SIZE 48
+#define GG_USER_SIZE 72
 #define GG_REPO_MAX 512 /* bytes of a repository's name that are kept */
 #define GG_STEPS_MAX 160
 #define GG_HISTORY 1000 /* sessions ended by us that are remembered, and as many others */
@@ -27,11 +28,12 @@ struct gg_io;	/* the session's watchers: supervisor/session.c */
 
 struct gg_session {
 	char id[GG_ID_SIZE];
-	char peer[64];		/* "127.0.0.1:53211" */
-	const char *transport;	/* "git", "http", "ssh", "pipe"; static */
-	char service[32];	/* "receive-pack", …; "" until the request is known */
-	char repo[GG_REPO_MAX]; /* git directory below gate.basePath, or what the client asked for; "" until
-				   known */
+	char peer[64];		 /* "127.0.0.1:53211" */
+	char user[GG_USER_SIZE]; /* who the client is: "uid:1000" on a unix socket; "": not known */
+	const char *transport;	 /* "git", "http", "ssh", "pipe"; static */
+	char service[32];	 /* "receive-pack", …; "" until the request is known */
+	char repo[GG_REPO_MAX];	 /* git directory below gate.basePath, or what the client asked for; "" until
+				    known */
 	int64_t accepted_ms, ended_ms; /* CLOCK_MONOTONIC; ended: -1 while it runs */
 	int64_t accepted_real;	       /* seconds since the epoch, for display */
 	pid_t root; /* the process on the client's socket, leader of the session's own sid */
@@ -87,7 +89,8 @@ struct gg_session {
 
 /* What is kept of an ended session. reason NONE: it ended by itself. */
 struct gg_ended {
-	char id[GG_ID_SIZE], peer[64], service[32], repo[GG_REPO_MAX], steps[GG_STEPS_MAX];
+	char id[GG_ID_SIZE], peer[64], user[GG_USER_SIZE], service[32], repo[GG_REPO_MAX],
+		steps[GG_STEPS_MAX];
 	char watch[GG_WATCH_SIZE]; /* "": it was ours */
 	const char *transport;
 	enum gg_reason reason;

@@ -63,6 +63,7 @@ json_t *gg_report_session(const struct gg_gate *g, const struct gg_session *s, i
 		s->ending.reason ? json_string(gg_reason_name(s->ending.reason)) : json_null(), "watch",
 		s->lent ? json_string(s->lent->watch) : json_null());
 
+	json_object_set_new(j, "user", s->user[0] ? json_string(s->user) : json_null());
 	add_deadline(j, g, s, now_ms);
 	json_object_set_new(j, "rate_in", gg_report_number(s->track.rate_in));
 	json_object_set_new(j, "rate_out", gg_report_number(s->track.rate_out));
@@ -91,7 +92,7 @@ json_t *gg_report_sessions(struct gg_gate *g)
 
 json_t *gg_report_ended(const struct gg_ended *e)
 {
-	return json_pack(
+	json_t *j = json_pack(
 		"{s:s, s:s, s:s, s:o, s:s, s:s, s:I, s:I, s:I, s:I, s:i, s:o, s:o, s:o, s:o, s:I, s:i, s:o}",
 		"id", e->id, "transport", e->transport, "service", e->service, "repo",
 		gg_report_text(e->repo), "peer", e->peer, "phase", gg_phase_name(e->phase), "age_ms",
@@ -101,6 +102,9 @@ json_t *gg_report_ended(const struct gg_ended *e)
 		e->key ? json_string(e->key) : json_null(), "limit_ms", gg_report_number(e->limit_ms),
 		"steps", gg_report_split(e->steps, ','), "time", (json_int_t)e->time, "status", e->status,
 		"watch", e->watch[0] ? json_string(e->watch) : json_null());
+
+	json_object_set_new(j, "user", e->user[0] ? json_string(e->user) : json_null());
+	return j;
 }
 
 json_t *gg_report_history(const struct gg_gate *g, bool all)

@@ -333,16 +333,20 @@ static int http_env(const struct gg_gate *g, const struct gg_session *s, const s
 
 	if (getsockname(s->sock, (struct sockaddr *)&local.ss, &local.len) < 0)
 		return -errno;
+	if (local.ss.ss_family == AF_UNIX)
+		return gg_env_http(ret, g->conf, e, NULL, 0);
 	gg_addr_host(&host, &local);
-	return gg_env_http(ret, g->conf, e, host.s, gg_addr_port(&local), NULL);
+	return gg_env_http(ret, g->conf, e, host.s, gg_addr_port(&local));
 }
 
 static int spawn(struct gg_gate *g, struct gg_session *s, const struct gg_waiter *w, int err_fd,
 		 int status_fd)
 {
-	struct gg_env e = {
-		.path = g->path, .id = s->id, .instance = g->instance, .port = gg_addr_port(&w->peer)
-	};
+	struct gg_env e = { .path = g->path,
+			    .id = s->id,
+			    .instance = g->instance,
+			    .port = gg_addr_port(&w->peer),
+			    .user = s->user[0] ? s->user : NULL };
 	struct gg_strv env = { 0 };
 	char mem[64];
 	struct gg_buf host = GG_BUF(mem);
@@ -357,7 +361,8 @@ static int spawn(struct gg_gate *g, struct gg_session *s, const struct gg_waiter
 	int r;
 
 	gg_addr_host(&host, &w->peer);
-	e.host = host.s;
+	/* on a unix socket there is no address, and what is none must not pass for one */
+	e.host = w->peer.ss.ss_family == AF_UNIX ? NULL : host.s;
 	if (w->transport == GG_HTTP)
 		r = http_env(g, s, &e, &env);
 	else

@@ -85,7 +85,7 @@ g.repo()
 work = g.work("work")
 STATUS, SESSION, STORY = documented("status"), documented("sessions"), documented("show")
 live_only = {n for n in STORY if re.match("turn|certain|tcp|processes", n)}
-ENDED = {**{n: t for n, t in SESSION.items() if n in "id transport service repo peer phase age_ms quiet_ms bytes_in bytes_out pid watch".split()},
+ENDED = {**{n: t for n, t in SESSION.items() if n in "id transport service repo peer phase age_ms quiet_ms bytes_in bytes_out pid watch user".split()},
          **documented("reaped")}
 ENDED["pid"] = ENDED["pid"] | {"null"}
 OWN_END = {n: t for n, t in ENDED.items() if n not in ("source", "instance")}
@@ -169,11 +169,11 @@ check("tune", [o.ask("tune")], TUNE)
 # --- and everything was seen -------------------------------------------------------------------------------------------------------
 
 # below a watched server only, in the first second only, in a gate that met an error: elsewhere
-all_seen("sessions", SESSION, {"watch", "rate_in", "rate_out"})
+all_seen("sessions", SESSION, {"watch", "user", "rate_in", "rate_out"})
 merged = {n: seen["show"].get(n, set()) | seen["show of one that ended"].get(n, set()) for n in STORY}
 seen["show"] = {n: t for n, t in merged.items() if t}
-all_seen("show", STORY, {"evidence[]"})
-all_seen("reaped", ENDED, {"watch", "key", "limit_ms", "pid", "status", "source"})
+all_seen("show", STORY, {"user", "evidence[]"})
+all_seen("reaped", ENDED, {"watch", "user", "key", "limit_ms", "pid", "status", "source"})
 all_seen("status", STATUS, {"last_error", "limits[].who"})
 all_seen("tail", documented("tail"))
 all_seen("version", documented("version"))

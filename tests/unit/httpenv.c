@@ -179,19 +179,21 @@ Test(httpenv, connection)
 	};
 
 	for (size_t i = 0; i < GG_LEN(rows); i++) {
-		struct gg_env e = { "/bin", "ab12cd34", "0f", "[::1]", 4711 };
+		struct gg_env e = { "/bin", "ab12cd34", "0f", "[::1]", 4711, "ann" };
 		struct gg_strv env = { 0 };
 		struct gg_reader r;
 
 		cr_assert_eq(gg_reader_init(&r), 0);
 		if (rows[i].key)
 			gg_reader_feed(&r, "command line", rows[i].key, rows[i].value);
-		cr_assert_eq(gg_env_http(&env, &r.conf, &e, "[::2]", 9420, "ann"), 0);
+		cr_assert_eq(gg_env_http(&env, &r.conf, &e, "[::2]", 9420), 0);
 		cr_expect_eq(has(&env, rows[i].var), rows[i].there, "%s", rows[i].var);
 		gg_strv_free(&env);
-		cr_assert_eq(gg_env_http(&env, &r.conf, &e, NULL, 0, NULL), 0);
+		e.host = e.user = NULL;
+		cr_assert_eq(gg_env_http(&env, &r.conf, &e, NULL, 0), 0);
 		for (size_t k = 0; k < env.n; k++)
-			cr_expect(strncmp(env.v[k], "REMOTE_USER", 11) && strncmp(env.v[k], "SERVER_", 7));
+			cr_expect(strncmp(env.v[k], "REMOTE_", 7) && strncmp(env.v[k], "SERVER_", 7) &&
+				  strncmp(env.v[k], "GIT_GATE_USER", 13));
 		gg_strv_free(&env);
 		gg_reader_free(&r);
 	}
