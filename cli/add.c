@@ -1,4 +1,5 @@
-/* add - git-gate add: a repository, its settings, and the way to its upstream, or nothing of it. */
+/* add - git-gate add: a repository, its settings, and the way to its upstream, or nothing of it; or those
+ * that the settings know and this machine lacks. */
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -23,6 +24,7 @@
 struct add {
 	const struct gg_args *a;
 	const char *name;
+	const char *upstream;		     /* NULL: local */
 	char *file, *identity, *known_hosts; /* absolute; the last two NULL: local */
 	struct gg_reader r;
 	struct gg_owner owner;
@@ -33,9 +35,16 @@ struct add {
 /* What is wrong with the command line, before anything is looked at. */
 static int check_line(const struct gg_args *a)
 {
-	const char *wrong = gg_add_name_wrong(a->operand[0]);
+	const char *wrong = a->noperand ? gg_add_name_wrong(a->operand[0]) : NULL;
 
-	if (wrong)
+	if (a->missing && (a->noperand || a->local || a->upstream || a->identity || a->known_hosts))
+		gg_say("add: --missing makes what the settings know, so it takes no NAME and nothing about "
+		       "one");
+	else if (a->missing)
+		return 0;
+	else if (!a->noperand)
+		gg_say("add: NAME is missing: the path of the repository below gate.basePath");
+	else if (wrong)
 		gg_say("add: the name '%s' %s", a->operand[0], wrong);
 	else if (a->local && (a->upstream || a->identity || a->known_hosts))
 		gg_say("add: --local is a repository without upstream, so it takes no --upstream, --identity "
@@ -150,12 +159,12 @@ static bool make(struct add *d, struct gg_found *f)
 	const struct gg_link *l = &d->link;
 	struct gg_link_remote remote = { .empty = true };
 
-	if (!d->a->local &&
+	if (d->upstream &&
 	    (!gg_link_identity(l, f) || !gg_link_known_host(l, f) || !gg_link_reach(l, &remote, f)))
 		return false;
-	if (!gg_mirror_init(&d->mirror, &remote, d->a->local, f))
+	if (!gg_mirror_init(&d->mirror, &remote, !d->upstream, f))
 		return false;
-	if (d->a->local)
+	if (!d->upstream)
 		return true;
 	return gg_mirror_fetch(&d->mirror, l, f) &&
 	       (!d->r.conf.receive_pack || gg_link_push(l, d->mirror.work, f));
@@ -221,15 +230,24 @@ static int settle(struct add *d)
 	return GG_EXIT_FAILED;
 }
 
-/* From the repository in a room of its own to the repository in its place. */
-static int work(struct add *d)
+/* Its settings are there. */
+static int place(struct add *d)
+{
+	if (!gg_stop_wanted())
+		return gg_owner_do(&d->owner, do_place, d);
+	gg_say("interrupted");
+	return GG_EXIT_FAILED;
+}
+
+/* From the repository in a room of its own to the repository in its place, by finish. */
+static int work(struct add *d, int (*finish)(struct add *d))
 {
 	struct gg_found f;
 	int code;
 
 	d->mirror.base = d->r.conf.base_path;
 	d->mirror.name = d->name;
-	d->link = (struct gg_link){ .url = d->a->upstream,
+	d->link = (struct gg_link){ .url = d->upstream,
 				    .identity = d->identity,
 				    .known_hosts = d->known_hosts,
 				    .connect_ms = d->r.conf.connect_ms,
@@ -238,10 +256,10 @@ static int work(struct add *d)
 		gg_found_say(&f);
 		return GG_EXIT_FAILED;
 	}
-	if (!d->a->local)
+	if (d->upstream)
 		fprintf(stderr, "git-gate: fetching from upstream\n");
 	code = gg_owner_do(&d->owner, do_make, d);
-	code = code ? code : settle(d);
+	code = code ? code : finish(d);
 	/* when all went well it is an empty directory by now */
 	return gg_owner_do(&d->owner, do_discard, d) && code == 0 ? GG_EXIT_FAILED : code;
 }
@@ -275,21 +293,60 @@ static int add(struct add *d)
 	if (code == 0)
 		code = try_settings(d);
 	if (code == 0)
-		code = work(d);
+		code = work(d, settle);
 	if (code == 0)
 		print(d);
 	return code;
 }
 
+/* One failure does not keep the others from being made; it is the exit code. */
+static int add_each(struct add *d)
+{
+	const struct gg_conf *c = &d->r.conf;
+	int worst = 0;
+
+	for (size_t i = 0; i < c->nrepo && !gg_stop_wanted(); i++) {
+		const struct gg_repo_conf *repo = &c->repo[i];
+		char path[PATH_MAX];
+		struct stat st;
+		int code;
+
+		if (snprintf(path, sizeof(path), "%s/%s", c->base_path, repo->name) < (int)sizeof(path) &&
+		    lstat(path, &st) == 0)
+			continue;
+		d->name = repo->name;
+		d->upstream = *repo->upstream ? repo->upstream : NULL;
+		d->identity = repo->identity_file;
+		d->known_hosts = repo->known_hosts_file;
+		fprintf(stderr, "git-gate: %s is missing\n", repo->name);
+		code = check_path(d, "");
+		code = code ? code : check_path(d, ".git");
+		code = code ? code : work(d, place);
+		if (code == 0)
+			printf("%s is there\n", d->mirror.dir);
+		worst = code ? code : worst;
+	}
+	d->identity = d->known_hosts = NULL; /* they were borrowed */
+	return worst;
+}
+
+static int add_missing(struct add *d)
+{
+	int code = gg_config_load(d->a, &d->r);
+
+	code = code ? code : check_owner(d);
+	return code ? code : add_each(d);
+}
+
 int gg_cmd_add(const struct gg_args *a)
 {
-	struct add d = { .a = a, .name = a->operand[0] };
+	struct add d = { .a = a, .name = a->noperand ? a->operand[0] : NULL, .upstream = a->upstream };
 	int code = check_line(a);
 
 	if (code)
 		return code;
 	gg_stop_hold();
-	code = add(&d);
+	code = a->missing ? add_missing(&d) : add(&d);
 	gg_reader_free(&d.r);
 	free(d.identity);
 	free(d.known_hosts);

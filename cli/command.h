@@ -17,7 +17,7 @@ struct gg_args {
 	const char *gate, *control, *reason, *base, *since, *scratch, *instance, *pid;
 	const char *upstream, *identity, *known_hosts, *host;
 	const char *watch, *repo, *lines, *journal; /* watch: "" without a value */
-	bool json, all, strict, observe, local, delete, ready, help;
+	bool json, all, strict, observe, local, missing, delete, ready, help;
 	char *config_of_gate; /* owned */
 	char **set; /* key=value of each -c; the array is owned */
 	size_t nset;
@@ -47,6 +47,7 @@ enum gg_opt {
 	GG_OPT_IDENTITY,
 	GG_OPT_KNOWN_HOSTS,
 	GG_OPT_LOCAL,
+	GG_OPT_MISSING,
 	GG_OPT_HOST,
 	GG_OPT_DELETE,
 	GG_OPT_READY,

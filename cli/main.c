@@ -52,8 +52,9 @@ static const struct gg_command commands[] = {
 	{ "reload", "", 0, 0, "Have the gate read its configuration again", ASK, false, gg_cmd_reload },
 	{ "drain", "", 0, 0, "Serve no new client; sessions that run may finish", ASK, false, gg_cmd_drain },
 	{ "resume", "", 0, 0, "Serve clients again after drain", ASK, false, gg_cmd_resume },
-	{ "add", "NAME", 1, 1, "Make a repository, and the way to its upstream",
-	  BIT(UPSTREAM) | BIT(IDENTITY) | BIT(KNOWN_HOSTS) | BIT(LOCAL) | BIT(HOST) | BIT(CONTROL) | CONF,
+	{ "add", "[NAME]", 0, 1, "Make a repository, and the way to its upstream",
+	  BIT(UPSTREAM) | BIT(IDENTITY) | BIT(KNOWN_HOSTS) | BIT(LOCAL) | BIT(MISSING) | BIT(HOST) |
+		  BIT(CONTROL) | CONF,
 	  false, gg_cmd_add },
 	{ "client", "NAME", 1, 1, "Print what a client runs to reach a repository through the gate",
 	  BIT(HOST) | BIT(CONTROL) | CONF, false, gg_cmd_client },

@@ -151,7 +151,13 @@ static const struct gg_page_item more[] = {
 	  "set. The gate goes on until it is "
 	  "told to stop, also when the last session has ended." },
 	{ "add",
-	  "NAME is the path of the repository below gate.basePath. With --upstream it is a mirror: it gets "
+	  "With --missing, each repository that has a [repo] section and is not there is made, as its "
+	  "section says, and "
+	  "the settings are left alone: for a new gate of several that share a configuration, or an empty "
+	  "volume. "
+	  "What fails does not keep the others from being made, and the exit status is 1. "
+	  "Else NAME is the path of the repository below gate.basePath. With --upstream it is a mirror: it "
+	  "gets "
 	  "the "
 	  "object format, the HEAD and the references of upstream, but for those that forges make by "
 	  "themselves, "

@@ -56,6 +56,8 @@ static const struct opt opts[GG_NOPTS] = {
 	[GG_OPT_KNOWN_HOSTS] = { "known-hosts", 0, VALUE, "FILE", "the host keys that upstream may have",
 				 AT(known_hosts) },
 	[GG_OPT_LOCAL] = { "local", 0, FLAG, NULL, "without an upstream", AT(local) },
+	[GG_OPT_MISSING] = { "missing", 0, FLAG, NULL,
+			     "instead of NAME: each that the settings know and is not there", AT(missing) },
 	[GG_OPT_HOST] = { "host", 0, VALUE, "HOST", "name or address of the gate as clients see it",
 			  AT(host) },
 	[GG_OPT_DELETE] = { "delete", 0, FLAG, NULL, "delete the repository too", AT(delete) },
