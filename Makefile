@@ -166,7 +166,8 @@ bench-deps:
 	@tools/packages $(DEPS) $(BENCH_DEPS)
 
 UNITDIR ?= $(PREFIX)/lib/systemd/system
-UNITS   := $(patsubst systemd/%.in,%,$(wildcard systemd/*.service.in)) $(notdir $(wildcard systemd/*.socket))
+# all from two sources, by systemd/unit
+UNITS   := git-gate.service git-gate-git.socket git-gate-http.socket git-gate@.service git-gate-git@.socket git-gate-http@.socket
 HOOKS   := pre-receive post-receive
 SCANNER := $(notdir $(wildcard examples/scanners/*))
 BASH    := share/bash-completion/completions/git-gate
@@ -182,20 +183,20 @@ OWN     := libexec/git-gate/hooks libexec/git-gate share/git-gate/scanners share
 TO      := $(DESTDIR)$(PREFIX)
 MADE    := $(addprefix $(O)/units/,$(UNITS)) $(O)/git-gate.catalog $(addprefix $(O)/completion.,bash zsh fish)
 
-$(O)/units/%: systemd/%.in $(FLAGS)
+$(O)/units/%: systemd/unit systemd/git-gate.service.in systemd/git-gate.socket.in $(FLAGS)
 	@mkdir -p $(@D)
-	sed 's|@BINDIR@|$(PREFIX)/bin|g' $< >$@
-$(O)/units/%: systemd/%
-	@mkdir -p $(@D)
-	cp $< $@
+	systemd/unit $* $(PREFIX)/bin >$@
 $(O)/git-gate.catalog: $(O)/git-gate
 	$(O)/git-gate --dump-catalog >$@
 $(O)/completion.%: $(O)/git-gate
 	$(O)/git-gate completion $* >$@
 
+# renamed into its place: git runs no hook at all when there is none, so a push that runs meanwhile has to find the old or the new one
+put = install -Dm755 $(1) $(2).new && mv -f $(2).new $(2)
+
 install: $(PROGS) $(MADE)
-	for p in git-gate $(TOOLS); do install -Dm755 $(O)/$$p $(TO)/bin/$$p || exit 1; done
-	for p in $(HELPERS); do install -Dm755 $(O)/$$p $(TO)/libexec/git-gate/$$p || exit 1; done
+	for p in git-gate $(TOOLS); do $(call put,$(O)/$$p,$(TO)/bin/$$p) || exit 1; done
+	for p in $(HELPERS); do $(call put,$(O)/$$p,$(TO)/libexec/git-gate/$$p) || exit 1; done
 	install -d $(TO)/libexec/git-gate/hooks
 	for p in $(HOOKS); do ln -sf ../git-gate-hook $(TO)/libexec/git-gate/hooks/$$p || exit 1; done
 	for p in $(SCANNER); do install -Dm755 examples/scanners/$$p $(TO)/share/git-gate/scanners/$$p || exit 1; done

@@ -128,6 +128,19 @@ make_tmp() {
 	chmod 755 "$T"
 }
 
+# --- the programs -----------------------------------------------------------
+
+# What is installed in a realm; built once for all tests that use it, because PREFIX is built in.
+PREFIX=/usr
+
+make_here() {
+	make -s -C "$top" O="$top/build/realm" PREFIX=$PREFIX "$@"
+}
+
+build() {
+	make_here all >"$T/make.log" 2>&1 || { diag <"$T/make.log"; bail "it does not build"; }
+}
+
 # --- clients ----------------------------------------------------------------
 
 # DIR: a home with what git wants to know about its user.

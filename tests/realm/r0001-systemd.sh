@@ -8,8 +8,7 @@
 need nsenter systemd-nspawn systemd-analyze git gcc make setsid timeout pgrep ip sshd ssh-keygen
 make_tmp
 
-make -s -C "$top" O="$T/build" PREFIX=/usr all >"$T/make.log" 2>&1 ||
-	{ diag <"$T/make.log"; bail "it does not build"; }
+build
 realm_up
 
 ctl() {
@@ -55,7 +54,7 @@ url=git://127.0.0.1:9418
 
 # --- installing -------------------------------------------------------------
 
-check "make install" make -s -C "$top" O="$T/build" PREFIX=/usr DESTDIR="$M" install
+check "make install" make_here DESTDIR="$M" install
 check "the user is made" in_realm systemd-sysusers
 check "/srv/git is made" in_realm systemd-tmpfiles --create git-gate.conf
 mkdir -p "$M/etc/git-gate" "$M/client"
@@ -73,12 +72,12 @@ touch "$M/srv/git/demo.git/git-daemon-export-ok" "$M/srv/git/shared.git/git-daem
 
 # --man=no: the manual may not be built yet
 check "systemd-analyze verify has nothing to say" same "$(in_realm systemd-analyze verify --man=no \
-	/usr/lib/systemd/system/git-gate.service /usr/lib/systemd/system/git-gate-git.socket 2>&1)" ""
+	/usr/lib/systemd/system/git-gate.service /usr/lib/systemd/system/git-gate-{git,http}.socket 2>&1)" ""
 ctl daemon-reload
 
 # --- serving ----------------------------------------------------------------
 
-check "the socket starts" ctl start git-gate-git.socket
+check "git's socket is enabled, and HTTP's is not" ctl enable --now git-gate-git.socket
 check "the service does not, yet" same "$(show ActiveState)" inactive
 check "a clone, which starts the service" as_client clone -q $url/demo.git /client/work
 check "it is active" same "$(show ActiveState)" active

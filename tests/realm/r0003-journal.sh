@@ -8,8 +8,7 @@
 need nsenter systemd-nspawn git gcc make setsid timeout pgrep ip python3
 make_tmp
 
-make -s -C "$top" O="$T/build" PREFIX=/usr all >"$T/make.log" 2>&1 ||
-	{ diag <"$T/make.log"; bail "it does not build"; }
+build
 realm_up
 
 ctl() {
@@ -20,7 +19,7 @@ journal() {
 	in_realm journalctl --no-pager "$@"
 }
 
-check "make install" make -s -C "$top" O="$T/build" PREFIX=/usr DESTDIR="$M" install
+check "make install" make_here DESTDIR="$M" install
 in_realm systemd-sysusers
 in_realm systemd-tmpfiles --create git-gate.conf
 mkdir -p "$M/etc/git-gate" "$M/client"
