@@ -35,7 +35,7 @@
 
 #define STATUS_EVERY_MS 5000 /* STATUS= for systemctl status, when something changed */
 #define HURRY_GRACE_MS 100   /* between steps once "at once" was asked for */
-#define EXTEND_S 5	     /* between two requests for more time to stop; each asks for three times that */
+#define EXTEND_S 5	     /* between two requests for more time; each asks for three times that */
 #define PATIENCE_GRACES 6    /* after this many graces whatever is left is left */
 
 /* New clients are not served: nor are those kept that could ask for more. */
@@ -154,7 +154,8 @@ static void start_watchdog(struct gg_gate *g)
 	ev_timer_again(g->loop, &g->watchdog);
 }
 
-/* While sessions may finish, or are being ended, TimeoutStopSec= must not cut in. */
+/* TimeoutStopSec= must not cut in while sessions may finish, or are being ended; nor TimeoutStartSec= while
+ * services get ready, which have limits of their own. */
 static void on_extend(EV_P_ ev_timer *w, int revents)
 {
 	struct gg_gate *g = w->data;
@@ -373,8 +374,10 @@ void gg_gate_ready(struct gg_gate *g)
 	char mem[1024], where_mem[512], status_mem[512];
 	struct gg_buf told = GG_BUF(mem), where = GG_BUF(where_mem), status = GG_BUF(status_mem);
 
-	if (g->stage == GG_STARTING)
+	if (g->stage == GG_STARTING) {
 		g->stage = GG_SERVING;
+		ev_timer_stop(g->loop, &g->extend);
+	}
 	for (size_t i = 0; i < gg_listen_count(g); i++) {
 		gg_buf_add(&where, "%s", i ? ", " : "");
 		gg_listen_address(g, i, &where);
@@ -403,6 +406,8 @@ static int serve(struct gg_gate *g, struct gg_buf *err)
 	}
 	if (r < 0)
 		return r;
+	if (g->stage == GG_STARTING)
+		ev_timer_again(g->loop, &g->extend);
 	start_watchdog(g);
 	let_it_sleep(g->loop);
 	gg_signals_let_through();
@@ -429,8 +434,11 @@ static void tear_down(struct gg_gate *g)
 	gg_orphans_free(&g->reaper.orphans);
 	gg_registry_free(&g->reg);
 	gg_recent_free(g->recent);
-	for (enum gg_transport t = 0; t < GG_NTRANSPORTS; t++)
+	for (enum gg_transport t = 0; t < GG_NTRANSPORTS; t++) {
 		gg_strv_free(&g->session_argv[t]);
+		if (g->served[t].fd > 0)
+			close(g->served[t].fd);
+	}
 	ev_timer_stop(g->loop, &g->tick);
 	ev_timer_stop(g->loop, &g->drain);
 	gg_lameduck_over(g);

@@ -34,6 +34,7 @@
 #include "supervisor/pushlimit.h"
 #include "supervisor/sessionio.h"
 #include "supervisor/sessionlog.h"
+#include "supervisor/setup.h"
 
 #define RETRY_MS 1000 /* when the machine lacked a descriptor; a look each time */
 #define RETRY_S "5"   /* Retry-After of a client that is turned away */
@@ -339,6 +340,18 @@ static int http_env(const struct gg_gate *g, const struct gg_session *s, const s
 	return gg_env_http(ret, g->conf, e, host.s, gg_addr_port(&local));
 }
 
+/* Once, when the first session after an upgrade comes. */
+static void say_replaced(struct gg_gate *g, const struct gg_served *how)
+{
+	if (g->said_replaced || !gg_setup_replaced(how))
+		return;
+	g->said_replaced = true;
+	gg_event(GG_EV_GATE_OUTDATED, NULL,
+		 "%s is another file than when this gate (version %s) began: sessions go on as before; restart "
+		 "the gate to have the new one",
+		 how->prog, GG_VERSION);
+}
+
 static int spawn(struct gg_gate *g, struct gg_session *s, const struct gg_waiter *w, int err_fd,
 		 int status_fd)
 {
@@ -351,7 +364,7 @@ static int spawn(struct gg_gate *g, struct gg_session *s, const struct gg_waiter
 	char mem[64];
 	struct gg_buf host = GG_BUF(mem);
 	const struct gg_served *how = &g->served[w->transport];
-	struct gg_spawn sp = { .path = how->prog,
+	struct gg_spawn sp = { .path = gg_setup_exec(how),
 			       .argv = g->session_argv[w->transport].v,
 			       .in = s->sock,
 			       .out = s->sock,
@@ -370,6 +383,7 @@ static int spawn(struct gg_gate *g, struct gg_session *s, const struct gg_waiter
 	sp.envp = env.v;
 	r = r ? r : gg_spawn(&sp, &s->root, &s->pidfd);
 	gg_strv_free(&env);
+	say_replaced(g, how);
 	return r;
 }
 

@@ -138,15 +138,46 @@ int gg_setup_program(const char *name, char ret[static PATH_MAX], struct gg_buf 
 	return -ENOENT;
 }
 
+/* Sessions are begun through our own descriptor: it goes on leading to the same file. */
+static void pin(struct gg_served *s)
+{
+	struct gg_buf b = GG_BUF(s->pinned);
+	int fd = open(s->prog, O_PATH | O_CLOEXEC);
+
+	if (fd < 0)
+		return;
+	s->fd = fd;
+	gg_buf_add(&b, "/proc/%d/fd/%d", (int)getpid(), s->fd);
+	if (access(s->pinned, X_OK) < 0)
+		s->pinned[0] = 0;
+}
+
 int gg_setup_programs(struct gg_gate *g, struct gg_buf *err)
 {
 	static const char *const names[] = { [GG_GIT] = "git-gate-session", [GG_HTTP] = "git-gate-http" };
 	int r = 0;
 
-	for (enum gg_transport t = 0; t < GG_NTRANSPORTS && r == 0; t++)
-		if (is_wanted(g, t))
-			r = gg_setup_program(names[t], g->served[t].prog, err);
+	for (enum gg_transport t = 0; t < GG_NTRANSPORTS && r == 0; t++) {
+		if (!is_wanted(g, t))
+			continue;
+		r = gg_setup_program(names[t], g->served[t].prog, err);
+		if (r == 0)
+			pin(&g->served[t]);
+	}
 	return r;
+}
+
+const char *gg_setup_exec(const struct gg_served *s)
+{
+	return s->pinned[0] ? s->pinned : s->prog;
+}
+
+bool gg_setup_replaced(const struct gg_served *s)
+{
+	struct stat now, held;
+
+	return s->pinned[0] && fstat(s->fd, &held) == 0 &&
+	       (stat(s->prog, &now) < 0 || now.st_ino != held.st_ino || now.st_dev != held.st_dev);
 }
 
 int gg_setup_argv(const struct gg_gate *g, const struct gg_conf *c, struct gg_strv ret[static GG_NTRANSPORTS])

@@ -17,6 +17,13 @@ int gg_setup_git(struct gg_gate *g, struct gg_buf *err);
 /* git-gate-session and git-gate-http beside our own program, or in PREFIX/libexec/git-gate. Fills the
  * programs of g->served. */
 int gg_setup_programs(struct gg_gate *g, struct gg_buf *err);
+/*
+ * What to exec for such a program: the file that was there when the gate began, also when an upgrade has put
+ * another in its place. A session of another version than its gate may not understand its command line.
+ */
+const char *gg_setup_exec(const struct gg_served *s);
+/* Whether another stands there by now, or none. */
+bool gg_setup_replaced(const struct gg_served *s);
 /* One program, in the same places. */
 int gg_setup_program(const char *name, char ret[static PATH_MAX], struct gg_buf *err);
 /* The command lines of sessions, for settings c: into ret, the caller's. */
