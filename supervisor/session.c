@@ -347,7 +347,8 @@ static void say_replaced(struct gg_gate *g, const struct gg_served *how)
 		return;
 	g->said_replaced = true;
 	gg_event(GG_EV_GATE_OUTDATED, NULL,
-		 "%s is another file than when this gate (version %s) began: sessions go on as before; restart "
+		 "%s is another file than when this gate (version %s) began: sessions go on as before; "
+		 "restart "
 		 "the gate to have the new one",
 		 how->prog, GG_VERSION);
 }

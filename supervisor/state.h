@@ -56,7 +56,7 @@ struct gg_gate {
 		int fd;			/* which holds it; 0: none does */
 		char command[PATH_MAX]; /* git-daemon, git-http-backend */
 	} served[GG_NTRANSPORTS];
-	bool said_replaced; /* gate.outdated was said */
+	bool said_replaced;			     /* gate.outdated was said */
 	struct gg_strv session_argv[GG_NTRANSPORTS]; /* the same for every new session */
 	size_t room_fds;			     /* descriptors that the waiting room may use */
 	uint64_t nofile; /* soft limit of descriptors that we were started with, for sessions */
