@@ -201,6 +201,7 @@ shown("git-gate reaped --since 1h --reason pack-start", ask("reaped", "--since",
 change("deadline.packStart", "2m")
 tap.eq(git("push", g.url("site.git"), "HEAD:late", cwd=work, check=False).returncode, 0, "pushed again it is taken")
 
+shown("git-gate doctor", ask("doctor"), 0, "(?m)^ok +system calls: ", "(?m)^ok +ending: every step")
 shown("git-gate doctor app.git", ask("doctor", "app.git"), 0, "ok +app.git upstream", "ok +app.git push")
 os.rename(up.config, up.config + ".away")
 up.process.terminate()

@@ -141,6 +141,8 @@ as_client -C /client/work reset -q --hard HEAD~1
 check "nothing is left in /dev/shm" same "$(in_realm ls /dev/shm)" ""
 check "a fetch that asks upstream" as_client ls-remote -q --exit-code $url/app.git main
 check "git-gate doctor, as root" in_realm git-gate doctor app.git
+check "git-gate doctor, of the machine" in_realm git-gate doctor
+check "which says that the unit has another" has "$(in_realm git-gate doctor)" "^ok *evidence: .*not of the gate's"
 config hook.scanner none
 check "reload again" ctl reload git-gate.service
 

@@ -131,6 +131,7 @@ for rt in crun runc; do
 	check "$rt: full evidence" has "$(inside git-gate status --json)" '"reduced_evidence": false'
 	check "$rt: git-gate status" has "$(inside git-gate status)" 127.0.0.1:9418
 	check "$rt: git-gate health" inside git-gate health
+	check "$rt: git-gate doctor tries the machine" has "$(inside git-gate doctor)" "^ok *ending: every step"
 
 	# a client that says nothing for as long as it is let
 	in_pod bash -c 'exec 3<>/dev/tcp/127.0.0.1/9418; cat <&3' >/dev/null 2>&1 &
