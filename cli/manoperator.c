@@ -61,6 +61,11 @@ static const char *const steps[GG_NSTEPS] = {
 	[GG_STEP_KILL_LEAF] = "SIGKILL to what git waits for: index-pack, unpack-objects and the like.",
 	[GG_STEP_HANGUP_GIT] = "SIGHUP to receive-pack or upload-pack and the root of the session.",
 	[GG_STEP_KILL_GIT] = "SIGKILL to every process of the session.",
+	[GG_STEP_FREEZE] =
+		"Where the session has a cgroup of its own, and a hook has forked away from ten kill-hook: "
+		"all of the session stands still until the next look, and kill-hook then meets everybody.",
+	[GG_STEP_KILL_ALL] =
+		"cgroup.kill of the session's own cgroup, where it has one, when all else has not helped.",
 };
 
 static const struct {

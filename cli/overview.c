@@ -130,6 +130,21 @@ static void put_waiting(const json_t *status)
 	put("waiting", mem, GG_PLAIN);
 }
 
+static void put_cgroup(const json_t *status)
+{
+	char mem[GG_VALUE_MAX];
+	struct gg_buf b = GG_BUF(mem);
+
+	if (json_is_string(json_object_get(status, "cgroup"))) {
+		gg_buf_add(&b, "one for each session, below ");
+		gg_value_add(&b, "cgroup", json_object_get(status, "cgroup"));
+	} else {
+		gg_buf_add(&b, "none: ");
+		gg_value_add(&b, "cgroup_unused", json_object_get(status, "cgroup_unused"));
+	}
+	put("cgroups", mem, GG_PLAIN);
+}
+
 static void put_trouble(const json_t *status)
 {
 	char mem[GG_EVENT_LINE_MAX];
@@ -162,6 +177,7 @@ static int print(const json_t *status)
 	put_member("repositories", status, "base_path");
 	put_ended(status);
 	put_waiting(status);
+	put_cgroup(status);
 	put_trouble(status);
 	e = print_rows(limits, GG_LEN(limits), json_object_get(status, "limits"));
 	if (e == 0)

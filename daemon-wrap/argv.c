@@ -159,6 +159,8 @@ static int add_env(struct gg_strv *ret, const struct gg_conf *c, const struct gg
 	r = r ? r : gg_strv_add(ret, "GIT_GATE_SESSION=%s", e->id);
 	r = r ? r : gg_strv_add(ret, "GIT_GATE_INSTANCE=%s", e->instance);
 	r = r ? r : gg_strv_add(ret, "GIT_GATE_CONTROL=%s", c->control);
+	if (r == 0 && e->cgroup)
+		r = gg_strv_add(ret, "GIT_GATE_CGROUP=%s", e->cgroup);
 	r = r ? r : add_client(ret, e);
 	r = r ? r : add_config(ret, n, "core.hooksPath", c->hook_path);
 	r = r ? r : add_config(ret, n, "receive.fsckObjects", "true");

@@ -41,6 +41,7 @@ struct gg_env {
 			     port */
 	uint16_t port;	  /* REMOTE_PORT */
 	const char *user; /* GIT_GATE_USER and REMOTE_USER; NULL: not known */
+	const char *cgroup; /* GIT_GATE_CGROUP, for gg_wrap_join; NULL: none */
 };
 
 /* The whole environment, from nothing: what the gate itself was started with does not reach git or a hook. */

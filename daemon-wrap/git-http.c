@@ -10,6 +10,7 @@ int main(int argc, char **argv)
 {
 	struct gg_wrap o;
 
+	gg_wrap_join("git-gate-http");
 	if (gg_wrap_options("git-gate-http", argc, argv, &o) < 0)
 		return 2;
 	prctl(PR_SET_CHILD_SUBREAPER, 1);

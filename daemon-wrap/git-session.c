@@ -114,6 +114,7 @@ int main(int argc, char **argv)
 	size_t n;
 
 	prctl(PR_SET_NAME, "git-gate-session"); /* the gate starts us by a descriptor's number */
+	gg_wrap_join("git-gate-session");
 	if (gg_wrap_options("git-gate-session", argc, argv, &o) < 0)
 		return 2;
 	alarm(o.init_s); /* exec keeps it, and git-daemon sets its own */

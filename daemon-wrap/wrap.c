@@ -2,6 +2,7 @@
 #include "daemon-wrap/wrap.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <limits.h>
 #include <stdio.h>
@@ -11,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
 #include "base/httplink.h"
 #include "base/text.h"
 #include "daemon-wrap/repo.h"
@@ -64,6 +66,21 @@ static int parse(int argc, char **argv, struct gg_wrap *o)
 		o->nconfig = (int)n;
 	o->command = argv + optind;
 	return o->base_path && o->hook_path && o->command[0] ? 0 : -EINVAL;
+}
+
+void gg_wrap_join(const char *name)
+{
+	const char *dir = getenv("GIT_GATE_CGROUP");
+	AUTO_CLOSE int fd = -1;
+	char path[PATH_MAX];
+
+	if (!dir)
+		return;
+	snprintf(path, sizeof(path), "%.*s/cgroup.procs", PATH_MAX - 32, dir);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0 || write(fd, "0", 1) != 1)
+		fprintf(stderr, "%s: cannot enter %s: %s\n", name, dir, strerror(errno));
+	unsetenv("GIT_GATE_CGROUP"); /* it is nothing for hooks */
 }
 
 int gg_wrap_options(const char *name, int argc, char **argv, struct gg_wrap *ret)

@@ -28,6 +28,13 @@ struct gg_wrap {
 /* Applies --nofile. 0 or -EINVAL, after saying on stderr that this is no program for people. */
 int gg_wrap_options(const char *name, int argc, char **argv, struct gg_wrap *ret);
 
+/*
+ * Before anything else: enter the cgroup that the gate has made for the session, so that whatever is started
+ * from here on is in it. Not done by the gate, because the kernel takes its time, some ten milliseconds when
+ * it is idle. Without it the session is served all the same.
+ */
+void gg_wrap_join(const char *name);
+
 /* Fill st from the request. Whatever must not be served has a text in st->refused. known: as of
  * gg_request_parse. */
 void gg_wrap_examine(const struct gg_wrap *o, const struct gg_request *req, int known, struct gg_status *st);

@@ -61,7 +61,18 @@ static size_t signal_targets(const struct gg_session *s, const struct gg_snap *s
 	return n;
 }
 
-size_t gg_act(struct gg_session *s, enum gg_step step, const struct gg_snap *snap, const struct gg_view *view)
+/* A step for the whole cgroup. What cannot be done with it is left to the steps that follow. */
+static size_t act_on_cgroup(const struct gg_cgroup *c, struct gg_session *s, enum gg_step step)
+{
+	if (step == GG_STEP_FREEZE) {
+		s->frozen = gg_cgroup_freeze(s->cgroup, s->id, true) == 0;
+		return 0;
+	}
+	return gg_cgroup_kill(c, s->cgroup, s->id) == 0;
+}
+
+size_t gg_act(const struct gg_cgroup *c, struct gg_session *s, enum gg_step step, const struct gg_snap *snap,
+	      const struct gg_view *view)
 {
 	if (step == GG_STEP_NONE || step == GG_STEP_RESUME || step == GG_STEP_STRAY)
 		return 0;
@@ -78,6 +89,9 @@ size_t gg_act(struct gg_session *s, enum gg_step step, const struct gg_snap *sna
 		s->half_closed = true;
 		shutdown(s->sock, SHUT_RDWR);
 		return 0;
+	case GG_STEP_FREEZE:
+	case GG_STEP_KILL_ALL:
+		return act_on_cgroup(c, s, step);
 	case GG_STEP_HANGUP:
 	case GG_STEP_HANGUP_GIT:
 		return signal_targets(s, snap, step, SIGHUP);

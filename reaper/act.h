@@ -6,10 +6,10 @@
 #include "reaper/registry.h"
 
 /*
- * snap and view are the look that the step was decided on, milliseconds ago. Notes the step in s->steps.
- * Returns how many processes were signalled.
+ * c is where the session's cgroup is, if it has one. snap and view are the look that the step was decided on,
+ * milliseconds ago. Notes the step in s->steps. Returns how many processes were signalled.
  */
-size_t gg_act(struct gg_session *s, enum gg_step step, const struct gg_snap *snap,
+size_t gg_act(const struct gg_cgroup *c, struct gg_session *s, enum gg_step step, const struct gg_snap *snap,
 	      const struct gg_view *view);
 
 #endif

@@ -12,6 +12,8 @@ const char *gg_step_name(enum gg_step s)
 		[GG_STEP_KILL_LEAF] = "kill-leaf",
 		[GG_STEP_HANGUP_GIT] = "hangup-git",
 		[GG_STEP_KILL_GIT] = "kill-git",
+		[GG_STEP_FREEZE] = "freeze",
+		[GG_STEP_KILL_ALL] = "kill-all",
 		[GG_STEP_RESUME] = "resume",
 		[GG_STEP_STRAY] = "stray",
 	};
@@ -52,18 +54,35 @@ static bool any_target(enum gg_step s, const struct gg_snap *snap)
 	return false;
 }
 
-/* Kill, look, kill again: a subtree may fork while it is being killed. */
-static enum gg_step kill_hook(struct gg_ending *e, int64_t now, int64_t round_ms, int64_t grace,
-			      int64_t *ret_next)
+/* Nothing that git itself waits for is left: no reference transaction of its own can be cut off. */
+static bool git_is_gone(const struct gg_snap *snap)
 {
-	*ret_next = now + round_ms;
+	for (size_t i = 0; i < snap->n; i++)
+		if (gg_proc_alive(&snap->v[i]) && !gg_in_hook(snap, i))
+			return false;
+	return true;
+}
+
+/*
+ * Kill, look, kill again: a subtree may fork while it is being killed. What has outrun that for some rounds
+ * is ended with its cgroup, if git has gone; else it stands still while it is looked at.
+ */
+static enum gg_step kill_hook(struct gg_ending *e, const struct gg_snap *snap, bool was_frozen,
+			      int64_t round_ms, int64_t grace, int64_t *ret_next)
+{
+	*ret_next = snap->now_ms + round_ms;
 	e->quiet_rounds = 0;
 	if (e->rounds < GG_KILL_ROUNDS) {
+		bool outrun = e->cgroup && e->rounds >= GG_FREE_ROUNDS;
+
 		e->rounds++;
-		e->acted_ms = now;
-		return GG_STEP_KILL_HOOK;
+		e->acted_ms = snap->now_ms;
+		if (outrun && git_is_gone(snap))
+			return GG_STEP_KILL_ALL;
+		e->frozen = outrun && !was_frozen;
+		return e->frozen ? GG_STEP_FREEZE : GG_STEP_KILL_HOOK;
 	}
-	*ret_next = now + grace;
+	*ret_next = snap->now_ms + grace;
 	if (e->strayed)
 		return GG_STEP_NONE;
 	e->strayed = true;
@@ -118,8 +137,12 @@ static enum gg_step later_step(struct gg_ending *e, const struct gg_snap *snap)
 		e->level = 4;
 		return GG_STEP_KILL_GIT;
 	}
-	if (!e->strayed) {
+	if (e->level < 5 && e->cgroup) {
 		e->level = 5;
+		return GG_STEP_KILL_ALL;
+	}
+	if (!e->strayed) {
+		e->level = 6;
 		e->strayed = true;
 		return GG_STEP_STRAY;
 	}
@@ -130,8 +153,10 @@ enum gg_step gg_escalate(struct gg_ending *e, const struct gg_snap *snap, const 
 			 const struct gg_limits *lim, int64_t *ret_next_ms)
 {
 	int64_t now = snap->now_ms, round_ms = lim->grace / 10 > 10 ? lim->grace / 10 : 10;
+	bool was_frozen = e->frozen;
 	enum gg_step step;
 
+	e->frozen = false;
 	*ret_next_ms = now + lim->grace;
 	if (!view->alive)
 		return GG_STEP_NONE;
@@ -139,7 +164,7 @@ enum gg_step gg_escalate(struct gg_ending *e, const struct gg_snap *snap, const 
 	    (view->hook_pid != e->hook_pid || view->hook_tick != e->hook_tick) && view->hook_pid)
 		return GG_STEP_RESUME; /* the next hook, with a deadline of its own */
 	if (view->phase == GG_PHASE_HOOK && any_target(GG_STEP_KILL_HOOK, snap))
-		return kill_hook(e, now, round_ms, lim->grace, ret_next_ms);
+		return kill_hook(e, snap, was_frozen, round_ms, lim->grace, ret_next_ms);
 	if (e->rounds && e->quiet_rounds < 2) {
 		e->quiet_rounds++;
 		*ret_next_ms = now + round_ms;

@@ -20,24 +20,31 @@ enum gg_step {
 	GG_STEP_KILL_LEAF,  /* SIGKILL what receive-pack waits for; it cleans up and reports */
 	GG_STEP_HANGUP_GIT, /* SIGHUP receive-pack and the root */
 	GG_STEP_KILL_GIT,   /* SIGKILL everything of the session */
-	GG_STEP_RESUME,	    /* the hook is gone, the session goes on: no step is left to take */
-	GG_STEP_STRAY,	    /* it cannot be ended: say so once, go on looking */
+	GG_STEP_FREEZE, /* the hook's subtree outruns its killers: all of the session stands still for a look
+			 */
+	GG_STEP_KILL_ALL, /* cgroup.kill: whatever is in the session's cgroup, at once */
+	GG_STEP_RESUME,	  /* the hook is gone, the session goes on: no step is left to take */
+	GG_STEP_STRAY,	  /* it cannot be ended: say so once, go on looking */
 	GG_NSTEPS
 };
 
 const char *gg_step_name(enum gg_step s);
 
 #define GG_KILL_ROUNDS 50 /* a subtree that forks as fast as it is killed is given up after this many */
+#define GG_FREE_ROUNDS 10 /* and after this many, if there is a cgroup, it is frozen for every other one */
 
 struct gg_ending {
 	enum gg_reason reason; /* GG_REASON_NONE: it is not being ended */
-	int level;	       /* 0: no step taken; 1 first step, 2 leaves, 3 hang-up, 4 kill, 5 given up */
-	int64_t acted_ms;      /* when the last step was taken */
-	pid_t hook_pid; /* for GG_REASON_HOOK: whose deadline passed; 0: strays of one that has exited */
+	int level; /* 0: no step taken; 1 first step, 2 leaves, 3 hang-up, 4 kill, 5 cgroup.kill, 6 given up
+		    */
+	int64_t acted_ms; /* when the last step was taken */
+	pid_t hook_pid;	  /* for GG_REASON_HOOK: whose deadline passed; 0: strays of one that has exited */
 	uint64_t hook_tick;
 	int rounds;	  /* of killing the hook's subtree */
 	int quiet_rounds; /* scans in a row that found nothing of it */
 	bool strayed;	  /* GG_STEP_STRAY was returned */
+	bool cgroup;	  /* the session has one of its own */
+	bool frozen;	  /* the step before was GG_STEP_FREEZE */
 	bool no_shut;	  /* the connection is out of our reach: only signals are left */
 };
 

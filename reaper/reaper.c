@@ -125,6 +125,7 @@ static int read_procs(struct gg_reaper *r, const struct gg_session *s, bool orph
 				    .out_ino = l ? l->out_ino : s->sock_ino,
 				    .http = s->http,
 				    .lent = l,
+				    .cgroup = s->cgroup,
 				    .known = s->known,
 				    .nknown = s->nknown };
 	int err = orphans ? fresh_orphans(r) : 0;
@@ -217,9 +218,12 @@ static void take_step(struct gg_reaper *r, struct gg_session *s, const struct gg
 		s->due_ms = snap->now_ms + r->lim.period;
 		return;
 	}
+	s->ending.cgroup = s->cgroup >= 0;
 	s->ending.no_shut = (s->lent || s->adopted) && s->sock < 0;
 	step = gg_escalate(&s->ending, snap, &s->view, &r->lim, &s->due_ms);
-	gg_act(s, step, snap, &s->view);
+	gg_act(r->cgroup, s, step, snap, &s->view);
+	if (s->frozen && !s->ending.frozen)
+		s->frozen = gg_cgroup_freeze(s->cgroup, s->id, false) < 0;
 	if (strlen(s->steps) != noted)
 		gg_record_step(s, s->steps + noted + (noted != 0), snap->now_ms);
 	if (step == GG_STEP_STRAY)

@@ -13,6 +13,7 @@
 struct gg_reaper {
 	struct gg_registry *reg;
 	struct gg_limits lim;
+	const struct gg_cgroup *cgroup; /* where sessions have theirs, if they have */
 	size_t pressed; /* clients that wait while every place is taken; set before each pass */
 	bool observe;	/* log verdicts, touch nothing */
 	struct gg_orphans orphans;

@@ -87,7 +87,7 @@ struct gg_session *gg_registry_add(struct gg_registry *r, int64_t now_ms)
 	s->accepted_ms = now_ms;
 	s->accepted_real = time(NULL);
 	s->ended_ms = s->observed_since = -1;
-	s->sock = s->pidfd = s->tell_fd = -1;
+	s->sock = s->pidfd = s->tell_fd = s->cgroup = -1;
 	gg_track_init(&s->track, now_ms);
 	r->v[r->n++] = s;
 	return s;

@@ -11,6 +11,7 @@
 #include <sys/types.h>
 
 #include "base/event.h"
+#include "reaper/cgroup.h"
 #include "reaper/escalate.h"
 #include "reaper/ledger.h"
 #include "reaper/scan.h"
@@ -57,6 +58,9 @@ struct gg_session {
 	int tell_fd;   /* where git-gate-http is told what the client is to be told; -1: there is none */
 	int sock;      /* our dup of the client's socket; -1 once the connection was ended */
 	uint64_t sock_ino;
+	int cgroup;  /* descriptor of the directory that has its cgroup; borrowed. -1: it has none of its own
+		      */
+	bool frozen; /* its cgroup stands still, until the next step */
 	struct gg_lent *lent; /* of a session that is not our own child: owned. NULL: it is ours */
 	struct gg_io *io;
 	struct gg_track track;

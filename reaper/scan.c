@@ -15,6 +15,7 @@
 #include "base/cleanup.h"
 #include "base/httplink.h"
 #include "base/pstat.h"
+#include "reaper/cgroup.h"
 #include "reaper/classify.h"
 #include "reaper/procfs.h"
 #include "reaper/proctable.h"
@@ -272,6 +273,46 @@ static int add_lost(struct queue *q, const struct gg_scan_target *t)
 	return r;
 }
 
+static bool is_among(pid_t pid, const pid_t *v, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (v[i] == pid)
+			return true;
+	return false;
+}
+
+static ssize_t find_seen(const struct gg_snap *snap, pid_t pid)
+{
+	for (size_t i = 0; i < snap->n; i++)
+		if (snap->v[i].pid == pid)
+			return (ssize_t)i;
+	return -1;
+}
+
+/*
+ * Who is in the session's cgroup and was not reached: it has cut every tie but this one, or is younger than
+ * the look at its parent. Of a family of them the eldest, through whom the others are reached; but no
+ * maintenance.
+ */
+static int add_members(struct queue *q, const struct gg_scan_target *t, const struct gg_snap *snap)
+{
+	AUTO_FREE pid_t *in = NULL;
+	size_t reached = q->n, n = 0, size = 0, left = 0;
+	int r = gg_cgroup_procs(t->cgroup, t->id, &in, &n, &size);
+
+	for (size_t i = 0; r == 0 && i < n; i++)
+		if (!is_among(in[i], q->pid, reached))
+			in[left++] = in[i];
+	for (size_t i = 0; r == 0 && i < left; i++) {
+		struct gg_pstat st;
+
+		if (gg_pstat_read(in[i], &st) == 0 && !is_among(st.ppid, in, left) &&
+		    !gg_scan_is_gc(st.sid, st.sid))
+			r = queue_add(q, in[i], find_seen(snap, st.ppid));
+	}
+	return gone(r) ? 0 : r;
+}
+
 static int add_children(struct queue *q, pid_t pid, size_t at)
 {
 	AUTO_FREE pid_t *child = NULL;
@@ -321,7 +362,7 @@ int gg_scan_procs(const struct gg_scan_target *target, const struct gg_orphans *
 {
 	struct gg_scan_target own = *target, *t = &own;
 	__attribute__((cleanup(queue_free))) struct queue q = { 0 };
-	bool lost_added = !t->lent;
+	bool lost_added = !t->lent, members_added = t->cgroup < 0 || !orphans;
 	size_t size = 0;
 	int r = add_start(&q, t, orphans);
 
@@ -336,6 +377,10 @@ int gg_scan_procs(const struct gg_scan_target *target, const struct gg_orphans *
 		if (i == q.n && !lost_added) {
 			lost_added = true;
 			r = add_lost(&q, t);
+		}
+		if (r == 0 && i == q.n && !members_added) {
+			members_added = true;
+			r = add_members(&q, t, snap);
 		}
 		if (r < 0 || i == q.n)
 			break;

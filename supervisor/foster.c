@@ -16,6 +16,7 @@
 #include "reaper/client.h"
 #include "reaper/follow.h"
 #include "reaper/procfs.h"
+#include "supervisor/cgroups.h"
 #include "supervisor/sessionio.h"
 #include "supervisor/sessionlog.h"
 
@@ -93,6 +94,7 @@ void gg_foster_adopt(struct gg_gate *g, const struct gg_adoptee *a)
 	memcpy(s->peer, a->peer, sizeof(s->peer));
 	memcpy(s->repo, a->repo, sizeof(s->repo));
 	s->adopted = true;
+	gg_cgroups_adopt(g, s);
 	s->http = a->http;
 	s->transport = a->http ? "http" : s->transport;
 	s->sock = sock;

@@ -16,6 +16,7 @@
 #include "base/spawn.h"
 #include "supervisor/adminservice.h"
 #include "supervisor/admit.h"
+#include "supervisor/cgroups.h"
 #include "supervisor/control.h"
 #include "supervisor/foster.h"
 #include "supervisor/janitor.h"
@@ -316,6 +317,7 @@ static void end_predecessor(struct gg_gate *g, const char *instance)
 {
 	int n = g->reaper.observe ? 0 : gg_predecessor_end(g, instance);
 
+	gg_cgroups_end_before(g);
 	if (n < 0)
 		gg_event(GG_EV_GATE_ERROR, NULL, "cannot look for sessions of the gate before: %s",
 			 strerror(-n));
@@ -363,7 +365,8 @@ static int set_up(struct gg_gate *g, struct gg_buf *err)
 		gg_event(GG_EV_GATE_ERROR, NULL,
 			 "cannot become a subreaper: %s; processes that leave their session cannot be found",
 			 strerror(errno));
-	r = gg_janitor_start(g);
+	r = g->start->watch ? 0 : gg_cgroups_open(g);
+	r = r ? r : gg_janitor_start(g);
 	if (r == 0 && g->predecessor[0])
 		end_predecessor(g, g->predecessor);
 	return r;
@@ -431,6 +434,7 @@ static void tear_down(struct gg_gate *g)
 	gg_onreap_free(g);
 	gg_linger_stop(g);
 	gg_remains_free(g);
+	gg_cgroups_close(g);
 	gg_orphans_free(&g->reaper.orphans);
 	gg_registry_free(&g->reg);
 	gg_recent_free(g->recent);

@@ -53,7 +53,7 @@ static bool has_parent(const struct gg_proctable_row *v, size_t n, const struct 
  * itself. -1: not to be had. */
 static int find_socket(pid_t root, uint64_t root_tick)
 {
-	struct gg_scan_target t = { .id = "", .root = root, .root_tick = root_tick };
+	struct gg_scan_target t = { .id = "", .root = root, .root_tick = root_tick, .cgroup = -1 };
 	struct gg_snap snap = { 0 };
 	int found = -1;
 

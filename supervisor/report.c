@@ -10,8 +10,9 @@
 #include "reaper/client.h"
 #include "reaper/procfs.h"
 #include "supervisor/admit.h"
-#include "supervisor/lameduck.h"
+#include "supervisor/cgroups.h"
 #include "supervisor/control.h"
+#include "supervisor/lameduck.h"
 #include "supervisor/listen.h"
 #include "supervisor/recent.h"
 #include "supervisor/service.h"
@@ -158,6 +159,14 @@ static json_t *services(const struct gg_gate *g)
 	return a;
 }
 
+static void add_cgroup(const struct gg_gate *g, json_t *to)
+{
+	const char *why = NULL, *path = gg_cgroups_path(g, &why);
+
+	json_object_set_new(to, "cgroup", path ? gg_report_text(path) : json_null());
+	json_object_set_new(to, "cgroup_unused", path ? json_null() : gg_report_text(why));
+}
+
 json_t *gg_report_status(const struct gg_gate *g)
 {
 	json_t *j = json_pack(
@@ -192,6 +201,7 @@ json_t *gg_report_status(const struct gg_gate *g)
 			    json_boolean(g->stage >= GG_DRAINING || g->drained || gg_lameduck(g)));
 	json_object_set_new(j, "paused", json_boolean(gg_listen_out_of_resources(g)));
 	json_object_set_new(j, "reduced_evidence", json_boolean(g->reaper.reduced));
+	add_cgroup(g, j);
 	json_object_set_new(j, "services", services(g));
 	return j;
 }

@@ -24,6 +24,7 @@
 #include "reaper/client.h"
 #include "reaper/follow.h"
 #include "supervisor/admit.h"
+#include "supervisor/cgroups.h"
 #include "supervisor/foster.h"
 #include "base/headroom.h"
 #include "supervisor/janitor.h"
@@ -365,6 +366,7 @@ static int spawn(struct gg_gate *g, struct gg_session *s, const struct gg_waiter
 	char mem[64];
 	struct gg_buf host = GG_BUF(mem);
 	const struct gg_served *how = &g->served[w->transport];
+	char cgroup[PATH_MAX];
 	struct gg_spawn sp = { .path = gg_setup_exec(how),
 			       .argv = g->session_argv[w->transport].v,
 			       .in = s->sock,
@@ -377,6 +379,8 @@ static int spawn(struct gg_gate *g, struct gg_session *s, const struct gg_waiter
 	gg_addr_host(&host, &w->peer);
 	/* on a unix socket there is no address, and what is none must not pass for one */
 	e.host = w->peer.ss.ss_family == AF_UNIX ? NULL : host.s;
+	gg_cgroups_begin(g, s, cgroup);
+	e.cgroup = cgroup[0] ? cgroup : NULL;
 	if (w->transport == GG_HTTP)
 		r = http_env(g, s, &e, &env);
 	else
@@ -493,6 +497,8 @@ int gg_session_start(struct gg_gate *g, const struct gg_waiter *w)
 	gg_addr_add(&peer_text, &w->peer);
 	set_keepalive(g->conf, w->fd);
 	r = start(g, s, w);
+	if (r < 0)
+		gg_cgroups_end(g, s);
 	if (is_shortage(-r)) {
 		gg_registry_drop(&g->reg, s);
 		return r;
@@ -555,6 +561,7 @@ void gg_session_finish(struct gg_session *s, void *gate)
 	close(s->pidfd);
 	free(io);
 	s->io = NULL;
+	gg_cgroups_end(g, s);
 	gg_onreap_add(g, gg_registry_end(&g->reg, s, now));
 	gg_gate_session_gone(g);
 }

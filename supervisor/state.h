@@ -20,6 +20,7 @@
 #include "supervisor/signals.h"
 
 struct gg_admit;
+struct gg_cgroups;
 struct gg_listen;
 struct gg_control;
 struct gg_janitor;
@@ -71,6 +72,7 @@ struct gg_gate {
 	struct gg_services *services;  /* NULL: none are configured */
 	struct gg_service_conf *admin; /* the service of listen.admin; NULL: none */
 	struct gg_watch_pid *watch;    /* git-gate watch; NULL: a gate that serves */
+	struct gg_cgroups *cgroups;    /* NULL: it serves no sessions of its own, or has not begun */
 	struct gg_remains *remains;
 	struct gg_onreap *onreap;
 	struct gg_recent *recent;

@@ -207,3 +207,63 @@ Test(escalate, targets)
 		cr_expect(!gg_step_target(rows[i].step, &s, RECEIVE), "a zombie needs no signal");
 	}
 }
+
+Test(escalate, with_a_cgroup)
+{
+	struct gg_ending e = { .reason = GG_REASON_COMMANDS, .cgroup = true };
+	static const enum gg_step last[] = { GG_STEP_HANGUP,   GG_STEP_HANGUP_GIT, GG_STEP_KILL_GIT,
+					     GG_STEP_KILL_ALL, GG_STEP_STRAY,	   GG_STEP_KILL_GIT };
+	struct gg_proc v[NPROCS];
+	struct gg_view view;
+	int64_t next;
+
+	for (size_t i = 0; i < GG_LEN(last); i++) {
+		struct gg_snap s = make("dr", (int64_t)i * 500, v);
+
+		gg_classify(&s, &view);
+		view.phase = GG_PHASE_COMMANDS;
+		cr_expect_eq(gg_escalate(&e, &s, &view, &lim, &next), last[i], "step %zu", i);
+	}
+}
+
+/* Kills a hook for that long, with a cgroup; counts what is done. */
+static void outrun(const char *which, int n[static GG_NSTEPS])
+{
+	struct gg_ending e = { .reason = GG_REASON_OPERATOR, .cgroup = true };
+	bool frozen = false;
+
+	for (int i = 0; i <= GG_KILL_ROUNDS; i++) {
+		struct gg_proc v[NPROCS];
+		struct gg_snap s = make(which, i * 50, v);
+		struct gg_view view;
+		enum gg_step step;
+		int64_t next;
+
+		gg_classify(&s, &view);
+		view.phase = GG_PHASE_HOOK;
+		step = gg_escalate(&e, &s, &view, &lim, &next);
+		n[step]++;
+		if (i < GG_FREE_ROUNDS)
+			cr_expect_eq(step, GG_STEP_KILL_HOOK, "round %d", i);
+		cr_expect_eq(e.frozen, step == GG_STEP_FREEZE);
+		cr_expect(!frozen || step == GG_STEP_KILL_HOOK, "who stands still is killed, and let go");
+		frozen = e.frozen;
+	}
+	cr_expect_not(frozen);
+}
+
+Test(escalate, a_hook_that_outruns_its_killers)
+{
+	int n[GG_NSTEPS] = { 0 };
+
+	/* git waits for it, perhaps in a reference transaction: it is never killed with it */
+	outrun("drhc", n);
+	cr_expect_eq(n[GG_STEP_KILL_ALL], 0);
+	cr_expect_eq(n[GG_STEP_FREEZE], (GG_KILL_ROUNDS - GG_FREE_ROUNDS) / 2);
+	cr_expect_eq(n[GG_STEP_STRAY], 1);
+	memset(n, 0, sizeof(n));
+	/* git has gone */
+	outrun("hc", n);
+	cr_expect_eq(n[GG_STEP_FREEZE], 0);
+	cr_expect_eq(n[GG_STEP_KILL_ALL], GG_KILL_ROUNDS - GG_FREE_ROUNDS);
+}

@@ -179,7 +179,7 @@ Test(httpenv, connection)
 	};
 
 	for (size_t i = 0; i < GG_LEN(rows); i++) {
-		struct gg_env e = { "/bin", "ab12cd34", "0f", "[::1]", 4711, "ann" };
+		struct gg_env e = { "/bin", "ab12cd34", "0f", "[::1]", 4711, "ann", NULL };
 		struct gg_strv env = { 0 };
 		struct gg_reader r;
 

@@ -215,7 +215,7 @@ Test(argv, environment_from_nothing)
 
 	setenv("SECRET", "of the gate", 1);
 	for (size_t i = 0; i < GG_LEN(rows); i++) {
-		struct gg_env e = { "/bin", "ab12cd34", "0f", "[::1]", 4711, "uid:7" };
+		struct gg_env e = { "/bin", "ab12cd34", "0f", "[::1]", 4711, "uid:7", NULL };
 		struct gg_strv env = { 0 };
 		struct gg_reader r;
 
