@@ -39,8 +39,12 @@ static bool look_gate(struct gg_doctor *d, struct gg_found *f)
 		gg_found_bad(f, "the gate that answers serves %s, and these settings say %s",
 			     base ? base : "?", d->c->base_path);
 		gg_found_cure(f, "name its configuration with --config, or restart it");
+	} else if (!version || strcmp(version, GG_VERSION) != 0) {
+		gg_found_bad(f, "version %s answers, and this is version %s", version ? version : "?",
+			     GG_VERSION);
+		gg_found_cure(f, "restart the gate, which completes the upgrade");
 	} else {
-		gg_found_ok(f, "version %s answers, %s", version ? version : "?",
+		gg_found_ok(f, "version %s answers, %s", version,
 			    json_is_true(json_object_get(status, "draining")) ? "and serves no new client"
 									      : "and serves");
 	}

@@ -76,9 +76,18 @@ static bool is(const json_t *status, const char *key)
 	return json_is_true(json_object_get(status, key));
 }
 
+/* After an upgrade, until it is restarted. */
+static bool is_other_version(const json_t *status)
+{
+	const char *version = json_string_value(json_object_get(status, "version"));
+
+	return version && strcmp(version, GG_VERSION) != 0;
+}
+
 /* "0.1.0, enforce, for 3h02m, pid 12; draining" */
 static void put_gate(const json_t *status)
 {
+	bool other = is_other_version(status);
 	char mem[512];
 	struct gg_buf b = GG_BUF(mem);
 
@@ -92,7 +101,9 @@ static void put_gate(const json_t *status)
 		gg_buf_add(&b, "; draining: no new client is served");
 	if (is(status, "paused"))
 		gg_buf_add(&b, "; accepting is paused for want of resources");
-	put("git-gate", mem, is(status, "draining") || is(status, "paused") ? GG_YELLOW : GG_PLAIN);
+	if (other)
+		gg_buf_add(&b, "; %s is installed: restart the gate", GG_VERSION);
+	put("git-gate", mem, other || is(status, "draining") || is(status, "paused") ? GG_YELLOW : GG_PLAIN);
 }
 
 /* "120, of them by the gate 7: idle 5, hook 2" */
