@@ -16,7 +16,8 @@
  * or it fails and err says which one and why. 0 or -errno.
  */
 int gg_listen_open(struct gg_gate *g, struct gg_buf *err);
-/* May we go on listening where we do, with these settings? 0, or -EINVAL and err says where not, and the cure.
+/* May we go on listening where we do, with these settings? 0, or -EINVAL and err says where not, and the
+ * cure.
  */
 int gg_listen_check(const struct gg_gate *g, const struct gg_conf *c, struct gg_buf *err);
 /* Start accepting. Safe to call at any time while serving. */
