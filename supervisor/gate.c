@@ -23,6 +23,7 @@
 #include "supervisor/lameduck.h"
 #include "supervisor/linger.h"
 #include "supervisor/predecessor.h"
+#include "supervisor/proxied.h"
 #include "supervisor/recent.h"
 #include "supervisor/remains.h"
 #include "supervisor/listen.h"
@@ -38,6 +39,8 @@
 #define HURRY_GRACE_MS 100   /* between steps once "at once" was asked for */
 #define EXTEND_S 5	     /* between two requests for more time; each asks for three times that */
 #define PATIENCE_GRACES 6    /* after this many graces whatever is left is left */
+
+static const char stopping[] = "the gate is stopping, try again";
 
 /* New clients are not served: nor are those kept that could ask for more. */
 static bool closing(const struct gg_gate *g)
@@ -272,7 +275,8 @@ void gg_gate_stop(struct gg_gate *g)
 	gg_duration_add(&limit, g->conf->drain_ms);
 	gg_event(GG_EV_GATE_STOPPING, NULL, "%zu sessions may finish (deadline.drain %s)", g->reg.n, limit.s);
 	gg_listen_close(g);
-	gg_admit_close(g, "the gate is stopping, try again");
+	gg_proxied_close(g, stopping);
+	gg_admit_close(g, stopping);
 	gg_services_stop_watched(g);
 	gg_gate_keep_or_close(g);
 	if (g->conf->drain_ms != GG_NEVER) {
@@ -353,6 +357,7 @@ static int set_up(struct gg_gate *g, struct gg_buf *err)
 	r = r ? r : gg_registry_init(&g->reg);
 	r = r ? r : gg_control_open(g, g->predecessor, err);
 	r = r ? r : gg_admit_open(g);
+	r = r ? r : gg_proxied_open(g);
 	r = r ? r : gg_onreap_open(g);
 	r = r ? r : gg_listen_open(g, err);
 	if (r < 0)
@@ -425,7 +430,8 @@ static void tear_down(struct gg_gate *g)
 {
 	gg_signals_end(g);
 	gg_listen_close(g);
-	gg_admit_close(g, "the gate is stopping, try again");
+	gg_proxied_close(g, stopping);
+	gg_admit_close(g, stopping);
 	gg_services_free(g);
 	gg_admin_service_free(g);
 	gg_watch_close(g);

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/spawn.h"
+#include "supervisor/proxied.h"
 
 #define GIT_MAJOR 2 /* safe.directory and GIT_CONFIG_COUNT work together from here on */
 #define GIT_MINOR 36
@@ -215,7 +216,8 @@ int gg_setup_base_path(const struct gg_conf *c, struct gg_buf *err)
 
 void gg_setup_nofile_wants(const struct gg_conf *c, uint64_t *ret_serve, uint64_t *ret_all)
 {
-	*ret_serve = (uint64_t)c->sessions * FDS_PER_SESSION + FDS_OTHER;
+	*ret_serve = (uint64_t)c->sessions * FDS_PER_SESSION + FDS_OTHER +
+		     (c->access_proxy_from.n ? GG_PROXIED_MAX : 0);
 	*ret_all = *ret_serve + (uint64_t)c->waiting;
 }
 

@@ -21,6 +21,7 @@
 
 struct gg_admit;
 struct gg_cgroups;
+struct gg_proxied;
 struct gg_listen;
 struct gg_control;
 struct gg_janitor;
@@ -67,6 +68,7 @@ struct gg_gate {
 	size_t looked_at; /* whose turn it is to be looked at for whoever asks, an index into reg */
 	struct gg_listen *listen;
 	struct gg_admit *admit;
+	struct gg_proxied *proxied;
 	struct gg_control *control;
 	struct gg_janitor *janitor;
 	struct gg_services *services;  /* NULL: none are configured */
