@@ -22,7 +22,8 @@ struct gg_doctor {
 
 	struct gg_doctor_seen *seen; /* of the machine: doctormachine.c */
 	bool answers, reduced;	     /* the gate does; and says that it could not look into some process */
-	bool no_scratch;	     /* nothing can be laid out for the scanner, which was said */
+	char cgroup[256], no_cgroup[256]; /* what it says of them; "": nothing */
+	bool no_scratch;		  /* nothing can be laid out for the scanner, which was said */
 
 	/* the repository that is looked at */
 	const char *name;

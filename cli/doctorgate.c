@@ -19,6 +19,15 @@
 #include "cli/format.h"
 #include "hooks/stepname.h"
 
+static void keep(char *ret, size_t size, const json_t *text)
+{
+	struct gg_buf b = { .s = ret, .size = size };
+
+	ret[0] = 0;
+	if (json_is_string(text))
+		gg_buf_add(&b, "%s", json_string_value(text));
+}
+
 static bool look_gate(struct gg_doctor *d, struct gg_found *f)
 {
 	char mem[2048];
@@ -33,6 +42,8 @@ static bool look_gate(struct gg_doctor *d, struct gg_found *f)
 	}
 	d->answers = true;
 	d->reduced = json_is_true(json_object_get(status, "reduced_evidence"));
+	keep(d->cgroup, sizeof(d->cgroup), json_object_get(status, "cgroup"));
+	keep(d->no_cgroup, sizeof(d->no_cgroup), json_object_get(status, "cgroup_unused"));
 	base = json_string_value(json_object_get(status, "base_path"));
 	version = json_string_value(json_object_get(status, "version"));
 	if (!base || strcmp(base, d->c->base_path) != 0) {

@@ -113,7 +113,7 @@ static void let_it_block(pid_t pid)
 /* 0 or -errno. */
 static int start(struct child *ret)
 {
-	int pair[2], r = connect_pair(pair);
+	int pair[2] = { -1, -1 }, r = connect_pair(pair);
 	pid_t pid;
 
 	/* what can be seen of it does not depend on the network */
@@ -204,7 +204,7 @@ static int look_for(pid_t pid)
 
 void gg_probe_child(struct gg_machine_child *ret)
 {
-	struct child c;
+	struct child c = { .pair = { -1, -1 } };
 
 	*ret = (struct gg_machine_child){ .made = bad(start(&c)) };
 	if (ret->made)
@@ -218,7 +218,7 @@ void gg_probe_tcp(struct gg_machine_tcp *ret)
 {
 	struct tcp_info info;
 	socklen_t len = sizeof(info);
-	int pair[2];
+	int pair[2] = { -1, -1 };
 
 	*ret = (struct gg_machine_tcp){ .pair = bad(connect_pair(pair)),
 					.info_least = offsetof(struct tcp_info, tcpi_segs_out) };
@@ -256,7 +256,7 @@ static bool met_the_end(int status)
 
 static int try_signal(int sig, bool (*meant)(int status), int *ret_identity)
 {
-	struct child c;
+	struct child c = { .pair = { -1, -1 } };
 	struct gg_pstat st;
 	int r = start(&c);
 
@@ -276,7 +276,7 @@ static int try_signal(int sig, bool (*meant)(int status), int *ret_identity)
 
 static int try_half_close(void)
 {
-	struct child c;
+	struct child c = { .pair = { -1, -1 } };
 	int r = start(&c);
 
 	if (r < 0)
@@ -316,7 +316,7 @@ static pid_t parent_of(pid_t pid)
 static void try_subtree(struct gg_machine_steps *ret)
 {
 	struct gg_subtree elders = { .keep = 0 };
-	int ready[2], r = gg_subtree_adopt();
+	int ready[2] = { -1, -1 }, r = gg_subtree_adopt();
 	pid_t pid, orphan = 0;
 	char who[64];
 	struct gg_buf names = GG_BUF(who);
@@ -354,7 +354,7 @@ static void try_subtree(struct gg_machine_steps *ret)
 
 void gg_probe_steps(struct gg_machine_steps *ret)
 {
-	int pair[2];
+	int pair[2] = { -1, -1 };
 
 	*ret = (struct gg_machine_steps){ .error = { [GG_TRIED_IDENTITY] = -1, [GG_TRIED_HALF_CLOSE] = -1 } };
 	ret->error[GG_TRIED_HANGUP] = try_signal(SIGHUP, hung_up, NULL);

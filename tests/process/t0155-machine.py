@@ -40,7 +40,7 @@ def can(prefix):
 
 # --- a machine that has all --------------------------------------------------------------------------------------------------------
 
-MACHINE = ["system calls", "/proc", "processes", "descendants", "connections", "ptrace rules", "ending", "evidence", "git", "hook version", "clock",
+MACHINE = ["system calls", "/proc", "processes", "descendants", "connections", "ptrace rules", "ending", "evidence", "cgroups", "git", "hook version", "clock",
            "descriptors", "process limit", "backlog", "room", "file system", "others", "control", "journal"]
 v = rows()
 tap.eq([c for c in v if c in MACHINE], MACHINE, "a row for each check, in this order", v)
@@ -253,12 +253,15 @@ else:
 g = Gate(base=base, control=path("run", "control"), prefix=["prlimit", "--nofile=900:900"])
 v = rows()
 tap.ok(v["evidence"]["result"] == "ok" and v["evidence"]["text"] == "the gate misses nothing of its sessions", "a gate in the same place", v["evidence"])
+said = g.status()
+tap.ok(v["cgroups"]["result"] == ("ok" if said["cgroup"] else "skipped") and (said["cgroup"] or said["cgroup_unused"]) in v["cgroups"]["text"] and
+       ("Delegate=yes" in v["cgroups"]["cure"]) == (not said["cgroup"]), "it says whether sessions have cgroups, and why not: " + v["cgroups"]["text"][:100], v["cgroups"])
 tap.ok(v["descriptors"]["result"] == "warn" and "the gate may have 900" in v["descriptors"]["text"], "its limits are looked at, not doctor's own", v["descriptors"])
 v = rows(prefix=MOUNTS)
 tap.ok(v["gate"]["result"] == "ok" and "not of the gate's" in v["evidence"]["text"] if ROOT_USER else True, "from another namespace: what is said is said to be of this place", v)
 g.stop()
 # one that has met what it could not look into, as it says: nothing on this kernel makes a real one say so
-answer = json.dumps({"ok": True, "data": {"version": "0", "base_path": base, "draining": False, "reduced_evidence": True}}).encode() + b"\n"
+answer = json.dumps({"ok": True, "data": {"version": "0", "base_path": base, "draining": False, "reduced_evidence": True, "cgroup": "/sys/fs/cgroup/a", "cgroup_unused": None}}).encode() + b"\n"
 listener = socket.socket(socket.AF_UNIX)
 listener.bind(path("run", "control"))
 listener.listen(8)
@@ -279,6 +282,7 @@ threading.Thread(target=answer_all, daemon=True).start()
 v = rows()
 tap.ok(v["evidence"]["result"] == "warn" and "could not look into" in v["evidence"]["text"] and "run doctor where the gate runs" in v["evidence"]["cure"],
        "a gate with reduced evidence", v["evidence"])
+tap.ok(v["cgroups"]["result"] == "ok" and "below /sys/fs/cgroup/a" in v["cgroups"]["text"], "and with cgroups", v["cgroups"])
 # nothing that doctor started is left
 tap.eq([p for p in pids() if cmdline(p).startswith(GATE + " doctor") and alive(p)], [], "no process is left of what was tried")
 finish(tap)
