@@ -42,7 +42,8 @@ def differ(a, b):
 
 
 tap.eq(differ("git-gate.service", "git-gate@.service"),
-       ["Also", "Description", "ExecReload", "ExecStart", "ReadWritePaths", "RuntimeDirectory", "StateDirectory", "StateDirectoryMode"],
+       ["Also", "Description", "ExecReload", "ExecStart", "ReadWritePaths", "RuntimeDirectory", "Slice", "StateDirectory",
+        "StateDirectoryMode"],
        "the template differs in names and places only")
 tap.eq(differ("git-gate-git.socket", "git-gate-http.socket"), ["Description", "FileDescriptorName", "ListenStream"], "so do the sockets")
 for name in UNITS[:2]:

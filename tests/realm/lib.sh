@@ -132,9 +132,18 @@ make_tmp() {
 
 # What is installed in a realm; built once for all tests that use it, because PREFIX is built in.
 PREFIX=/usr
+built=$top/build/realm
 
 make_here() {
-	make -s -C "$top" O="$top/build/realm" PREFIX=$PREFIX "$@"
+	make -s -C "$top" O="$built" PREFIX="$PREFIX" "$@"
+}
+
+# What the other tests run, with the PREFIX that it has; nothing has to be built.
+as_built() {
+	if [ "${BUILD:-$top/build}" = "$top/build" ]; then
+		PREFIX=/usr/local
+		built=$top/build
+	fi
 }
 
 build() {

@@ -7,6 +7,7 @@
 
 need nsenter systemd-nspawn git gcc make setsid timeout pgrep ip tc
 make_tmp
+as_built # another PREFIX than /usr
 build
 realm_up
 
@@ -99,6 +100,10 @@ check "one serves its repositories" served git://127.0.0.1:9500/red.git
 check "the other its own" served git://127.0.0.1:9501/blue.git
 check "and not the first's" fails served git://127.0.0.1:9501/red.git
 check "git-gate --gate NAME asks the one" has "$(in_realm git-gate status --gate red)" /var/lib/git-gate/red
+for gate in "" "--gate red"; do
+	# shellcheck disable=SC2086 # no word or two
+	check "git-gate $gate: each session has a cgroup of its own" has "$(in_realm git-gate status --json $gate)" '"cgroup": "/sys/fs/cgroup/system.slice/git-gate'
+done
 check "as its user too" in_realm runuser -u git -- git-gate health -g blue
 check "one writes nowhere else" fails in_realm nsenter -t "$(show MainPID git-gate@red.service)" -m \
 	setpriv --reuid git --regid git --clear-groups touch /var/lib/git-gate/blue/x /srv/git/x
