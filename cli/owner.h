@@ -21,7 +21,7 @@ int gg_owner_of(const char *dir, struct gg_owner *ret);
 /* Whether we are he, or can become him. */
 bool gg_owner_can(const struct gg_owner *o);
 
-/* Become him for good, if we are not. 0 or -errno. */
+/* Become him for good, if we are not, with an entry that ssh works for (base/userentry.h). 0 or -errno. */
 int gg_owner_become(const struct gg_owner *o);
 
 /*

@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/event.h"
 #include "base/spawn.h"
+#include "base/userentry.h"
 #include "supervisor/adminservice.h"
 #include "supervisor/admit.h"
 #include "supervisor/cgroups.h"
@@ -339,6 +340,17 @@ static int set_up_serving(struct gg_gate *g, struct gg_buf *err)
 	return r ? r : gg_setup_base_path(g->conf, err);
 }
 
+static void make_user_entry(const struct gg_conf *c)
+{
+	int r = gg_user_entry(GG_USERS, GG_MORE_USERS, geteuid(), c->base_path);
+
+	if (r < 0)
+		gg_event(GG_EV_GATE_ERROR, NULL,
+			 "uid %u is no user, and " GG_MORE_USERS
+			 " cannot be written: %s; ssh cannot ask an upstream",
+			 (unsigned)geteuid(), strerror(-r));
+}
+
 static int set_up(struct gg_gate *g, struct gg_buf *err)
 {
 	char warn_mem[300];
@@ -370,6 +382,7 @@ static int set_up(struct gg_gate *g, struct gg_buf *err)
 		gg_event(GG_EV_GATE_ERROR, NULL,
 			 "cannot become a subreaper: %s; processes that leave their session cannot be found",
 			 strerror(errno));
+	make_user_entry(g->conf);
 	r = g->start->watch ? 0 : gg_cgroups_open(g);
 	r = r ? r : gg_janitor_start(g);
 	if (r == 0 && g->predecessor[0])
