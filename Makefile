@@ -23,11 +23,14 @@ DEPS      := gcc libc6-dev make pkg-config git libev-dev libproc2-dev libsystemd
 	     libseccomp-dev libmicrohttpd-dev
 TEST_DEPS := openssh-server openssh-client lighttpd libcriterion-dev zlib1g-dev perl python3 iproute2 util-linux procps strace clang clang-tidy clang-format cppcheck git-secrets \
 	     shellcheck valgrind libclang-rt-14-dev jgit-cli default-jre-headless python3-dulwich python3-pygit2 libgit2-dev \
-	     systemd systemd-container debhelper lintian crun runc busybox-static mandoc zsh fish systemd-journal-remote
+	     systemd systemd-container debhelper lintian crun runc busybox-static libnss-extrausers mandoc zsh fish systemd-journal-remote docker-compose \
+	     python3-yaml
 # large, and only looked at from outside: their tests are skipped when these cannot be installed
 WATCHERS  := prometheus chromium
 # a scanner for tests of hook.scannerCommand; the last version that runs with the node of Debian 12
 SECRETLINT := @secretlint/core@9.3.4 @secretlint/secretlint-rule-preset-recommend@9.3.4
+# the types and schemas of Kubernetes' API, and what checks an object by them, for sidecar/examples
+KUBERNETES := kubernetes-models@5.1.0 typescript@5.4.5
 # what git-gate is measured beside
 BENCH_DEPS := tini dumb-init catatonit s6 runit supervisor python3 lighttpd nginx-light fcgiwrap apache2-bin
 
@@ -63,7 +66,7 @@ PROGS   := $(addprefix $(O)/,git-gate $(HELPERS) $(TOOLS))
 TESTERS := $(O)/hook-scan $(O)/hook-forward
 FUZZERS := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz-*.c))
 
-.PHONY: all man test check-asan check-static check-pure check-valgrind fuzz bench run deps test-deps bench-deps install uninstall clean
+.PHONY: all man test check-asan check-static check-pure check-valgrind fuzz bench run size deps test-deps bench-deps install uninstall clean
 .DELETE_ON_ERROR:
 
 all: $(PROGS) $(O)/hooks/pre-receive $(O)/hooks/post-receive
@@ -161,7 +164,15 @@ test-deps:
 	@[ -d $(O)/secretlint/node_modules ] || { mkdir -p $(O)/secretlint && \
 		npm install --silent --no-audit --no-fund --prefix $(O)/secretlint $(SECRETLINT); } || { \
 		rm -rf $(O)/secretlint; echo 'test-deps: npm cannot install secretlint; its tests are skipped' >&2; }
+	@[ -d $(O)/kubernetes/node_modules ] || { mkdir -p $(O)/kubernetes && \
+		npm install --silent --no-audit --no-fund --prefix $(O)/kubernetes $(KUBERNETES); } || { \
+		rm -rf $(O)/kubernetes; echo 'test-deps: npm cannot install kubernetes-models; its test is skipped' >&2; }
 	@tools/packages $(WATCHERS) || echo 'test-deps: cannot install $(WATCHERS); their tests are skipped' >&2
+# what an image holds, by part; needs root. What the gate takes in one: tests/realm/r0007
+size: $(PROGS)
+	@rm -rf $(O)/rootfs
+	@sidecar/rootfs.sh $(O)/rootfs
+	@sidecar/size.sh $(O)/rootfs
 bench-deps:
 	@tools/packages $(DEPS) $(BENCH_DEPS)
 

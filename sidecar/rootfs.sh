@@ -1,7 +1,8 @@
 #!/bin/bash
-# rootfs.sh DIR - make in DIR what the image of sidecar/Containerfile holds, from this machine's files and
-# without a network: git, ssh, our programs, the libraries they load, the user, and busybox as the shell that hooks
-# written in sh need. For tests, and for machines where no image can be pulled. Needs root and busybox-static.
+# rootfs.sh DIR - make in DIR the smallest root file system that the gate runs in, from this machine's files and without a
+# network: git, ssh, our programs, the libraries they load, busybox as the shell that hooks written in sh need, and what
+# setup.sh adds. It is the image of `podman build --target minimal`, where the machine is that of the stage before; for tests it
+# is the root file system of a container, where no image can be pulled. Needs root, busybox-static and libnss-extrausers.
 # O, PREFIX: as for make.
 set -eu
 
@@ -28,46 +29,40 @@ add_program() {
 	add_libs "$1"
 }
 
-mkdir -p "$root"/{bin,dev,etc,proc,srv/git,sys,usr/bin}
-install -d -m 1777 "$root/run" "$root/tmp"
+mkdir -p "$root"/{bin,dev,etc,proc,sys,usr/bin}
 
 add_program "$(command -v git)"
+# ssh-keygen: git-gate add and doctor look at keys with it
 for name in ssh ssh-keygen; do
-	if command -v $name >/dev/null; then
-		add_program "$(command -v $name)"
-	fi
+	add_program "$(command -v $name)"
 done
 # receive-pack, index-pack and most others are names of git itself
 for name in git-daemon git-http-backend; do
-	if [ -x "$exec_path/$name" ]; then
-		add_program "$exec_path/$name"
-	fi
+	add_program "$exec_path/$name"
 done
 ln -s "$(command -v git)" "$root$exec_path/git"
 if [ -d /usr/share/git-core/templates ]; then
 	mkdir -p "$root/usr/share/git-core"
 	cp -a /usr/share/git-core/templates "$root/usr/share/git-core/"
 fi
+# loaded by name, and in its package's own place
+add_program /usr/lib/libnss_extrausers.so.2
 
 install "$(command -v busybox)" "$root/bin/busybox"
 busybox --list | while read -r name; do
 	[ -e "$root/bin/$name" ] || ln -s busybox "$root/bin/$name"
 done
 
-# as the image does, without what is systemd's
+# Ours, as the image has them, without symbols, and without what only a host needs.
 prefix=${PREFIX:-/usr/local}
 stage=$(mktemp -d)
 trap 'rm -rf "$stage"' EXIT
-make -s -C "$top" ${O:+O="$O"} PREFIX="$prefix" DESTDIR="$stage" install >&2
-install -D "$stage$prefix/bin/git-gate" "$root$prefix/bin/git-gate"
-mkdir -p "$root$prefix/libexec"
-cp -a "$stage$prefix/libexec/git-gate" "$root$prefix/libexec/"
-mkdir -p "$root$prefix/share"
-cp -a "$stage$prefix/share/git-gate" "$root$prefix/share/"
-for file in bin/git-gate libexec/git-gate/git-gate-session libexec/git-gate/git-gate-http libexec/git-gate/git-gate-admin libexec/git-gate/hooks/pre-receive; do
-	add_libs "$root$prefix/$file"
+make -s -C "$top" ${O:+O="$O"} PREFIX="$prefix" TOOLS= DESTDIR="$stage" install >&2
+"$top/sidecar/ours.sh" "$stage$prefix" "$root$prefix"
+find "$root$prefix" -type f | while read -r file; do
+	add_libs "$file"
 done
 
-printf 'root:x:0:0::/:/bin/sh\ngit:x:9418:9418::/srv/git:/bin/false\n' >"$root/etc/passwd"
-printf 'root:x:0:\ngit:x:9418:\n' >"$root/etc/group"
-chown 9418:9418 "$root/srv/git"
+printf 'root:x:0:0::/:/bin/sh\n' >"$root/etc/passwd"
+printf 'root:x:0:\n' >"$root/etc/group"
+"$top/sidecar/setup.sh" "$root"
