@@ -106,6 +106,8 @@ for i, (what, data, then) in enumerate(ROWS):
     said, _ = fetches[i].communicate(timeout=PATIENCE)
     took, served = time.monotonic() - begun, fetches[i].returncode == 0
     tap.ok(took < PATIENCE - 5 and (served or b"git-gate: " in said), "%s: the client is %s in time" % (what, "served" if served else "refused"), took, said[:500])
+    if what.endswith("with control characters"):
+        tap.ok(b"owned" in said, "%s: its words come" % what, said)
     tap.ok(not re.search(rb"[\x00-\x08\x0b-\x1f\x7f]", said) and len(said) < 4000, "%s: it reads no control character, and no flood" % what, len(said), said[:300])
 g.settle()
 tap.eq([i for i in range(len(ROWS)) if own_files("c%d.git" % i) != before], [], "no file of a mirror but objects and references has changed")
@@ -126,6 +128,7 @@ for i, (what, p, mirror) in enumerate(procs):
     said, _ = p.communicate(timeout=PATIENCE)
     took = time.monotonic() - begun
     tap.ok(p.returncode != 0 and took < PATIENCE - 5, "%s: a push is refused in time" % what, took, said[-1500:])
+    tap.ok(b"upstream: \\x1b]0;owned\\x07" in said, "%s: its words come, with what was a control character made visible" % what, said[:600])
     plain = said.replace(b"\x1b[K", b"")        # git's own, behind each line of a remote
     tap.ok(not re.search(rb"[\x00-\x08\x0b-\x0c\x0e-\x1f\x7f]", plain) and len(plain) < 30000, "%s: no control character comes through, and no flood" % what, len(plain), plain[:600])
     tap.eq(git("rev-parse", "main", cwd=mirror).stdout.strip(), tip, "%s: the reference has not moved" % what)
