@@ -183,7 +183,7 @@ static bool look_others(struct gg_doctor *d, struct gg_found *f)
 	struct gg_machine_others s;
 	SAY(b);
 
-	gg_probe_others(d->c, &s);
+	gg_probe_others(d->c, d->a->config ? d->a->config : GG_CONF_FILE, &s);
 	return found(gg_judge_others(&s, &b), &b, f);
 }
 

@@ -349,16 +349,17 @@ enum gg_trouble gg_judge_fs(const struct gg_machine_room *s, struct gg_buf *b)
 
 enum gg_trouble gg_judge_others(const struct gg_machine_others *s, struct gg_buf *b)
 {
-	static const enum gg_trouble kinds[] = { GG_TROUBLE_OPEN_HOOKS, GG_TROUBLE_OPEN_CONTROL,
-						 GG_TROUBLE_OPEN_BASE };
-	const char *paths[] = { s->hooks, s->control, s->base };
+	static const enum gg_trouble kinds[] = { GG_TROUBLE_OPEN_SETTINGS, GG_TROUBLE_OPEN_HOOKS,
+						 GG_TROUBLE_OPEN_CONTROL, GG_TROUBLE_OPEN_BASE };
+	const char *paths[] = { s->settings, s->hooks, s->control, s->base };
 
 	for (size_t i = 0; i < GG_LEN(paths); i++)
 		if (*paths[i]) {
 			gg_buf_add(b, "every user may write to %s", paths[i]);
 			return kinds[i];
 		}
-	gg_buf_add(b, "nobody else may write to gate.basePath, hook.path and where the control socket is");
+	gg_buf_add(b, "nobody else may write to settings, gate.basePath, hook.path and where the control "
+		      "socket is");
 	return GG_FINE;
 }
 

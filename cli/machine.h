@@ -91,7 +91,7 @@ struct gg_machine_room {
 
 struct gg_machine_others {
 	/* what others may write to, as a path; "": nothing */
-	char base[256], hooks[256], control[256];
+	char base[256], settings[256], hooks[256], control[256];
 };
 
 struct gg_machine_hook {

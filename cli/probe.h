@@ -30,7 +30,8 @@ void gg_probe_clock(struct gg_machine_clock *ret);
 void gg_probe_limits(const struct gg_conf *c, pid_t gate, struct gg_machine_limits *ret);
 
 void gg_probe_room(const char *dir, struct gg_machine_room *ret);
-void gg_probe_others(const struct gg_conf *c, struct gg_machine_others *ret);
+/* file: that of the settings. */
+void gg_probe_others(const struct gg_conf *c, const char *file, struct gg_machine_others *ret);
 void gg_probe_control(const struct gg_conf *c, struct gg_machine_control *ret);
 
 /* As whoever calls; ret_entry_s: wall clock of the newest entry, 0: none that can be read. */

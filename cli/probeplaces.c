@@ -42,7 +42,8 @@ static bool is_open(const char *path, bool sticky_will_do)
 {
 	struct stat st;
 
-	return stat(path, &st) == 0 && (st.st_mode & S_IWOTH) && !(sticky_will_do && (st.st_mode & S_ISVTX));
+	return stat(path, &st) == 0 && (S_ISREG(st.st_mode) || S_ISDIR(st.st_mode)) &&
+	       (st.st_mode & S_IWOTH) && !(sticky_will_do && (st.st_mode & S_ISVTX));
 }
 
 static void note(char *ret, size_t size, const char *path, bool sticky_will_do)
@@ -51,13 +52,29 @@ static void note(char *ret, size_t size, const char *path, bool sticky_will_do)
 		snprintf(ret, size, "%.*s", (int)size - 1, path);
 }
 
-void gg_probe_others(const struct gg_conf *c, struct gg_machine_others *ret)
+/* A file, and the directory that it can be replaced in. */
+static void note_file(char *ret, size_t size, const char *file)
+{
+	char dir[PATH_MAX], *slash;
+
+	snprintf(dir, sizeof(dir), "%s", file);
+	slash = strrchr(dir, '/');
+	if (!slash)
+		return;
+	note(ret, size, file, false);
+	slash[slash == dir] = 0;
+	note(ret, size, dir, true);
+}
+
+void gg_probe_others(const struct gg_conf *c, const char *file, struct gg_machine_others *ret)
 {
 	static const char *const hooks[] = { "pre-receive", "post-receive" };
 	static const char *const steps[] = { "pre-receive.d", "post-receive.d" };
 	char path[PATH_MAX], *slash;
 
 	*ret = (struct gg_machine_others){ .base = "" };
+	note_file(ret->settings, sizeof(ret->settings), file);
+	note_file(ret->settings, sizeof(ret->settings), c->token_file);
 	note(ret->base, sizeof(ret->base), c->base_path, true);
 	note(ret->hooks, sizeof(ret->hooks), c->hook_path, false);
 	for (size_t i = 0; i < GG_LEN(hooks); i++) {

@@ -157,6 +157,8 @@ for name in "pre-receive", "post-receive":
     os.symlink(os.path.join(BUILD, "git-gate-hook"), path("open-hooks", name))
     os.symlink(path("old", "git-gate-hook"), path("old-hooks", name))
 os.chmod(path("open-hooks"), 0o777)
+with open(path("open-tokens"), "w") as f:
+    os.chmod(path("open-tokens"), 0o666)
 for name in "open-base", "open-run":
     os.mkdir(path(name))
     os.chmod(path(name), 0o777)
@@ -167,6 +169,7 @@ TABLE = [  # what, how, check, result, what is said, cure
     ("git that does not run", dict(env={"PATH": script("git4/git", "[ \"$1\" != version ] || exit 1; exec %s \"$@\"" % shutil.which("git"))}), "git", "failed", "does not run",
      "install git"),
     ("a hook of another version", dict(settings={"hook.path": path("old-hooks")}), "hook version", "failed", "the hook is 0.0.9, and this program", "install git-gate again"),
+    ("settings that anybody may change", dict(settings={"access.tokenFile": path("open-tokens")}), "others", "failed", "may write to %s" % path("open-tokens"), "chmod o-w"),
     ("hooks that anybody may change", dict(settings={"hook.path": path("open-hooks")}), "others", "failed", "may write to %s" % path("open-hooks"), "chmod o-w"),
     ("a base path that anybody may change", dict(settings={"gate.basePath": path("open-base")}), "others", "warn", path("open-base"), "chmod o-w"),
     ("a control socket anybody may replace", dict(settings={"gate.control": path("open-run", "control")}), "others", "failed", path("open-run"), "RuntimeDirectory="),

@@ -211,6 +211,8 @@ static void of_places(bool *hit)
 	BEGIN(hit, GG_TROUBLE_OPEN_CONTROL, "/c", gg_judge_others(&o, &b));
 	strcpy(o.hooks, "/h");
 	BEGIN(hit, GG_TROUBLE_OPEN_HOOKS, "/h", gg_judge_others(&o, &b));
+	strcpy(o.settings, "/s");
+	BEGIN(hit, GG_TROUBLE_OPEN_SETTINGS, "/s", gg_judge_others(&o, &b));
 }
 
 static void of_programs(bool *hit)
