@@ -125,7 +125,7 @@ got = {key for key in ranges if "\n" in effective("-c", key + "=never")}
 tap.eq(got, {key for key, r in ranges.items() if r[2] != "never"}, "never is refused where it is not offered, and nowhere else")
 got = {key for key in ranges if "\n" in effective("-c", key + "=inherit")}
 tap.eq(got, {key for key, r in ranges.items() if r[2] != "inherit"}, "so is inherit")
-example = re.search(r"(?ms)^\.Bd -literal.*?\n(.*?)^\.Ed", settings)[1].replace("\\-", "-")
+example = re.search(r"(?ms)^\.Bd -literal[^\n]*\n(\[.*?)^\.Ed", settings)[1].replace("\\-", "-")
 with open(path("example"), "w") as f:
     f.write(example)
 with open(path("local.conf"), "w") as f:
