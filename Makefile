@@ -6,6 +6,8 @@ CC      ?= gcc
 VERSION := 0.1.0
 
 PKGS    := libsystemd jansson libseccomp
+# its SHA-256 and comparison in constant time
+NETTLE  := $(shell pkg-config --libs nettle)
 LIBEV   ?= -lev
 # neither has a .pc file
 LIBHTTP ?= -lhttp_parser
@@ -20,7 +22,7 @@ ALL_LD   = -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(LDFLAGS) $(SAN)
 
 # Debian packages: to build and run, and to test
 DEPS      := gcc libc6-dev make pkg-config git libev-dev libproc2-dev libsystemd-dev libjansson-dev libhttp-parser-dev \
-	     libseccomp-dev libmicrohttpd-dev
+	     libseccomp-dev libmicrohttpd-dev nettle-dev
 TEST_DEPS := openssh-server openssh-client lighttpd libcriterion-dev zlib1g-dev perl python3 iproute2 util-linux procps strace clang clang-tidy clang-format cppcheck git-secrets \
 	     shellcheck valgrind libclang-rt-14-dev jgit-cli default-jre-headless python3-dulwich python3-pygit2 libgit2-dev \
 	     systemd systemd-container debhelper lintian crun runc busybox-static libnss-extrausers mandoc zsh fish systemd-journal-remote docker-compose \
@@ -42,7 +44,7 @@ WRAP    := $(addprefix $(O)/daemon-wrap/,wrap.o repo.o refresh.o request.o statu
 SESSION := $(O)/daemon-wrap/git-session.o $(WRAP)
 HTTP    := $(filter-out $(O)/daemon-wrap/git-session.o,$(call objects,daemon-wrap/*.c))
 # its pure parts, for unit tests and fuzzers
-HTTPP   := $(addprefix $(O)/daemon-wrap/,httpparse.o httproute.o httpenv.o httpreply.o)
+HTTPP   := $(addprefix $(O)/daemon-wrap/,httpparse.o httproute.o httpenv.o httpreply.o httpauth.o)
 HOOK    := $(call objects,hooks/*.c)
 ADMIN   := $(call objects,admin/*.c)
 # without the server
@@ -53,10 +55,10 @@ TORTURE := $(call objects,tests/torture/*.c)
 # what decides and does nothing: `make check-pure` looks at what these import
 PURE    := $(addprefix $(O)/,reaper/classify.o reaper/cgrouppath.o reaper/reason.o reaper/policy.o reaper/escalate.o reaper/evidence.o base/eventrate.o reaper/tune.o reaper/account.o reaper/leftover.o reaper/tell.o \
 	   daemon-wrap/request.o daemon-wrap/status.o base/text.o base/addr.o base/who.o base/cidr.o base/proxyhead.o base/upstream.o cli/format.o cli/charwidth.o cli/nearest.o cli/insteadof.o cli/addname.o cli/sshsays.o cli/machine.o supervisor/servicestate.o supervisor/metrics.o \
-	   daemon-wrap/httpparse.o daemon-wrap/httproute.o daemon-wrap/httpenv.o daemon-wrap/httpreply.o hooks/sayfilter.o hooks/ssh.o hooks/pushreport.o \
+	   daemon-wrap/httpparse.o daemon-wrap/httproute.o daemon-wrap/httpenv.o daemon-wrap/httpreply.o daemon-wrap/httpauth.o hooks/sayfilter.o hooks/ssh.o hooks/pushreport.o \
 	   hooks/refrule.o hooks/scanner.o hooks/stepname.o)
 UNIT    := $(call objects,tests/unit/*.c) $(sort $(BASE) $(PURE) $(O)/daemon-wrap/argv.o $(O)/supervisor/setup.o \
-	   $(O)/supervisor/loglines.o $(O)/supervisor/waitroom.o $(O)/reaper/story.o $(O)/reaper/ledger.o $(O)/supervisor/recent.o $(O)/cli/paint.o $(O)/cli/wrap.o $(O)/cli/table.o $(O)/cli/value.o $(O)/cli/since.o $(O)/cli/found.o $(O)/cli/say.o $(O)/supervisor/hooksettings.o $(HTTPP) $(HOOKP) $(ADMINP))
+	   $(O)/supervisor/loglines.o $(O)/supervisor/waitroom.o $(O)/reaper/story.o $(O)/reaper/ledger.o $(O)/supervisor/recent.o $(O)/cli/paint.o $(O)/cli/wrap.o $(O)/cli/table.o $(O)/cli/value.o $(O)/cli/since.o $(O)/cli/found.o $(O)/cli/say.o $(O)/supervisor/hooksettings.o $(O)/supervisor/rules.o $(HTTPP) $(HOOKP) $(ADMINP))
 MAN     := git-gate.1 git-gate.8 git-gate.conf.5 git-gate-events.7
 # TOOLS: for whoever tests a gate; a package leaves them out
 TOOLS   ?= git-gate-torture
@@ -77,11 +79,11 @@ man: $(O)/git-gate
 	for page in $(MAN); do $(O)/git-gate --dump-man $$page >docs/man/$$page || exit 1; done
 
 $(O)/git-gate: $(GATE) $(BASE)
-	$(CC) $(ALL_LD) -o $@ $^ $(LIBEV) -lproc2 $(shell pkg-config --libs $(PKGS))
+	$(CC) $(ALL_LD) -o $@ $^ $(LIBEV) -lproc2 $(NETTLE) $(shell pkg-config --libs $(PKGS))
 $(O)/git-gate-session: $(SESSION) $(BASE)
 	$(CC) $(ALL_LD) -o $@ $^
 $(O)/git-gate-http: $(HTTP) $(BASE)
-	$(CC) $(ALL_LD) -o $@ $^ $(LIBHTTP)
+	$(CC) $(ALL_LD) -o $@ $^ $(LIBHTTP) $(NETTLE)
 $(O)/git-gate-hook: $(HOOK) $(BASE)
 	$(CC) $(ALL_LD) -o $@ $^ $(shell pkg-config --libs jansson)
 $(O)/git-gate-admin: $(ADMIN) $(BASE)
@@ -94,7 +96,7 @@ $(O)/git-gate-torture: $(TORTURE) $(BASE)
 $(O)/hook-scan: $(O)/tests/scan/hook-scan.o $(HOOKP) $(BASE)
 	$(CC) $(ALL_LD) -o $@ $^ $(shell pkg-config --libs jansson)
 $(O)/unit: $(UNIT)
-	$(CC) $(ALL_LD) -o $@ $^ $(LIBHTTP) $(shell pkg-config --libs jansson) -lcriterion
+	$(CC) $(ALL_LD) -o $@ $^ $(LIBHTTP) $(NETTLE) $(shell pkg-config --libs jansson) -lcriterion
 # the directory that core.hooksPath points at when git-gate runs from the build tree
 $(O)/hooks/pre-receive $(O)/hooks/post-receive: $(O)/git-gate-hook
 	@mkdir -p $(@D)

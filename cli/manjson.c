@@ -16,9 +16,8 @@ static const struct gg_page_member live[] = {
 	  "The git directory below gate.basePath, or what the client asked for when there is none." },
 	{ "peer", "string", "Address and port of the client; unix:uid=NUMBER on a unix socket." },
 	{ "user", "string or null",
-	  "Who the client is, where that is known: uid: and the number of the user whose process connected "
-	  "to "
-	  "a unix socket." },
+	  "Who the client is, where that is known: the name of the token that it showed, over HTTP of the last "
+	  "request, or uid: and the number of the user whose process connected to a unix socket." },
 	{ "phase", "string", "See PHASES in git-gate(8)." },
 	{ "step", "string",
 	  "What its hook does at the moment, as scan or forward; empty when there is none. Without --json it "

@@ -109,6 +109,7 @@ int main(int argc, char **argv)
 	struct gg_status st = { 0 };
 	static struct gg_request req;
 	char stale[GG_STALE_MAX] = "";
+	struct gg_answer told;
 	struct gg_wrap o;
 	int one = 1;
 	size_t n;
@@ -133,7 +134,7 @@ int main(int argc, char **argv)
 	}
 	gg_wrap_report(&o, &st);
 	if (st.service[0] || st.refused[0])
-		gg_wrap_ask(&o, &st);
+		gg_wrap_ask(&o, &st, &told);
 	if (st.service[0] && !st.refused[0])
 		gg_wrap_refresh(&o, &st, stale);
 	if (st.refused[0])

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <nettle/sha2.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +20,8 @@
 #include "base/httplink.h"
 #include "base/stamp.h"
 #include "base/text.h"
+#include "base/tokenfile.h"
+#include "daemon-wrap/httpauth.h"
 #include "daemon-wrap/httpenv.h"
 #include "daemon-wrap/httppump.h"
 #include "daemon-wrap/httproute.h"
@@ -106,11 +109,12 @@ static void answer(const struct gg_http_error *e, const struct gg_asked *a)
 {
 	static char mem[GG_REPLY_OUT_MAX];
 	struct gg_buf b = GG_BUF(mem);
-	struct gg_asked close_it = *a;
 
-	close_it.keep_alive = false;
-	close_it.date = date_now();
-	gg_reply_own(&b, e, &close_it, RETRY_S);
+	gg_reply_own(&b, e, a, RETRY_S);
+	if (a->keep_alive) {
+		gg_httpclient_send_all(&client, b.s, b.len);
+		return;
+	}
 	client.hung_up = false; /* it is the last that we do */
 	gg_httpclient_send_all(&client, b.s, b.len);
 	if (gg_http_is_cut(&client.http) || client.http.error.status)
@@ -202,25 +206,58 @@ static void tell_stale(const struct gg_wrap *o, const struct request *q)
 	gg_wrap_stale(text);
 }
 
+/* What the client shows of who it is, as the gate is told it. 0, or the status of *ret_err. */
+static int read_claim(struct request *q, struct gg_http_error *ret_err)
+{
+	static const char *const how[] = {
+		[GG_AUTH_NONE] = "", [GG_AUTH_BASIC] = "B", [GG_AUTH_BEARER] = "T", [GG_AUTH_BAD] = "?"
+	};
+	struct gg_claim *to = &q->status.claim;
+	uint8_t hash[GG_HASH_SIZE];
+	struct sha256_ctx sha;
+	struct gg_shown shown;
+	enum gg_auth as;
+	size_t n;
+
+	as = gg_httpauth_parse(gg_http_header(&client.http.head, "Authorization", &n), &shown);
+	if (n > 1) {
+		*ret_err = (struct gg_http_error){ .status = 400, .reason = "more than one Authorization" };
+	} else {
+		strcpy(to->how, how[as]);
+		strcpy(to->name, shown.name);
+	}
+	if (n == 1 && shown.ntoken) {
+		sha256_init(&sha);
+		sha256_update(&sha, shown.ntoken, (const uint8_t *)shown.token);
+		sha256_digest(&sha, sizeof(hash), hash);
+		gg_hash_hex(hash, to->hash);
+	}
+	explicit_bzero(&shown, sizeof(shown));
+	return ret_err->status;
+}
+
 /* Which repository, and may it be served? 0, or the status of *ret_err. */
 static int examine(const struct gg_wrap *o, struct request *q, struct gg_http_error *ret_err)
 {
 	static struct gg_request asked;
-	int64_t own;
+	struct gg_answer told;
 
 	q->limit = 0;
 	q->status = (struct gg_status){ .request_bytes = 0 };
+	if (read_claim(q, ret_err))
+		return ret_err->status;
 	snprintf(asked.service, sizeof(asked.service), "%s", q->route.service[0] ? q->route.service : "dumb");
 	snprintf(asked.path, sizeof(asked.path), "%s", q->route.repo);
 	gg_wrap_examine(o, &asked, 0, &q->status);
 	if (!q->status.refused[0])
 		ask_repository(o, q);
 	gg_wrap_report(o, &q->status);
-	own = gg_wrap_ask(o, &q->status);
+	gg_wrap_ask(o, &q->status, &told);
 	if (q->route.kind == GG_ROUTE_RECEIVE_PACK)
-		set_limit(o, q, own);
+		set_limit(o, q, told.push_max);
 	if (q->status.refused[0])
-		*ret_err = (struct gg_http_error){ .status = status_of(q->status.refused),
+		*ret_err = (struct gg_http_error){ .status = told.status ? (int)told.status
+									 : status_of(q->status.refused),
 						   .reason = q->status.refused };
 	else if (!q->status.found[0])
 		*ret_err = (struct gg_http_error){ .status = 404, .reason = "no such repository" };
@@ -304,11 +341,13 @@ static bool handle(const struct gg_wrap *o)
 			err = (struct gg_http_error){ .status = 414, .reason = "the path is too long" };
 	}
 	failed |= how == GG_PUMPED_CUT || (how == GG_PUMPED_OWN && begun);
+	/* who is asked for a token comes again with it, and may do so at once */
+	q.asked.keep_alive &= how == GG_PUMPED_OWN && err.status == 401 && !h->has_body;
 	if (how == GG_PUMPED_OWN)
 		answer(&err, &q.asked);
 	if (how == GG_PUMPED_CLOSE && gg_http_is_cut(&client.http))
 		gg_httpclient_discard(&client);
-	return how == GG_PUMPED_KEEP;
+	return how == GG_PUMPED_KEEP || (q.asked.keep_alive && !client.gone && !client.hung_up);
 }
 
 /* The end of a request without a body, or of one whose body was pumped. */
@@ -337,6 +376,7 @@ int gg_http_serve(const struct gg_wrap *o, int sock)
 		tell_gate(o, GG_STATUS_IDLE);
 		first = false;
 	}
+	unknown.date = date_now();
 	if (err.status)
 		answer(&err, &unknown);
 	return failed;

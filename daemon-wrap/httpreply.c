@@ -270,6 +270,8 @@ void gg_reply_own(struct gg_buf *b, const struct gg_http_error *e, const struct 
 	gg_buf_add(b, "Cache-Control: no-cache\r\nContent-Length: %zu\r\n", body.len);
 	if (e->allow)
 		gg_buf_add(b, "Allow: %s\r\n", e->allow);
+	if (e->status == 401) /* Basic is what git's clients know; Bearer is taken too */
+		gg_buf_add(b, "WWW-Authenticate: Basic realm=\"git-gate\"\r\n");
 	if (e->status == 503)
 		gg_buf_add(b, "Retry-After: %d\r\n", retry_s);
 	add_connection(b, a, a->keep_alive);

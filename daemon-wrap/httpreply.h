@@ -65,7 +65,7 @@ enum gg_frame gg_reply_build(struct gg_buf *b, const struct gg_reply *r, const s
 
 /*
  * An answer of our own: head and body, text/plain ("git-gate: reason"), or JSON for lfs. Without the body for
- * HEAD. With Retry-After for 503, Allow for 405.
+ * HEAD. With Retry-After for 503, Allow for 405, WWW-Authenticate for 401.
  *   retry_s   seconds, for 503
  */
 void gg_reply_own(struct gg_buf *b, const struct gg_http_error *e, const struct gg_asked *a, int retry_s);

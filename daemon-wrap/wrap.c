@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/cleanup.h"
 #include "base/httplink.h"
 #include "base/text.h"
 #include "daemon-wrap/repo.h"
@@ -92,6 +93,17 @@ int gg_wrap_options(const char *name, int argc, char **argv, struct gg_wrap *ret
 	return r;
 }
 
+/* Who it is, for git and its hooks; nobody else sets it. */
+static int tell_user(const char *user)
+{
+	static const char *const names[] = { "REMOTE_USER", "GIT_GATE_USER" };
+	int r = 0;
+
+	for (size_t i = 0; i < GG_LEN(names); i++)
+		r |= *user ? setenv(names[i], user, 1) : unsetenv(names[i]);
+	return r;
+}
+
 /* git takes the last value of a setting: this one stands behind what the gate gave to all. */
 static int limit_git(const struct gg_wrap *o, int64_t push_max)
 {
@@ -110,15 +122,16 @@ static int limit_git(const struct gg_wrap *o, int64_t push_max)
 	return r | setenv("GIT_CONFIG_COUNT", value, 1);
 }
 
-int64_t gg_wrap_ask(const struct gg_wrap *o, struct gg_status *st)
+void gg_wrap_ask(const struct gg_wrap *o, struct gg_status *st, struct gg_answer *ret)
 {
 	char buf[GG_STATUS_MAX];
 	struct gg_answer a = { .push_max = -1 };
 	unsigned backstop;
 	ssize_t n;
 
+	*ret = a;
 	if (o->status_fd < 0)
-		return -1;
+		return;
 	backstop = alarm(0); /* the wait has its own limit */
 	n = read(o->status_fd, buf, sizeof(buf) - 1);
 	alarm(backstop);
@@ -127,10 +140,10 @@ int64_t gg_wrap_ask(const struct gg_wrap *o, struct gg_status *st)
 		snprintf(a.refused, sizeof(a.refused), "%.*s", (int)sizeof(a.refused) - 1, buf + 1);
 	else if (n <= 0 || gg_answer_unpack(buf, (size_t)n, &a) < 0)
 		snprintf(a.refused, sizeof(a.refused), "the gate has ended, try again later");
-	else if (limit_git(o, a.push_max))
+	else if (limit_git(o, a.push_max) || tell_user(a.user))
 		snprintf(a.refused, sizeof(a.refused), "out of memory, try again");
 	strcpy(st->refused, a.refused);
-	return a.push_max;
+	*ret = a;
 }
 
 void gg_wrap_report(const struct gg_wrap *o, const struct gg_status *st)
@@ -160,10 +173,11 @@ static void check_hook(const struct gg_wrap *o, struct gg_buf *err)
 
 void gg_wrap_examine(const struct gg_wrap *o, const struct gg_request *req, int known, struct gg_status *st)
 {
-	struct gg_buf err = GG_BUF(st->refused), repo = GG_BUF(st->repo);
+	struct gg_buf err = GG_BUF(st->refused), repo = GG_BUF(st->repo), asked = GG_BUF(st->asked);
 	struct gg_repo found;
 
 	snprintf(st->service, sizeof(st->service), "%s", req->service);
+	gg_buf_put(&asked, req->path, strlen(req->path));
 	if (known == -ENOENT) {
 		gg_buf_add(&err, "unknown service git-");
 		gg_escape(&err, req->service, strlen(req->service), 32);

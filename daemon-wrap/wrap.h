@@ -43,10 +43,9 @@ void gg_wrap_report(const struct gg_wrap *o, const struct gg_status *st);
 
 /*
  * After a report of a request, which the gate answers: wait until it has room for another session of the
- * repository. st->refused: what was told, or why it will not have any; "": the request may be served. What is
- * set for this repository alone is set for git in our environment.
- * Returns repo.NAME.push, in bytes, 0: no limit; -1: limit.push counts.
+ * repository. st->refused: what was told, or why it is not served, by its rules or for want of room; "": it
+ * may be. What is set for this repository alone, and REMOTE_USER, is set for git in our environment.
  */
-int64_t gg_wrap_ask(const struct gg_wrap *o, struct gg_status *st);
+void gg_wrap_ask(const struct gg_wrap *o, struct gg_status *st, struct gg_answer *ret);
 
 #endif

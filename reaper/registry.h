@@ -30,7 +30,8 @@ struct gg_io;	/* the session's watchers: supervisor/session.c */
 struct gg_session {
 	char id[GG_ID_SIZE];
 	char peer[64];		 /* "127.0.0.1:53211" */
-	char user[GG_USER_SIZE]; /* who the client is: "uid:1000" on a unix socket; "": not known */
+	char user[GG_USER_SIZE]; /* who the client is: the name of its token, over HTTP of the last request;
+				    "uid:1000" on a unix socket; "": not known */
 	const char *transport;	 /* "git", "http", "ssh", "pipe"; static */
 	char service[32];	 /* "receive-pack", …; "" until the request is known */
 	char repo[GG_REPO_MAX];	 /* git directory below gate.basePath, or what the client asked for; "" until
@@ -54,6 +55,7 @@ struct gg_session {
 			  supervisor/admit.c */
 	bool found;    /* the repository exists: repo is its git directory, not only what the client said */
 	bool refused;  /* git-gate-session said no: session.refused was logged */
+	bool opened;   /* session.opened was logged for its request */
 	bool http;     /* git-gate-http is its root */
 	int tell_fd;   /* where git-gate-http is told what the client is to be told; -1: there is none */
 	int sock;      /* our dup of the client's socket; -1 once the connection was ended */

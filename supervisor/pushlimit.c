@@ -6,19 +6,13 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/event.h"
-#include "daemon-wrap/status.h"
 
-size_t gg_pushlimit_answer(const struct gg_conf *c, const struct gg_session *s, const char *refused,
-			   char *buf)
+int64_t gg_pushlimit_own(const struct gg_conf *c, const struct gg_session *s)
 {
-	struct gg_answer a = { .push_max = -1 };
 	struct gg_repo_rules rules;
 
 	gg_conf_rules(c, s->repo, &rules);
-	if (s->found && rules.own[GG_REPO_push_max])
-		a.push_max = rules.push_max;
-	snprintf(a.refused, sizeof(a.refused), "%s", refused);
-	return gg_answer_pack(&a, buf);
+	return s->found && rules.own[GG_REPO_push_max] ? rules.push_max : -1;
 }
 
 void gg_pushlimit_record(const struct gg_conf *c, struct gg_session *s)

@@ -8,10 +8,8 @@
 
 #include "supervisor/state.h"
 
-/* What the first process of a session is answered: refused, "" when it may go on, and the limit that its
- * repository has itself. Returns the length written to buf, at most GG_STATUS_MAX. */
-size_t gg_pushlimit_answer(const struct gg_conf *c, const struct gg_session *s, const char *refused,
-			   char *buf);
+/* The limit that the session's repository has itself; -1: it has none. */
+int64_t gg_pushlimit_own(const struct gg_conf *c, const struct gg_session *s);
 
 /* git-gate-http has refused a push for its size: push.rejected. */
 void gg_pushlimit_record(const struct gg_conf *c, struct gg_session *s);

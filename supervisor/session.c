@@ -69,13 +69,17 @@ static void close_status(struct gg_io *io)
 	close_watcher(io->gate, &io->status);
 }
 
-/* Answer the report of a request: "" go on, else why not. */
-static void answer(struct gg_session *s, const char *why)
+/* Answer the report of a request: "" go on, else why not; status as in struct gg_answer. */
+static void answer(struct gg_session *s, const char *why, int status)
 {
 	struct gg_io *io = s->io;
+	struct gg_answer a = { .push_max = gg_pushlimit_own(io->gate->conf, s), .status = status };
 	char buf[GG_STATUS_MAX];
-	size_t n = gg_pushlimit_answer(io->gate->conf, s, why, buf);
+	size_t n;
 
+	snprintf(a.refused, sizeof(a.refused), "%s", why);
+	strcpy(a.user, s->user);
+	n = gg_answer_pack(&a, buf);
 	if (io->status.fd >= 0)
 		(void)!send(io->status.fd, buf, n, MSG_DONTWAIT | MSG_NOSIGNAL);
 	if (!s->http)
@@ -84,7 +88,7 @@ static void answer(struct gg_session *s, const char *why)
 
 static void go_on(struct gg_session *s)
 {
-	answer(s, "");
+	answer(s, "", 0);
 	s->due_ms = gg_now_ms();
 	s->peek_ms = s->due_ms + GG_PEEK_MS;
 }
@@ -101,10 +105,31 @@ static void restart(struct gg_session *s, enum gg_phase phase)
 	gg_record_phase(s, phase, "", gg_now_ms());
 }
 
+static void forget_held(struct gg_io *io)
+{
+	free(io->held);
+	io->held = NULL;
+}
+
+/* The rules may have changed while it waited. */
+static bool still_may(struct gg_session *s)
+{
+	struct gg_io *io = s->io;
+	struct gg_ruling now;
+
+	gg_rules_judge(io->gate->conf, &io->peer, io->held, s->http, &now);
+	if (now.status)
+		gg_session_give_up(s, now.why);
+	return !now.status;
+}
+
 void gg_session_release(struct gg_session *s)
 {
 	uint64_t request_bytes = s->track.request_bytes;
 
+	if (!still_may(s))
+		return;
+	forget_held(s->io);
 	s->held = false;
 	restart(s, GG_PHASE_REQUEST);
 	s->track.request_bytes = request_bytes;
@@ -117,17 +142,25 @@ void gg_session_give_up(struct gg_session *s, const char *why)
 	struct gg_fields f;
 
 	s->held = false;
+	forget_held(s->io);
 	s->refused = true;
 	gg_session_fields(s, gg_now_ms(), &f);
 	gg_event(GG_EV_SESSION_REFUSED, &f, "%s", why);
-	answer(s, why);
+	answer(s, why, 0);
 }
 
-/* git-gate-session has read the request; git-gate-http one of them. */
-static void take_request(struct gg_session *s, const struct gg_status *st)
+/* git-gate-session has read the request; git-gate-http one of them. Returns how it is to be refused. */
+static int take_request(struct gg_session *s, struct gg_status *st)
 {
-	bool same = !strcmp(s->service, st->service) && !strcmp(s->repo, st->repo) && !st->refused[0];
+	struct gg_ruling ruling;
+	bool same;
 
+	gg_rules_judge(s->io->gate->conf, &s->io->peer, st, s->http, &ruling);
+	if (ruling.status)
+		strcpy(st->refused, ruling.why);
+	same = s->opened && !strcmp(s->service, st->service) && !strcmp(s->repo, st->repo) &&
+	       !strcmp(s->user, ruling.user) && !st->refused[0];
+	strcpy(s->user, ruling.user);
 	gg_follow_silence(s, gg_now_ms());
 	gg_follow_request(s, same, st->refused[0]);
 	snprintf(s->service, sizeof(s->service), "%s", st->service);
@@ -136,8 +169,12 @@ static void take_request(struct gg_session *s, const struct gg_status *st)
 		restart(s, GG_PHASE_REQUEST);
 	s->track.request_bytes = st->request_bytes;
 	s->found = st->found[0] == '1';
-	if (!same)
+	if (ruling.status)
+		gg_session_log_denied(s, &ruling);
+	else if (!same)
 		gg_session_log_opened(s, st);
+	s->opened = !st->refused[0];
+	return ruling.status;
 }
 
 /* The clocks of a request begin, or its end: the connection is kept for a while. */
@@ -152,8 +189,9 @@ static void between(struct gg_session *s, char what)
 		gg_admit_next(s->io->gate); /* others may wait for its repository */
 }
 
-/* What the session's first process says. False: nothing, or nothing that asks for an answer. */
-static bool take_status(struct gg_io *io, struct gg_status *ret)
+/* What the session's first process says. False: nothing, or nothing that asks for an answer. how: of
+ * take_request. */
+static bool take_status(struct gg_io *io, struct gg_status *ret, int *ret_how)
 {
 	struct gg_session *s = io->session;
 	char buf[GG_STATUS_MAX];
@@ -178,8 +216,18 @@ static bool take_status(struct gg_io *io, struct gg_status *ret)
 		close_status(io);
 		return false;
 	}
-	take_request(s, ret);
+	*ret_how = take_request(s, ret);
 	return true;
+}
+
+/* For when it has to wait. */
+static bool keep_request(struct gg_io *io, const struct gg_status *st)
+{
+	forget_held(io);
+	io->held = malloc(sizeof(*io->held));
+	if (io->held)
+		*io->held = *st;
+	return io->held;
 }
 
 static void on_status(EV_P_ ev_io *w, int revents)
@@ -187,15 +235,19 @@ static void on_status(EV_P_ ev_io *w, int revents)
 	struct gg_io *io = w->data;
 	struct gg_session *s = io->session;
 	struct gg_status st;
+	int how;
 
 	(void)loop;
 	(void)revents;
-	if (!take_status(io, &st))
+	if (!take_status(io, &st, &how))
 		return;
 	if (s->refused) {
-		answer(s, st.refused);
+		answer(s, st.refused, how);
 		s->refused = !s->http; /* that request was; another may follow */
+	} else if (!keep_request(io, &st)) {
+		gg_session_give_up(s, "out of memory, try again");
 	} else if (gg_admit_repo(io->gate, s)) {
+		forget_held(io);
 		go_on(s);
 	}
 	gg_gate_wake(io->gate);
@@ -439,6 +491,7 @@ static int start(struct gg_gate *g, struct gg_session *s, const struct gg_waiter
 	s->io = io;
 	io->gate = g;
 	io->session = s;
+	io->peer = (struct gg_peer){ .addr = w->peer, .uid = gg_rules_uid(s->sock) };
 	if (s->http)
 		s->tell_fd = st_r;
 	io->server.fd = io->root.fd = -1;
@@ -533,9 +586,10 @@ void gg_session_finish(struct gg_session *s, void *gate)
 	struct gg_io *io = s->io;
 	int64_t now = gg_now_ms();
 	struct gg_status st;
+	int how;
 
 	if (ev_is_active(&io->status)) /* it ended before its request was looked at */
-		take_status(io, &st);
+		take_status(io, &st, &how);
 	if (io->err.fd >= 0)
 		gg_loglines_read(&io->lines, io->err.fd, now);
 	gg_loglines_end(&io->lines);
@@ -559,6 +613,7 @@ void gg_session_finish(struct gg_session *s, void *gate)
 	else
 		gg_janitor_retry(g->janitor, s->repo);
 	close(s->pidfd);
+	forget_held(io);
 	free(io);
 	s->io = NULL;
 	gg_cgroups_end(g, s);

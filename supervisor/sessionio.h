@@ -5,7 +5,9 @@
 #ifndef GG_SUPERVISOR_SESSIONIO_H
 #define GG_SUPERVISOR_SESSIONIO_H
 
+#include "daemon-wrap/status.h"
 #include "supervisor/loglines.h"
+#include "supervisor/rules.h"
 #include "supervisor/session.h"
 
 struct gg_io {
@@ -15,6 +17,8 @@ struct gg_io {
 	ev_io server; /* pidfd of receive-pack or upload-pack */
 	struct gg_loglines lines;
 	bool stranger; /* what the client sent is no git request */
+	struct gg_peer peer;
+	struct gg_status *held; /* the request, while limit.sessionsPerRepo makes it wait; owned */
 	struct gg_gate *gate;
 	struct gg_session *session;
 };

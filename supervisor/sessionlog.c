@@ -42,6 +42,18 @@ void gg_session_log_opened(struct gg_session *s, const struct gg_status *st)
 		 age.s);
 }
 
+void gg_session_log_denied(struct gg_session *s, const struct gg_ruling *ruling)
+{
+	struct gg_fields f;
+
+	s->refused = true;
+	gg_session_fields(s, gg_now_ms(), &f);
+	f.phase = NULL;
+	f.reason = ruling->key[0] ? "access" : NULL;
+	f.key = ruling->key[0] ? ruling->key : NULL;
+	gg_event(ruling->challenge ? GG_EV_SESSION_CHALLENGED : GG_EV_SESSION_REFUSED, &f, "%s", ruling->why);
+}
+
 static void add_status(struct gg_buf *b, int status)
 {
 	if (status < 0)

@@ -7,12 +7,16 @@
 
 #include "daemon-wrap/status.h"
 #include "reaper/registry.h"
+#include "supervisor/rules.h"
 
 /* session.log: one line of what git or a hook wrote to stderr; arg is the session. */
 void gg_session_log_line(const char *line, void *arg);
 
 /* session.opened, or session.refused when git-gate-session said no. */
 void gg_session_log_opened(struct gg_session *s, const struct gg_status *st);
+
+/* session.refused by a rule of access, or session.challenged. */
+void gg_session_log_denied(struct gg_session *s, const struct gg_ruling *ruling);
 
 /* session.reaped, if it was ended by us, and session.closed. */
 void gg_session_log_end(struct gg_session *s, int64_t now_ms);

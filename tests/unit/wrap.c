@@ -69,7 +69,14 @@ Test(request, parse)
 
 Test(status, round_trip_and_refusals)
 {
-	struct gg_status in = { "receive-pack", "a\nb.git", "why \"not\"", "1", 51 }, out;
+	struct gg_status in = { .service = "receive-pack",
+				.repo = "a\nb.git",
+				.refused = "why \"not\"",
+				.found = "1",
+				.asked = "/a",
+				.claim = { "B", "ann", "00ff" },
+				.request_bytes = 51 },
+			 out;
 	char buf[GG_STATUS_MAX];
 	size_t n = gg_status_pack(&in, buf);
 
@@ -78,11 +85,18 @@ Test(status, round_trip_and_refusals)
 	cr_expect_str_eq(out.repo, in.repo);
 	cr_expect_str_eq(out.refused, in.refused);
 	cr_expect_str_eq(out.found, "1");
+	cr_expect_str_eq(out.asked, "/a");
+	cr_expect_str_eq(out.claim.how, "B");
+	cr_expect_str_eq(out.claim.name, "ann");
+	cr_expect_str_eq(out.claim.hash, "00ff");
 	cr_expect_eq(out.request_bytes, 51);
 	for (size_t i = 0; i < n; i++)
 		cr_expect_eq(gg_status_unpack(buf, i, &out), -EINVAL, "cut at %zu", i);
 	memset(in.repo, 'x', sizeof(in.repo) - 1);
 	memset(in.refused, 'y', sizeof(in.refused) - 1);
+	memset(in.asked, 'z', sizeof(in.asked) - 1);
+	memset(in.claim.name, 'n', sizeof(in.claim.name) - 1);
+	memset(in.claim.hash, 'h', sizeof(in.claim.hash) - 1);
 	n = gg_status_pack(&in, buf);
 	cr_expect_leq(n, (size_t)GG_STATUS_MAX);
 	cr_expect_eq(gg_status_unpack(buf, n, &out), 0);
@@ -102,19 +116,25 @@ Test(status, answers)
 		size_t n;
 
 		strcpy(in.refused, rows[i].refused);
+		strcpy(in.user, "uid:7");
+		in.status = 401;
 		n = gg_answer_pack(&in, buf);
 		for (size_t k = 0; k < n; k++)
 			cr_expect_eq(gg_answer_unpack(buf, k, &out), -EINVAL, "row %zu, cut at %zu", i, k);
 		cr_expect_eq(gg_answer_unpack(buf, n, &out), 0, "row %zu", i);
 		cr_expect_eq(out.push_max, rows[i].push_max, "row %zu", i);
 		cr_expect_str_eq(out.refused, rows[i].refused);
+		cr_expect_str_eq(out.user, "uid:7");
+		cr_expect_eq(out.status, 401);
 	}
 	for (size_t i = 0; i < GG_LEN(wrong); i++) {
 		struct gg_answer out;
 
-		strcpy(buf, wrong[i]);
-		buf[strlen(wrong[i]) + 1] = 0;
-		cr_expect_lt(gg_answer_unpack(buf, strlen(wrong[i]) + 2, &out), 0, "%s", wrong[i]);
+		int n = snprintf(buf, sizeof(buf), "%s%c0%cu%cno", wrong[i], 0, 0, 0);
+
+		cr_expect_lt(gg_answer_unpack(buf, (size_t)n + 1, &out), 0, "%s", wrong[i]);
+		n = snprintf(buf, sizeof(buf), "0%c%s%cu%cno", 0, wrong[i], 0, 0);
+		cr_expect_lt(gg_answer_unpack(buf, (size_t)n + 1, &out), 0, "%s", wrong[i]);
 	}
 }
 
