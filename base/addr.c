@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <string.h>
+#include <sys/un.h>
 
 #include "base/text.h"
 
@@ -41,6 +42,28 @@ static int split(const char *s, char *host, size_t size, bool *ret_v6, const cha
 	return 0;
 }
 
+static const char unix_prefix[] = "unix:";
+
+static bool is_unix(const char *s)
+{
+	return strncmp(s, unix_prefix, strlen(unix_prefix)) == 0;
+}
+
+static int parse_unix(const char *path, struct gg_addr *ret, const char **ret_why)
+{
+	struct gg_addr a = { .len = sizeof(struct sockaddr_un) };
+	struct sockaddr_un *un = (struct sockaddr_un *)&a.ss;
+
+	if (*path != '/')
+		return fail(ret_why, "the path of the unix socket is not absolute; write unix:/PATH");
+	if (strlen(path) >= sizeof(un->sun_path))
+		return fail(ret_why, "the path of a unix socket has at most 107 bytes");
+	un->sun_family = AF_UNIX;
+	strcpy(un->sun_path, path);
+	*ret = a;
+	return 0;
+}
+
 int gg_addr_parse(const char *s, struct gg_addr *ret_addr, const char **ret_why)
 {
 	struct gg_addr a = { .len = 0 };
@@ -51,6 +74,8 @@ int gg_addr_parse(const char *s, struct gg_addr *ret_addr, const char **ret_why)
 	int64_t port;
 	bool is_v6;
 
+	if (is_unix(s))
+		return parse_unix(s + strlen(unix_prefix), ret_addr, ret_why);
 	if (split(s, host, sizeof(host), &is_v6, &port_text, ret_why) < 0)
 		return -EINVAL;
 	if (gg_int_parse(port_text, 0, 65535, &port) < 0 || *port_text == '-')
@@ -72,6 +97,17 @@ int gg_addr_parse(const char *s, struct gg_addr *ret_addr, const char **ret_why)
 	return 0;
 }
 
+static void add_unix(struct gg_buf *b, const struct gg_addr *a)
+{
+	const struct sockaddr_un *un = (const struct sockaddr_un *)&a->ss;
+
+	gg_buf_add(b, unix_prefix);
+	if (un->sun_path[0])
+		gg_escape(b, un->sun_path, strnlen(un->sun_path, sizeof(un->sun_path)), sizeof(un->sun_path));
+	else
+		gg_buf_add(b, "uid=%u", a->uid);
+}
+
 void gg_addr_host(struct gg_buf *b, const struct gg_addr *a)
 {
 	const struct sockaddr_in *v4 = (const struct sockaddr_in *)&a->ss;
@@ -84,8 +120,17 @@ void gg_addr_host(struct gg_buf *b, const struct gg_addr *a)
 		gg_buf_add(b, "%s", inet_ntop(AF_INET, &v6->sin6_addr.s6_addr[12], text, sizeof(text)));
 	else if (a->ss.ss_family == AF_INET6)
 		gg_buf_add(b, "[%s]", inet_ntop(AF_INET6, &v6->sin6_addr, text, sizeof(text)));
+	else if (a->ss.ss_family == AF_UNIX)
+		add_unix(b, a);
 	else
-		gg_buf_add(b, a->ss.ss_family == AF_UNIX ? "local" : "unknown");
+		gg_buf_add(b, "unknown");
+}
+
+size_t gg_addr_host_len(const char *text)
+{
+	const char *port = is_unix(text) ? NULL : strrchr(text, ':');
+
+	return port ? (size_t)(port - text) : strlen(text);
 }
 
 void gg_addr_add(struct gg_buf *b, const struct gg_addr *a)

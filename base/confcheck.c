@@ -133,7 +133,7 @@ static int check_addresses(struct gg_reader *r, enum gg_key k, size_t *naddr)
 		if (gg_addr_parse(l->v[i], &a, &why) < 0)
 			continue;
 		n++;
-		for (size_t j = 0; j < i && gg_addr_port(&a) != 0; j++)
+		for (size_t j = 0; j < i && (gg_addr_port(&a) != 0 || a.ss.ss_family == AF_UNIX); j++)
 			if (strcmp(l->v[j], l->v[i]) == 0)
 				e = wrong(r, k, "names one address twice");
 	}

@@ -32,6 +32,7 @@ struct gg_httpclient {
 	struct gg_http http;
 	char in[GG_HTTP_IN]; /* read from the client; at..n is not parsed yet */
 	size_t at, n;
+	bool local;	/* a unix socket */
 	bool eof;	/* no more will come from the client */
 	bool gone;	/* nor will anything reach it */
 	bool hung_up;	/* SIGHUP: the gate ends us */

@@ -121,6 +121,55 @@ static bool sample_pipes(struct gg_session *s, int64_t now)
 	return true;
 }
 
+static int domain_of(int sock)
+{
+	int domain = AF_UNSPEC;
+	socklen_t len = sizeof(domain);
+
+	return getsockopt(sock, SOL_SOCKET, SO_DOMAIN, &domain, &len) == 0 ? domain : AF_UNSPEC;
+}
+
+void gg_client_found(struct gg_session *s, int64_t now_ms)
+{
+	if (s->sock < 0 || s->lent || domain_of(s->sock) != AF_UNIX)
+		return;
+	s->local = (struct gg_local){ .is = true, .taken_ms = now_ms, .given_ms = now_ms };
+	s->track.request_unknown = true; /* what is read beyond it is not told from other files */
+}
+
+/*
+ * The client sends: more is queued, or was read. It reads: less is queued for it, or whoever writes could go
+ * on. A piece that waits for it counts as read when it was read whole; they are small
+ * (supervisor/unixsock.c).
+ */
+static void sample_local(struct gg_session *s, int64_t now)
+{
+	struct gg_local *l = &s->local;
+	struct gg_tcp tcp;
+	uint64_t in;
+
+	gg_scan_tcp(s->sock, &tcp);
+	count(l->in_pid, false, &l->in_chars, &l->taken, &l->taken_ms, now);
+	count(l->out_pid, true, &l->out_chars, &l->given, &l->given_ms, now);
+	in = l->taken + tcp.queued_in;
+	if (in > l->in) {
+		l->received += in - l->in;
+		l->taken_ms = now;
+	}
+	l->in = in;
+	if (tcp.queued_out < l->out_queue) {
+		l->takes++;
+		l->given_ms = now;
+	}
+	l->out_queue = tcp.queued_out;
+	tcp.received = l->received;
+	tcp.acked = l->given;
+	tcp.takes = l->takes;
+	tcp.recv_age_ms = now - l->taken_ms;
+	tcp.sent_age_ms = tcp.ack_age_ms = now - l->given_ms;
+	s->tcp = tcp;
+}
+
 bool gg_client_sample(struct gg_session *s, int64_t now_ms)
 {
 	struct gg_lent *l = s->lent;
@@ -128,6 +177,10 @@ bool gg_client_sample(struct gg_session *s, int64_t now_ms)
 	struct gg_tcp tcp;
 	int r;
 
+	if (s->sock >= 0 && s->local.is) {
+		sample_local(s, now_ms);
+		return true;
+	}
 	if (s->sock >= 0 && !(l && l->pair)) {
 		gg_scan_tcp(s->sock, &s->tcp);
 		return true;
@@ -173,11 +226,8 @@ static void change_holder(pid_t *now, pid_t to, uint64_t *chars)
 static bool is_pair(const struct gg_lent *l, pid_t pid, int fd)
 {
 	AUTO_CLOSE int sock = -1;
-	int domain = 0;
-	socklen_t len = sizeof(domain);
 
-	return borrow(l, pid, fd, &sock) == 0 &&
-	       getsockopt(sock, SOL_SOCKET, SO_DOMAIN, &domain, &len) == 0 && domain == AF_UNIX;
+	return borrow(l, pid, fd, &sock) == 0 && domain_of(sock) == AF_UNIX;
 }
 
 /*
@@ -199,11 +249,27 @@ static void find_stream(struct gg_lent *l, const struct gg_snap *snap, int fd, u
 	}
 }
 
+/* Parents come before their children: of several holders the last one is who reads, or writes, now. Over HTTP
+ * git-gate-http writes to the client, whoever reads from it. */
+static void note_local(struct gg_session *s, const struct gg_snap *snap)
+{
+	pid_t in = 0, out = s->http ? s->root : 0;
+
+	for (size_t i = 0; i < snap->n; i++) {
+		in = snap->v[i].has_in ? snap->v[i].pid : in;
+		out = snap->v[i].has_out && !s->http ? snap->v[i].pid : out;
+	}
+	change_holder(&s->local.in_pid, in, &s->local.in_chars);
+	change_holder(&s->local.out_pid, out, &s->local.out_chars);
+}
+
 void gg_client_note(struct gg_session *s, const struct gg_snap *snap, int64_t now_ms)
 {
 	struct gg_lent *l = s->lent;
 	pid_t in = 0, out = 0;
 
+	if (s->local.is)
+		return note_local(s, snap);
 	if (!l)
 		return;
 	find_stream(l, snap, 0, &l->in_ino);

@@ -31,11 +31,14 @@ struct gg_lent {
 	int64_t taken_ms, given_ms;   /* when they last grew */
 };
 
+/* Its socket is known: s->sock. On a unix socket other evidence counts than on TCP. */
+void gg_client_found(struct gg_session *s, int64_t now_ms);
+
 /* Sample the client into s->tcp. Of a lent session: false when its streams' holders are gone, so look again.
  */
 bool gg_client_sample(struct gg_session *s, int64_t now_ms);
 
-/* After a look at the processes of a lent session: who holds its streams now. */
+/* After a look at the processes: who holds the streams now, of a lent session and of one on a unix socket. */
 void gg_client_note(struct gg_session *s, const struct gg_snap *snap, int64_t now_ms);
 
 /*

@@ -92,16 +92,22 @@ static void put_tcp(struct gg_buf *b, const struct gg_case *c)
 		put_line(b, &line, 0);
 		return;
 	}
-	gg_buf_add(&line, "tcp: ");
-	put_count(&line, "bytes received", t->received, t->recv_age_ms);
+	gg_buf_add(&line, t->local ? "unix socket: " : "tcp: ");
+	put_count(&line, t->local ? "bytes read" : "bytes received", t->received, t->recv_age_ms);
 	gg_buf_add(&line, "; ");
-	put_count(&line, "acknowledged", t->acked, t->ack_age_ms);
+	put_count(&line, t->local ? "written" : "acknowledged", t->acked, t->ack_age_ms);
 	if (t->acked || t->queued_out) {
 		gg_buf_add(&line, "; sent something ");
 		gg_human_ms(&line, t->sent_age_ms);
 		gg_buf_add(&line, " ago");
 	}
 	put_line(b, &line, 0);
+	if (t->local) {
+		gg_buf_add(&more, "unix socket: queued for git %u, for the client %u bytes%s", t->queued_in,
+			   t->queued_out, t->gone || t->peer_closed ? "; the client has closed" : "");
+		put_line(b, &more, 0);
+		return;
+	}
 	gg_buf_add(&more,
 		   "tcp: queued for git %u, for the client %u bytes; in flight %u segments; unanswered: %u "
 		   "retransmits, %u probes%s",

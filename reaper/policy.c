@@ -262,7 +262,8 @@ bool gg_policy_sample(struct gg_track *t, const struct gg_snap *snap, const stru
 	bool look;
 
 	if (tcp->valid) {
-		bool read_some = tcp->acked != t->acked, sent_some = tcp->received != t->received;
+		bool read_some = tcp->acked != t->acked || tcp->takes != t->takes,
+		     sent_some = tcp->received != t->received;
 
 		/* a client that does not read is not excused by what it sends into our buffer meanwhile */
 		if (read_some || (sent_some && t->phase != GG_PHASE_SENDING)) {
@@ -272,6 +273,7 @@ bool gg_policy_sample(struct gg_track *t, const struct gg_snap *snap, const stru
 		}
 		t->received = tcp->received;
 		t->acked = tcp->acked;
+		t->takes = tcp->takes;
 		measure(t, now);
 	}
 	if (!tcp->probes) {

@@ -35,13 +35,13 @@ struct gg_track {
 	int64_t accepted_ms;
 	enum gg_phase phase; /* as of the last look at /proc; GG_PHASE_REQUEST before the first */
 	bool client_turn;
-	int64_t looked_ms;	      /* last look at /proc, -1: none */
-	int64_t since_ms;	      /* the first of the agreeing looks; -1: nothing to agree with */
-	int64_t moved_ms;	      /* when the client was last seen to do something */
-	int64_t look_ms;	      /* when the next look at /proc is due at the latest */
-	int looks;		      /* that agree, since since_ms */
-	uint64_t received, acked;     /* at the last sample */
-	uint64_t cpu_ticks, io_chars; /* at the last look */
+	int64_t looked_ms;		 /* last look at /proc, -1: none */
+	int64_t since_ms;		 /* the first of the agreeing looks; -1: nothing to agree with */
+	int64_t moved_ms;		 /* when the client was last seen to do something */
+	int64_t look_ms;		 /* when the next look at /proc is due at the latest */
+	int looks;			 /* that agree, since since_ms */
+	uint64_t received, acked, takes; /* at the last sample */
+	uint64_t cpu_ticks, io_chars;	 /* at the last look */
 	pid_t hook_pid;
 	uint64_t hook_tick;
 	uint64_t request_bytes;	   /* length of the request packet: what arrived beyond it are commands */

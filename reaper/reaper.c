@@ -125,6 +125,7 @@ static int read_procs(struct gg_reaper *r, const struct gg_session *s, bool orph
 				    .out_ino = l ? l->out_ino : s->sock_ino,
 				    .http = s->http,
 				    .lent = l,
+				    .local = s->local.is,
 				    .cgroup = s->cgroup,
 				    .known = s->known,
 				    .nknown = s->nknown };
@@ -143,8 +144,7 @@ static int look_twice(struct gg_reaper *r, struct gg_session *s, bool orphans, s
 	if (err < 0)
 		return err;
 	gg_classify(snap, &s->view);
-	if (s->lent)
-		gg_client_note(s, snap, snap->now_ms);
+	gg_client_note(s, snap, snap->now_ms);
 	if (s->lent ? s->lent->in_ino == in && s->lent->out_ino == out : orphans || !may_have_orphans(s))
 		return 0;
 	free(snap->v);
@@ -152,8 +152,7 @@ static int look_twice(struct gg_reaper *r, struct gg_session *s, bool orphans, s
 	if (err < 0)
 		return err;
 	gg_classify(snap, &s->view);
-	if (s->lent)
-		gg_client_note(s, snap, snap->now_ms);
+	gg_client_note(s, snap, snap->now_ms);
 	return 0;
 }
 

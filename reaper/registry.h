@@ -17,6 +17,22 @@
 #include "reaper/scan.h"
 #include "reaper/story.h"
 
+/*
+ * Of a session on a unix socket, whose kernel counts no bytes: who of its processes reads from the client and
+ * who writes to it, and what these have read and written (/proc/PID/io), other files of theirs included.
+ */
+struct gg_local {
+	bool is;
+	pid_t in_pid, out_pid; /* as of the last look; 0: nobody */
+	uint64_t taken, given; /* by them and those before them */
+	uint64_t in_chars, out_chars;
+	int64_t taken_ms, given_ms; /* when they last grew */
+	uint64_t in;		    /* taken, and what is queued, at the last sample */
+	uint64_t received;	    /* by how much that has grown, ever */
+	uint32_t out_queue;
+	uint64_t takes;
+};
+
 #define GG_ID_SIZE 9 /* eight hex digits and the NUL */
 #define GG_WATCH_SIZE 48
 #define GG_USER_SIZE 72
@@ -64,6 +80,7 @@ struct gg_session {
 		      */
 	bool frozen; /* its cgroup stands still, until the next step */
 	struct gg_lent *lent; /* of a session that is not our own child: owned. NULL: it is ours */
+	struct gg_local local;
 	struct gg_io *io;
 	struct gg_track track;
 	struct gg_ending ending;

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <linux/sockios.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -221,7 +222,7 @@ static int look_at(pid_t pid, enum gg_role parent_role, const struct gg_scan_tar
 		if (r == -EMFILE || r == -ENFILE || r == -ENOMEM)
 			return r;
 		p->opaque = r < 0;
-		if (t->lent)
+		if (t->lent || t->local)
 			look_at_streams(p, t);
 	}
 	return 1;
@@ -523,6 +524,21 @@ static int tcp_option(int sock, int name)
 	return getsockopt(sock, IPPROTO_TCP, name, &v, &len) == 0 && v > 0 ? v : 0;
 }
 
+/* No TCP: the queues are known, and whether the other end is still there. */
+static void scan_local(int sock, struct gg_tcp *ret)
+{
+	struct pollfd p = { .fd = sock, .events = POLLRDHUP };
+	int domain = 0;
+	socklen_t len = sizeof(domain);
+
+	if (getsockopt(sock, SOL_SOCKET, SO_DOMAIN, &domain, &len) < 0 || domain != AF_UNIX ||
+	    poll(&p, 1, 0) < 0)
+		return;
+	ret->valid = ret->local = true;
+	ret->peer_closed = p.revents & (POLLRDHUP | POLLHUP);
+	ret->gone = p.revents & POLLHUP && !ret->queued_in; /* what it sent before may be a whole push */
+}
+
 void gg_scan_tcp(int sock, struct gg_tcp *ret)
 {
 	struct tcp_info info;
@@ -538,7 +554,7 @@ void gg_scan_tcp(int sock, struct gg_tcp *ret)
 	if (ioctl(sock, SIOCOUTQ, &n) == 0 && n > 0)
 		ret->queued_out = (uint32_t)n;
 	if (getsockopt(sock, IPPROTO_TCP, TCP_INFO, &info, &len) < 0)
-		return;
+		return scan_local(sock, ret);
 	gg_scan_tcp_info(&info, len, ret);
 	ret->probes = ret->valid ? info.tcpi_probes : 0;
 	if (ret->probes) {

@@ -22,6 +22,7 @@ struct gg_scan_target {
 	uint64_t in_ino, out_ino; /* of the stream from the client and of the one to it: a socket is both */
 	bool http;		  /* the root is git-gate-http: the streams are its pipes to git */
 	bool lent;		  /* not our child: see reaper/client.h */
+	bool local;		  /* on a unix socket: who holds the streams is to be found too */
 	int cgroup;		  /* descriptor of the directory that has its cgroup; -1: none */
 	const struct gg_ident *known; /* seen in it before; borrowed */
 	size_t nknown;

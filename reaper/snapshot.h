@@ -81,6 +81,9 @@ struct gg_tcp {
 	/* The socket's own keep-alive, asked for only when probes are unanswered; 0: not known. */
 	uint32_t keep_count; /* so many unanswered ones are the end */
 	int64_t keep_ms;     /* and so much silence: TCP_KEEPIDLE + TCP_KEEPCNT * TCP_KEEPINTVL */
+	bool local;	     /* a unix socket: received and acked are what the session's processes read and
+				wrote, and the rest is not known */
+	uint64_t takes;	     /* of a unix socket: how often less was queued for the client than before */
 	bool peer_closed;    /* the client sent FIN, or the connection is gone */
 	bool gone;	     /* the connection is gone: reset, or timed out */
 };

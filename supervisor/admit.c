@@ -85,7 +85,8 @@ static bool peer_may(const char *host, void *arg)
 	for (size_t i = 0; i < g->reg.n; i++) {
 		struct gg_session *s = g->reg.v[i];
 
-		if (s->root_gone || s->lent || strncmp(s->peer, host, len) != 0 || s->peer[len] != ':')
+		if (s->root_gone || s->lent || gg_addr_host_len(s->peer) != len ||
+		    strncmp(s->peer, host, len) != 0)
 			continue;
 		n++;
 		if (s->view.phase == GG_PHASE_KEEP_ALIVE && (!idle || longer_idle(s, idle)))
@@ -163,10 +164,9 @@ static bool full(const struct gg_gate *g)
 /* "[::1]:53211" and "[::1]:53212" */
 static bool same_host(const struct gg_session *a, const struct gg_session *b)
 {
-	const char *port = strrchr(a->peer, ':');
-	size_t n = port ? (size_t)(port - a->peer) + 1 : sizeof(a->peer);
+	size_t n = gg_addr_host_len(a->peer);
 
-	return !strncmp(a->peer, b->peer, n);
+	return gg_addr_host_len(b->peer) == n && !strncmp(a->peer, b->peer, n);
 }
 
 /*

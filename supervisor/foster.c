@@ -99,6 +99,7 @@ void gg_foster_adopt(struct gg_gate *g, const struct gg_adoptee *a)
 	s->transport = a->http ? "http" : s->transport;
 	s->sock = sock;
 	s->sock_ino = gg_socket_inode(sock);
+	gg_client_found(s, s->accepted_ms);
 	gg_reaper_end(s, GG_REASON_PREDECESSOR, -1, gg_now_ms());
 	gg_gate_wake(g);
 }

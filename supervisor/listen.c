@@ -17,6 +17,7 @@
 #include "base/event.h"
 #include "supervisor/access.h"
 #include "supervisor/admit.h"
+#include "supervisor/unixsock.h"
 #include "supervisor/gate.h"
 
 #define ACCEPT_BATCH 64	   /* connections taken at one wake-up: signals and the reaper get their turn */
@@ -29,6 +30,7 @@ struct gg_listen {
 		ev_io io;
 		struct gg_addr addr;
 		enum gg_transport transport;
+		int lock; /* of a unix socket that is ours; -1: none */
 		struct gg_gate *gate;
 	} * v;
 	size_t n;
@@ -130,6 +132,8 @@ static void on_client(EV_P_ ev_io *w, int revents)
 		int fd = accept4(w->fd, (struct sockaddr *)&peer.ss, &peer.len, SOCK_CLOEXEC);
 
 		if (fd >= 0) {
+			if (o->addr.ss.ss_family == AF_UNIX)
+				gg_unixsock_peer(fd, &peer);
 			gg_access_take(g, fd, &peer, o->transport);
 		} else if (errno == EAGAIN || errno == EWOULDBLOCK) {
 			return;
@@ -168,6 +172,7 @@ static int add(struct gg_gate *g, int fd, enum gg_transport transport)
 	memset(o, 0, sizeof(*o));
 	o->gate = g;
 	o->transport = transport;
+	o->lock = -1;
 	o->addr.len = sizeof(o->addr.ss);
 	if (getsockname(fd, (struct sockaddr *)&o->addr.ss, &o->addr.len) < 0)
 		return -errno;
@@ -176,6 +181,27 @@ static int add(struct gg_gate *g, int fd, enum gg_transport transport)
 	acknowledge_soon(fd);
 	ev_io_init(&o->io, on_client, fd, EV_READ);
 	g->listen->n++;
+	return 0;
+}
+
+static int bind_unix(struct gg_gate *g, enum gg_transport transport, const struct gg_addr *a,
+		     struct gg_buf *err)
+{
+	AUTO_CLOSE int fd = -1, lock = -1;
+	int r;
+
+	gg_buf_add(err, "listen.%s: ", gg_transport_name(transport));
+	r = gg_unixsock_open(a, (mode_t)strtoul(g->conf->listen_mode, NULL, 8), GG_LISTEN_BACKLOG, &fd, &lock,
+			     err);
+	if (r < 0)
+		return r;
+	*err->s = 0;
+	err->len = 0;
+	r = add(g, fd, transport);
+	if (r < 0)
+		return r;
+	gg_take_fd(&fd);
+	g->listen->v[g->listen->n - 1].lock = gg_take_fd(&lock);
 	return 0;
 }
 
@@ -191,6 +217,8 @@ static int bind_one(struct gg_gate *g, enum gg_transport transport, const char *
 		gg_buf_add(err, "listen.%s: '%s': %s", gg_transport_name(transport), text, why);
 		return r;
 	}
+	if (a.ss.ss_family == AF_UNIX)
+		return bind_unix(g, transport, &a, err);
 	fd = socket(a.ss.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	/* REUSEADDR: connections of a gate that died may linger in TIME_WAIT; V6ONLY: [::] and 0.0.0.0 can
 	 * both be listed */
@@ -346,8 +374,12 @@ void gg_listen_close(struct gg_gate *g)
 		return;
 	stop_accepting(g);
 	ev_timer_stop(g->loop, &l->pause);
-	for (size_t i = 0; i < l->n; i++)
+	for (size_t i = 0; i < l->n; i++) {
+		if (l->v[i].lock >= 0)
+			gg_unixsock_remove(&l->v[i].addr);
+		gg_close_fd(&l->v[i].lock);
 		close(l->v[i].io.fd);
+	}
 	free(l->v);
 	free(l);
 	g->listen = NULL;

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/addr.h"
 #include "base/cleanup.h"
 #include "supervisor/admit.h"
 #include "supervisor/report.h"
@@ -9,9 +10,7 @@
 /* Bytes of the peer's address, without its port. */
 static size_t host_len(const struct gg_session *s)
 {
-	const char *port = strrchr(s->peer, ':');
-
-	return port ? (size_t)(port - s->peer) : strlen(s->peer);
+	return gg_addr_host_len(s->peer);
 }
 
 static int by_peer(const void *a, const void *b)

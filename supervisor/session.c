@@ -100,7 +100,7 @@ static void restart(struct gg_session *s, enum gg_phase phase)
 	s->hook_died |= s->step[0] != 0;
 	s->step[0] = 0;
 	s->told = 0;
-	s->track.request_unknown = s->http;
+	s->track.request_unknown = s->http || s->local.is;
 	s->view.phase = s->track.phase = phase;
 	gg_record_phase(s, phase, "", gg_now_ms());
 }
@@ -283,7 +283,10 @@ static void end_connection(struct gg_gate *g, struct gg_session *s)
 {
 	if (s->sock < 0)
 		return;
-	gg_scan_tcp(s->sock, &s->tcp);
+	if (s->local.is)
+		gg_client_sample(s, gg_now_ms());
+	else
+		gg_scan_tcp(s->sock, &s->tcp);
 	gg_reaper_disconnected(&g->reaper, s, gg_now_ms());
 	gg_linger(g, gg_take_fd(&s->sock), s->half_closed, s->verdict.reason != GG_REASON_NONE);
 }
@@ -548,6 +551,9 @@ int gg_session_start(struct gg_gate *g, const struct gg_waiter *w)
 	s->track.request_unknown = s->http;
 	peer_text = GG_BUF(s->peer);
 	gg_addr_add(&peer_text, &w->peer);
+	if (w->peer.ss.ss_family == AF_UNIX)
+		snprintf(s->user, sizeof(s->user), "uid:%u", w->peer.uid);
+	gg_client_found(s, s->accepted_ms);
 	set_keepalive(g->conf, w->fd);
 	r = start(g, s, w);
 	if (r < 0)

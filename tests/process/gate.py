@@ -299,7 +299,7 @@ class Gate:
             raise RuntimeError("the gate did not start: " + self.text())
         status = self.status()
         self.pid, self.instance = status["pid"], status["instance"]
-        ports = dict((a.split("://")[0], int(a.rsplit(":", 1)[1])) for a in reversed(status["listening"]))
+        ports = dict((a.split("://")[0], int(a.rsplit(":", 1)[1])) for a in reversed(status["listening"]) if a.rsplit(":", 1)[1].isdigit())
         self.port, self.http_port = ports.get("git"), ports.get("http")
         return self
 

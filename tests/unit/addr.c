@@ -75,6 +75,35 @@ Test(addr, parse)
 	}
 }
 
+Test(addr, unix_sockets)
+{
+	static const char *const bad[] = { "unix:", "unix:run/git" };
+	char text[160], path[160] = "unix:/";
+	struct gg_buf b = GG_BUF(text);
+	struct gg_addr a;
+	const char *why = NULL;
+
+	cr_assert_eq(gg_addr_parse("unix:/run/git:9418", &a, &why), 0);
+	cr_assert_eq(a.ss.ss_family, AF_UNIX);
+	gg_addr_add(&b, &a);
+	cr_assert_str_eq(text, "unix:/run/git:9418");
+	for (size_t i = 0; i < 2; i++)
+		cr_assert(gg_addr_parse(bad[i], &a, &why) == -EINVAL && strstr(why, "not absolute"), "%s",
+			  bad[i]);
+	memset(path + 6, 'x', 106);
+	cr_assert_eq(gg_addr_parse(path, &a, &why), 0);
+	path[112] = 'x';
+	cr_assert(gg_addr_parse(path, &a, &why) == -EINVAL && strstr(why, "107"));
+}
+
+Test(addr, host_len)
+{
+	cr_assert_eq(gg_addr_host_len("127.0.0.1:53211"), 9);
+	cr_assert_eq(gg_addr_host_len("[::1]:53211"), 5);
+	cr_assert_eq(gg_addr_host_len("unix:uid=1000"), 13);
+	cr_assert_eq(gg_addr_host_len(""), 0);
+}
+
 Test(addr, port_and_other_families)
 {
 	struct gg_addr a;
@@ -86,7 +115,8 @@ Test(addr, port_and_other_families)
 	cr_assert_eq(gg_addr_port(&a), 9418);
 	memset(&a, 0, sizeof(a));
 	a.ss.ss_family = AF_UNIX;
+	a.uid = 1000;
 	gg_addr_add(&b, &a);
-	cr_assert_str_eq(text, "local");
+	cr_assert_str_eq(text, "unix:uid=1000");
 	cr_assert_eq(gg_addr_port(&a), 0);
 }

@@ -492,3 +492,36 @@ Test(policy, rates)
 			  (int)t.rate_in, (int)t.rate_out);
 	}
 }
+
+/* A unix socket counts no bytes, and is read all the same when less is queued than before. */
+Test(policy, unix_socket_that_is_read)
+{
+	struct gg_limits lim = { .init = 2000,
+				 .commands = 3000,
+				 .pack_start = 3000,
+				 .idle = 2000,
+				 .hook = 60000,
+				 .work = GG_NEVER,
+				 .session = GG_NEVER,
+				 .grace = 500,
+				 .period = 250 };
+	struct gg_snap snap = { .now_ms = 1000, .tcp = { .valid = true, .local = true, .queued_out = 9000 } };
+	struct gg_track t;
+	int64_t next;
+
+	gg_track_init(&t, 0);
+	t.phase = GG_PHASE_SENDING;
+	t.since_ms = 0;
+	t.look_ms = 2000;
+	gg_policy_sample(&t, &snap, &lim, &next);
+	cr_assert_eq(t.since_ms, 0, "nothing was read");
+	snap.now_ms = 1500;
+	snap.tcp.takes = 1;
+	gg_policy_sample(&t, &snap, &lim, &next);
+	cr_assert_eq(t.since_ms, -1);
+	cr_assert_eq(t.moved_ms, 1500);
+	t.since_ms = 1600;
+	snap.now_ms = 1750;
+	gg_policy_sample(&t, &snap, &lim, &next);
+	cr_assert_eq(t.since_ms, 1600, "once");
+}
