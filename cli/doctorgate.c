@@ -63,6 +63,28 @@ static bool look_gate(struct gg_doctor *d, struct gg_found *f)
 	return f->result == GG_RESULT_OK;
 }
 
+/* That there are none is no fault: in most containers nobody can make one. */
+static bool look_cgroups(struct gg_doctor *d, struct gg_found *f)
+{
+	char mem[512];
+	struct gg_buf why = GG_BUF(mem);
+	const char *path, *unused;
+	json_t *status;
+
+	if (!d->answers ||
+	    gg_client_try(d->a, json_pack("{s:s}", "cmd", "status"), JSON_OBJECT, &status, &why))
+		return gg_found_skip(f, "needs the gate");
+	path = json_string_value(json_object_get(status, "cgroup"));
+	unused = json_string_value(json_object_get(status, "cgroup_unused"));
+	if (path)
+		gg_found_ok(f, "one for each session, below %s", path);
+	else
+		gg_found_ok(f, "none: %s; a process that leaves its session in every way is not ended",
+			    unused ? unused : "the gate is older");
+	json_decref(status);
+	return true;
+}
+
 static bool look_base(struct gg_doctor *d, struct gg_found *f)
 {
 	const char *base = d->c->base_path;
@@ -231,9 +253,13 @@ static bool look_limits(struct gg_doctor *d, struct gg_found *f)
 }
 
 const struct gg_check gg_checks_gate[] = {
-	{ "gate", look_gate, false },	    { "base path", look_base, false },
-	{ "hooks", look_hooks, false },	    { "steps", look_steps, false },
-	{ "scratch", look_scratch, false }, { "scanner", gg_doctor_scanner, false },
+	{ "gate", look_gate, false },
+	{ "cgroups", look_cgroups, false },
+	{ "base path", look_base, false },
+	{ "hooks", look_hooks, false },
+	{ "steps", look_steps, false },
+	{ "scratch", look_scratch, false },
+	{ "scanner", gg_doctor_scanner, false },
 	{ "limits", look_limits, false },
 };
 const size_t gg_nchecks_gate = GG_LEN(gg_checks_gate);

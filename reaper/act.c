@@ -79,7 +79,8 @@ size_t gg_act(const struct gg_cgroup *c, struct gg_session *s, enum gg_step step
 	if (step == GG_STEP_HANGUP || step == GG_STEP_HALF_CLOSE ||
 	    (step == GG_STEP_KILL_LEAF && s->ending.no_shut && view->phase == GG_PHASE_PACK))
 		tell(s, snap, view);
-	note(s, gg_step_name(step));
+	if (!s->frozen) /* else it goes with the freeze before it */
+		note(s, gg_step_name(step));
 	switch (step) {
 	case GG_STEP_HALF_CLOSE:
 		s->half_closed = true;

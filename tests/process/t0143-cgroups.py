@@ -193,7 +193,7 @@ failed = []
 
 
 def some():
-    for _ in range(25):
+    for _ in range(5):
         if git("ls-remote", g.url("r.git"), check=False).returncode:
             failed.append(1)
 
@@ -203,9 +203,9 @@ for t in threads:
     t.start()
 for t in threads:
     t.join()
-tap.eq(failed, [], "200 sessions are served")
+tap.eq(failed, [], "40 sessions are served")
 wait_for(lambda: not g.sessions(), "the session to end")
-wait_for(lambda: below(os.path.join(TOP, base)) == ["gate"], "no cgroup to be left of 200 sessions")
+wait_for(lambda: below(os.path.join(TOP, base)) == ["gate"], "no cgroup to be left of 40 sessions")
 tap.eq([e for e in g.reaped() if e["reason"] not in ("hook", "operator")], [], "and none was ended")
 
 # --- the gate dies --------------------------------------------------------------------------------------------------------------
