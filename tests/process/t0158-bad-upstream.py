@@ -57,7 +57,7 @@ NEW = "1" * 40
 ROWS = (  # what, what it sends, then
     ("bytes without an end", b"\0" * 65536, "cat /dev/zero"),
     ("one line without an end", b"", "tr '\\0' x </dev/zero"),
-    ("packets without an end", pkt(b"%s refs/heads/x\n" % tip.encode()), "while :; do cat %s; done" % path("packet")),
+    ("packets without an end", pkt(b"%s refs/heads/x\n" % tip.encode()), "while cat %s; do :; done" % path("packet")),
     ("a reference that leaves its directory", advert((tip, b"refs/heads/main"), (NEW, b"refs/heads/../../config")), "cat >/dev/null"),
     ("a reference in the place of a file", advert((tip, b"refs/heads/main"), (NEW, b"refs/../hooks/pre-receive")), "cat >/dev/null"),
     ("a reference with a newline", advert((NEW, b"refs/heads/a\nb")), "cat >/dev/null"),
@@ -66,7 +66,7 @@ ROWS = (  # what, what it sends, then
     ("words of ssh with control characters", b"", "cat %s >&2; exit 1" % path("escapes")),
     ("a flood on ssh's stderr", b"", "head -c 20000000 /dev/zero | tr '\\0' y >&2; exit 1"),
     ("a pack that is none", advert((NEW, b"refs/heads/main")) + pkt(b"NAK\n") + pkt(b"\1PACK\0\0\0\2" + b"\xff" * 900) + b"0000", "cat >/dev/null"),
-    ("progress without an end", advert((NEW, b"refs/heads/main")) + pkt(b"NAK\n"), "while :; do cat %s; done" % path("progress")),
+    ("progress without an end", advert((NEW, b"refs/heads/main")) + pkt(b"NAK\n"), "while cat %s; do :; done" % path("progress")),
 )
 with open(path("packet"), "wb") as f:
     f.write(pkt(b"%s refs/heads/x\n" % tip.encode()) * 1000)
