@@ -90,6 +90,7 @@ int gg_cmd_cleanup(const struct gg_args *a);
 int gg_cmd_add(const struct gg_args *a);
 int gg_cmd_client(const struct gg_args *a);
 int gg_cmd_remove(const struct gg_args *a);
+int gg_cmd_token(const struct gg_args *a);
 int gg_cmd_doctor(const struct gg_args *a);
 int gg_cmd_version(const struct gg_args *a);
 

@@ -60,6 +60,8 @@ static const struct gg_command commands[] = {
 	  BIT(HOST) | BIT(CONTROL) | CONF, false, gg_cmd_client },
 	{ "remove", "NAME", 1, 1, "Forget a repository that no session uses",
 	  BIT(DELETE) | BIT(CONTROL) | CONF, false, gg_cmd_remove },
+	{ "token", "add|remove|list [NAME]", 1, 2, "Make, take away or list the tokens that clients show",
+	  CONF, false, gg_cmd_token },
 	{ "doctor", "[NAME]", 0, 1, "Prove each link from the gate to scanner and upstream", ASK, false,
 	  gg_cmd_doctor },
 	{ "cleanup", "[REPO]...", 0, SIZE_MAX, "Remove what dead pushes left in repositories",

@@ -184,6 +184,15 @@ static const struct gg_page_item more[] = {
 	  "is said to; with gate.exportAll, or because of its git-daemon-export-ok, it is served until the "
 	  "gate has been told to reload and that file is gone; as long as it is marked as a mirror, "
 	  "pushes to it are refused. The gate forgets its settings after git-gate reload." },
+	{ "token",
+	  "add prints a new token, 256 random bits, once, on the standard output; access.tokenFile gets its "
+	  "SHA-256, and NAME, by which rules (user:NAME), events and hooks know who shows it. A name has one "
+	  "token: to replace one while clients still use it, make another of another name. remove takes away "
+	  "the token of NAME, list prints all names. The file is replaced as a whole, its mode and owner "
+	  "stay; a new one is only for the gate's user. The gate knows of a change after git-gate reload, "
+	  "and "
+	  "from then on a removed token is worth nothing, on connections that are kept alive too. A client "
+	  "shows it over HTTP with NAME as the user and the token as the password, or as a bearer token." },
 	{ "doctor",
 	  "A line for each check: ok, warn, failed or skipped, what was looked at, and the reason, with the "
 	  "cure "
