@@ -73,6 +73,24 @@ r = make("install", "/usr", "TOOLS=")
 tap.eq((r.returncode, os.path.exists(dest + "/usr/bin/git-gate-torture"), os.path.exists(dest + "/usr/bin/git-gate")), (0, False, True),
        "TOOLS= leaves the tester out", r.stderr)
 
+# --- what is said of it ---------------------------------------------------------------------------------------------------
+
+config = os.path.join(ROOT, "examples", "host", "config")
+r = subprocess.run([GATE, "check-config", "--config", config], capture_output=True, text=True, timeout=PATIENCE)
+found = dict(re.findall(r"(?m)^(\S+) += (.*?) +# (?!default)", r.stdout))
+tap.eq((r.returncode, found.get("gate.profile"), found.get("reaper.mode"), found.get("hook.scanner")), (0, "host", "observe", None),
+       "a host's configuration observes, and has no scanner", r.stdout, r.stderr)
+said = {p: read(os.path.join(ROOT, *p)) for p in (("docs", "install.md"), ("debian", "README.Debian"), ("examples", "host", "config"), ("debian", "git-gate.postinst"))}
+words = {c for text in said.values() for c in re.findall(r"\bgit-gate ([a-z][a-z-]+)(?= [a-z]+\.git|`|\n| {2,})", text)}
+unknown = [c for c in sorted(words) if subprocess.run([GATE, c, "--help"], capture_output=True, timeout=PATIENCE).returncode]
+tap.ok(len(words) > 4 and not unknown, "the commands that the pages name are there", words, unknown)
+keys = {k for text in said.values() for k in re.findall(r"(?<![-\w])((?:gate|hook|reaper|deadline)\.(?!md)[a-z][A-Za-z]+)\b", text)}
+unknown = [k for k in sorted(keys) if subprocess.run([GATE, "explain", k], capture_output=True, timeout=PATIENCE).returncode]
+tap.ok(len(keys) > 4 and not unknown, "so are the settings", keys, unknown)
+for file in re.findall(r"\]\(([^)#]+)\)", said["docs", "install.md"]):
+    tap.ok(os.path.exists(os.path.join(ROOT, "docs", file)), "the link to %s leads somewhere" % file)
+tap.ok("(docs/install.md)" in read(os.path.join(ROOT, "README.md")), "README leads to docs/install.md")
+
 # --- one version ----------------------------------------------------------------------------------------------------------
 
 version = re.search(r"(?m)^VERSION := (\S+)", read(os.path.join(ROOT, "Makefile")))[1]
