@@ -5,7 +5,7 @@
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
-need nsenter systemd-nspawn git gcc make setsid timeout pgrep ip tc
+need nsenter systemd-nspawn git gcc make setsid timeout pgrep ip tc python3
 make_tmp
 as_built # another PREFIX than /usr
 build
@@ -88,8 +88,6 @@ for team in red blue; do
 	printf '[hook]\n\tscanner = none\n[gate]\n\texportAll = true\n' >"$M/etc/git-gate/$team.config"
 	mkdir -p "$M/etc/systemd/system/git-gate-git@$team.socket.d"
 	printf '[Socket]\nListenStream=\nListenStream=127.0.0.1:%s\n' "$port" >"$M/etc/systemd/system/git-gate-git@$team.socket.d/address.conf"
-	mkdir -p "$M/etc/systemd/system/git-gate-http@$team.socket.d"
-	printf '[Socket]\nListenStream=\nListenStream=127.0.0.1:%s\n' $((port + 100)) >"$M/etc/systemd/system/git-gate-http@$team.socket.d/address.conf"
 done
 ctl daemon-reload
 check "two more gates start" ctl enable --now git-gate@red.service git-gate@blue.service || diag <<<"$(entries -u git-gate@red.service)"
@@ -102,13 +100,19 @@ check "and not the first's" fails served git://127.0.0.1:9501/red.git
 check "git-gate --gate NAME asks the one" has "$(in_realm git-gate status --gate red)" /var/lib/git-gate/red
 for gate in "" "--gate red"; do
 	# shellcheck disable=SC2086 # no word or two
-	check "git-gate $gate: each session has a cgroup of its own" has "$(in_realm git-gate status --json $gate)" '"cgroup": "/sys/fs/cgroup/system.slice/git-gate'
+	check "git-gate $gate: each session has a cgroup of its own" has "$(in_realm git-gate status --json $gate)" '"cgroup": "/sys/fs/cgroup/system.slice/.*git-gate'
 done
 check "as its user too" in_realm runuser -u git -- git-gate health -g blue
 check "one writes nowhere else" fails in_realm nsenter -t "$(show MainPID git-gate@red.service)" -m \
 	setpriv --reuid git --regid git --clear-groups touch /var/lib/git-gate/blue/x /srv/git/x
 check "reload of one" ctl reload git-gate@red.service
-check "HTTP of one" served http://127.0.0.1:9600/red.git
+check "HTTP of one is a Unix socket, for a front" has "$(in_realm python3 -c '
+import socket
+s = socket.socket(socket.AF_UNIX)
+s.connect("/run/git-gate-http@red.sock")
+s.sendall(b"GET /red.git/HEAD HTTP/1.0\r\n\r\n")
+print(s.recv(4096).decode().split("\r\n")[0])')" "200 OK"
+check "which its log says" has "$(entries -u git-gate@red.service GIT_GATE_EVENT=gate.ready)" "/run/git-gate-http@red.sock (inherited)"
 check "one stops" ctl stop git-gate-git@red.socket git-gate-http@red.socket
 check "the other goes on" served git://127.0.0.1:9501/blue.git
 check "and the first" served $git
