@@ -109,7 +109,7 @@ static void turn_away(struct gg_gate *g, const struct gg_waiter *w, const char *
 
 	gg_addr_add(&b, &w->peer);
 	g->admit->refused++;
-	gg_session_turn_away(w->fd, w->transport, GG_LATER, why);
+	gg_clientsock_turn_away(w->fd, w->transport, GG_LATER, why);
 	gg_linger(g, w->fd, false, false);
 	gg_event(GG_EV_SESSION_REFUSED, &f, "%s", why);
 }
@@ -124,7 +124,7 @@ void gg_admit_refuse(struct gg_gate *g, int fd, const struct gg_addr *peer, enum
 			       .reason = "access" };
 
 	gg_addr_add(&b, peer);
-	gg_session_turn_away(fd, transport, how, why);
+	gg_clientsock_turn_away(fd, transport, how, why);
 	gg_linger(g, fd, false, false);
 	a->refused++;
 	if (!gg_bucket_take(&a->stranger_rate, gg_now_ms(), STRANGERS_BURST, STRANGERS_RATE)) {

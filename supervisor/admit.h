@@ -6,6 +6,7 @@
 #define GG_SUPERVISOR_ADMIT_H
 
 #include "base/addr.h"
+#include "supervisor/clientsock.h"
 #include "supervisor/session.h"
 #include "supervisor/state.h"
 

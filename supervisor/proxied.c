@@ -181,7 +181,7 @@ void gg_proxied_close(struct gg_gate *g, const char *why)
 	if (!p)
 		return;
 	while ((w = TAILQ_FIRST(&p->all))) {
-		gg_session_turn_away(w->io.fd, w->transport, GG_LATER, why);
+		gg_clientsock_turn_away(w->io.fd, w->transport, GG_LATER, why);
 		close(take_out(w));
 	}
 	free(p);

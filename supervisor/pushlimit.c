@@ -38,7 +38,9 @@ void gg_pushlimit_ended(const struct gg_conf *c, struct gg_session *s)
 {
 	struct gg_repo_rules rules;
 
-	if (s->http || s->lent || s->adopted || s->refused || s->account.asked || !s->found ||
+	/* on a unix socket what came is not told from other files that git read: nothing is better than wrong
+	 */
+	if (s->http || s->local.is || s->lent || s->adopted || s->refused || s->account.asked || !s->found ||
 	    strcmp(s->service, "receive-pack") != 0 || s->verdict.reason != GG_REASON_NONE)
 		return;
 	gg_conf_rules(c, s->repo, &rules);

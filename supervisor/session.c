@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +23,7 @@
 #include "reaper/client.h"
 #include "reaper/follow.h"
 #include "supervisor/admit.h"
+#include "supervisor/clientsock.h"
 #include "supervisor/cgroups.h"
 #include "supervisor/foster.h"
 #include "base/headroom.h"
@@ -38,7 +38,6 @@
 #include "supervisor/setup.h"
 
 #define RETRY_MS 1000 /* when the machine lacked a descriptor; a look each time */
-#define RETRY_S "5"   /* Retry-After of a client that is turned away */
 
 static void close_watcher(struct gg_gate *g, ev_io *w)
 {
@@ -366,21 +365,6 @@ uint64_t gg_socket_inode(int fd)
 	return fd >= 0 && fstat(fd, &st) == 0 ? st.st_ino : 0;
 }
 
-static void set_keepalive(const struct gg_conf *c, int fd)
-{
-	int on = 1, idle = (int)(c->keep_idle_ms / 1000), interval = (int)(c->keep_interval_ms / 1000),
-	    count = (int)c->keep_count;
-
-	/* on a Unix socket these fail, and nothing is lost */
-	/* an urgent byte is a byte like any other: apart from the queue it would wake whoever peeks, again
-	 * and again */
-	setsockopt(fd, SOL_SOCKET, SO_OOBINLINE, &on, sizeof(on));
-	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
-	setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof(idle));
-	setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof(interval));
-	setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &count, sizeof(count));
-}
-
 static int http_env(const struct gg_gate *g, const struct gg_session *s, const struct gg_env *e,
 		    struct gg_strv *ret)
 {
@@ -509,27 +493,6 @@ static int start(struct gg_gate *g, struct gg_session *s, const struct gg_waiter
 	return 0;
 }
 
-void gg_session_turn_away(int fd, enum gg_transport transport, enum gg_denial how, const char *why)
-{
-	static const char *const status[] = {
-		[GG_LATER] = "503 Service Unavailable\r\nRetry-After: " RETRY_S,
-		[GG_FORBIDDEN] = "403 Forbidden",
-		[GG_BAD] = "400 Bad Request",
-	};
-	char mem[400];
-	struct gg_buf b = GG_BUF(mem);
-
-	if (transport == GG_HTTP)
-		gg_buf_add(&b,
-			   "HTTP/1.1 %s\r\nContent-Type: text/plain\r\nConnection: close\r\n"
-			   "Content-Length: %zu\r\n\r\ngit-gate: %s\n",
-			   status[how], strlen(why) + strlen("git-gate: \n"), why);
-	else
-		gg_buf_add(&b, "%04xERR git-gate: %s", (unsigned)strlen(why) + 18, why);
-	(void)!send(fd, b.s, b.len, MSG_DONTWAIT | MSG_NOSIGNAL);
-	shutdown(fd, SHUT_WR);
-}
-
 /* Passes, if others give back what they hold. */
 static bool is_shortage(int err)
 {
@@ -554,7 +517,7 @@ int gg_session_start(struct gg_gate *g, const struct gg_waiter *w)
 	if (w->peer.ss.ss_family == AF_UNIX)
 		snprintf(s->user, sizeof(s->user), "uid:%u", w->peer.uid);
 	gg_client_found(s, s->accepted_ms);
-	set_keepalive(g->conf, w->fd);
+	gg_clientsock_keep_alive(g->conf, w->fd);
 	r = start(g, s, w);
 	if (r < 0)
 		gg_cgroups_end(g, s);
@@ -569,7 +532,8 @@ int gg_session_start(struct gg_gate *g, const struct gg_waiter *w)
 		gg_gate_wake(g);
 		return 0;
 	}
-	gg_session_turn_away(w->fd, w->transport, GG_LATER, "the gate cannot start a session now, try again");
+	gg_clientsock_turn_away(w->fd, w->transport, GG_LATER,
+				"the gate cannot start a session now, try again");
 	gg_linger(g, gg_take_fd(&s->sock), false, false);
 	gg_event(GG_EV_SESSION_REFUSED, &f, "cannot start %s: %s", g->served[w->transport].prog,
 		 strerror(-r));

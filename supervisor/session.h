@@ -16,14 +16,6 @@
  */
 int gg_session_start(struct gg_gate *g, const struct gg_waiter *w);
 
-/* Why a client is not served, for HTTP. */
-enum gg_denial {
-	GG_LATER,     /* 503: it may try again */
-	GG_FORBIDDEN, /* 403 */
-	GG_BAD,	      /* 400: what it sent is no request */
-};
-/* Tell a client whose session is not begun why. fd stays open. */
-void gg_session_turn_away(int fd, enum gg_transport transport, enum gg_denial how, const char *why);
 /* Sessions of a repository that run, held ones left out. */
 size_t gg_session_repo_count(const struct gg_gate *g, const char *repo);
 /* A held session may go on: its clocks start now. */
