@@ -25,7 +25,7 @@ DEPS      := gcc libc6-dev make pkg-config git libev-dev libproc2-dev libsystemd
 	     libseccomp-dev libmicrohttpd-dev nettle-dev
 TEST_DEPS := openssh-server openssh-client lighttpd libcriterion-dev zlib1g-dev perl python3 iproute2 util-linux procps strace clang clang-tidy clang-format cppcheck git-secrets \
 	     shellcheck valgrind libclang-rt-14-dev jgit-cli default-jre-headless python3-dulwich python3-pygit2 libgit2-dev \
-	     systemd systemd-container debhelper lintian crun runc busybox-static libnss-extrausers mandoc zsh fish systemd-journal-remote docker-compose \
+	     systemd systemd-container debhelper lintian crun runc busybox-static libnss-extrausers mandoc zsh fish systemd-journal-remote haproxy openssl docker-compose \
 	     python3-yaml
 # large, and only looked at from outside: their tests are skipped when these cannot be installed
 WATCHERS  := prometheus chromium
