@@ -79,7 +79,7 @@ static int read_procs(int dir, const char *file, pid_t **v, size_t *n, size_t *s
 	f = fdopen(fd, "r");
 	if (!f)
 		return -errno;
-	fd = -1; /* f's now */
+	gg_take_fd(&fd); /* f's now */
 	/* 0: of another PID namespace, out of our reach */
 	while (r == 0 && fscanf(f, "%d", &pid) == 1)
 		if (pid > 0)
