@@ -516,6 +516,8 @@ const char gg_mantext_end[] =
 	"step is told where it is, but each runs as the gate's user, who can read it:\n"
 	"scanners and steps are trusted.\n"
 	".Pp\n"
-	"Neither git:// nor HTTP has authentication or encryption here.\n"
-	"Whoever may connect (access.allow) may fetch, and push if pushes are accepted.\n"
+	"Neither git:// nor HTTP has encryption here, and git:// no authentication.\n"
+	"Whoever may connect (access.allow) may fetch, and push if pushes are accepted,\n"
+	"unless access.allowFetch, access.allowPush or access.tokenFile say who.\n"
+	"A token crosses the network as it is: put TLS in front where others can listen.\n"
 	"The default address is 127.0.0.1.\n";

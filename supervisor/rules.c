@@ -4,24 +4,11 @@
 #include <nettle/memops.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "base/confkey.h"
 #include "base/who.h"
 
 enum { SHOWN = 100 }; /* bytes of a repository's name in a text */
-
-int64_t gg_rules_uid(int sock)
-{
-	struct sockaddr_storage ss = { .ss_family = AF_UNSPEC };
-	socklen_t len = sizeof(ss);
-	struct ucred cred;
-
-	if (getsockname(sock, (struct sockaddr *)&ss, &len) < 0 || ss.ss_family != AF_UNIX)
-		return -1;
-	len = sizeof(cred);
-	return getsockopt(sock, SOL_SOCKET, SO_PEERCRED, &cred, &len) < 0 ? -1 : (int64_t)cred.uid;
-}
 
 /* The token that was shown. All are compared, each whole, so that time tells nothing of any. */
 static const struct gg_token *find_token(const struct gg_tokens *t, const struct gg_claim *claim)
@@ -169,13 +156,15 @@ static void deny_token(const struct request *q, struct gg_ruling *ret)
  */
 
 /* Who asks. False: a wrong token was shown. */
-static bool identify(const struct gg_peer *peer, struct request *q, struct gg_ruling *ret)
+static bool identify(const struct gg_addr *peer, struct request *q, struct gg_ruling *ret)
 {
 	const struct gg_token *t = NULL;
 
-	q->who = (struct gg_identity){ .addr = &peer->addr, .uid = peer->uid, .user = "" };
-	if (peer->uid >= 0)
-		snprintf(ret->user, sizeof(ret->user), "uid:%lld", (long long)peer->uid);
+	q->who = (struct gg_identity){ .addr = peer, .uid = -1, .user = "" };
+	if (peer->ss.ss_family == AF_UNIX) {
+		q->who.uid = peer->uid;
+		snprintf(ret->user, sizeof(ret->user), "uid:%u", (unsigned)peer->uid);
+	}
 	if (!q->http || !*q->c->token_file || !q->st->claim.how[0])
 		return true;
 	t = find_token(&q->c->tokens, &q->st->claim);
@@ -192,7 +181,7 @@ static bool is_fetch(const char *service)
 	       !strcmp(service, "dumb");
 }
 
-void gg_rules_judge(const struct gg_conf *c, const struct gg_peer *peer, const struct gg_status *st,
+void gg_rules_judge(const struct gg_conf *c, const struct gg_addr *peer, const struct gg_status *st,
 		    bool http, struct gg_ruling *ret)
 {
 	struct request q = { .c = c, .st = st, .http = http };

@@ -1,6 +1,6 @@
 /*
  * rules - whether a request may be served: access.allowPush, access.allowFetch, those of its repository, and
- * the token that the client showed. Pure but for gg_rules_uid. Called by supervisor/session.c for each
+ * the token that the client showed. Pure. Called by supervisor/session.c for each
  * request, by the settings of that moment: so what a reload changes counts for the next one, on a connection
  * that is kept alive too. Tested by tests/unit/rules.c.
  *
@@ -14,12 +14,6 @@
 #include "base/conf.h"
 #include "daemon-wrap/status.h"
 
-/* The other end of a connection. */
-struct gg_peer {
-	struct gg_addr addr;
-	int64_t uid; /* of a unix socket; -1: it is none */
-};
-
 struct gg_ruling {
 	int status;		    /* 0: it may be served; else how HTTP says no: 401, 403, 404 */
 	bool challenge;		    /* nothing wrong was shown: a token is asked for */
@@ -30,10 +24,7 @@ struct gg_ruling {
 
 /* st: the request as git-gate-session or git-gate-http reports it. http: a token can be shown and asked for.
  */
-void gg_rules_judge(const struct gg_conf *c, const struct gg_peer *peer, const struct gg_status *st,
+void gg_rules_judge(const struct gg_conf *c, const struct gg_addr *peer, const struct gg_status *st,
 		    bool http, struct gg_ruling *ret);
-
-/* Of whose process the other end of a unix socket is, as the kernel says; -1: of another socket. */
-int64_t gg_rules_uid(int sock);
 
 #endif

@@ -478,7 +478,7 @@ static int start(struct gg_gate *g, struct gg_session *s, const struct gg_waiter
 	s->io = io;
 	io->gate = g;
 	io->session = s;
-	io->peer = (struct gg_peer){ .addr = w->peer, .uid = gg_rules_uid(s->sock) };
+	io->peer = w->peer;
 	if (s->http)
 		s->tell_fd = st_r;
 	io->server.fd = io->root.fd = -1;

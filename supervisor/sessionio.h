@@ -17,7 +17,7 @@ struct gg_io {
 	ev_io server; /* pidfd of receive-pack or upload-pack */
 	struct gg_loglines lines;
 	bool stranger; /* what the client sent is no git request */
-	struct gg_peer peer;
+	struct gg_addr peer;
 	struct gg_status *held; /* the request, while limit.sessionsPerRepo makes it wait; owned */
 	struct gg_gate *gate;
 	struct gg_session *session;

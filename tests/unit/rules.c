@@ -36,12 +36,14 @@ static void judge(const struct gg_conf *c, enum who who, const char *service, co
 		  struct gg_ruling *ret)
 {
 	struct gg_status st = request(who, service, repo, found);
-	struct gg_peer peer = { .uid = who == UNIX ? 1000 : -1 };
+	struct gg_addr peer;
 	const char *why;
 
-	cr_assert_eq(gg_addr_parse("10.1.2.3:4", &peer.addr, &why), 0);
-	if (who == UNIX)
-		peer.addr.ss.ss_family = AF_UNIX;
+	cr_assert_eq(gg_addr_parse("10.1.2.3:4", &peer, &why), 0);
+	if (who == UNIX) {
+		peer.ss.ss_family = AF_UNIX;
+		peer.uid = 1000;
+	}
 	gg_rules_judge(c, &peer, &st, who >= HTTP, ret);
 }
 
@@ -230,7 +232,7 @@ Test(rules, alias)
 	static const char *const set[] = { "access.tokenFile", "/t", "repo.team/real.git.allowFetch",
 					   "user:ann", NULL };
 	struct gg_status st = request(BOB, "upload-pack", "team/real.git", true);
-	struct gg_peer peer = { .uid = -1 };
+	struct gg_addr peer = { .len = 0 };
 	struct gg_ruling got;
 	struct gg_reader r;
 
