@@ -309,6 +309,20 @@ static void set_texts(struct gg_http *p)
 	}
 }
 
+/*
+ * A browser. What a page is from protects nobody here: a name of its author's can become the gate's address
+ * while the page is open (DNS rebinding), and then all is of one origin. No git sends any of these.
+ */
+static bool is_web_page(const struct gg_http_head *h)
+{
+	const char *agent = gg_http_header(h, "User-Agent", NULL);
+	size_t origins, sites;
+
+	gg_http_header(h, "Origin", &origins);
+	gg_http_header(h, "Sec-Fetch-Site", &sites);
+	return origins || sites || (agent && !strncmp(agent, "Mozilla/", 8));
+}
+
 static enum gg_http_event end_head(struct gg_http *p)
 {
 	struct gg_http_head *h = &p->head;
@@ -321,6 +335,8 @@ static enum gg_http_event end_head(struct gg_http *p)
 	gg_http_header(h, "Host", &n);
 	if (n > 1 || (n == 0 && h->minor == 1))
 		return fail(p, 400, n ? "more than one Host" : "no Host");
+	if (is_web_page(h))
+		return fail(p, 403, "not for web pages and browsers: use git");
 	expect = gg_http_header(h, "Expect", &n);
 	if (n > 1 || (expect && *expect && strcasecmp(expect, "100-continue")))
 		return fail(p, 417, "of expectations only 100-continue is known here");

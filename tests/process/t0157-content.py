@@ -150,6 +150,30 @@ r = git("fetch", g.url("r.git"), secret, cwd=work, check=False)
 tap.ok(r.returncode != 0, "and who knows its id cannot fetch it either: it has never left the quarantine", r.stderr)
 r = git("fetch", g.url("borrowed.git"), secret, cwd=work, check=False)
 tap.ok(r.returncode == 0, "what the operator put behind an alternate, or has deleted, is there for who knows its id: protocol v2 gives any object", r.stderr)
+# --- a web page in a browser that can reach the gate: a name that is its own at first and the gate's address then makes it of one origin with it -----
+
+
+def page(method, target, *headers, body=b""):
+    s = socket.create_connection(("127.0.0.1", g.http_port), timeout=PATIENCE)
+    s.sendall(("%s %s HTTP/1.1\r\nHost: evil.example:%d\r\nConnection: close\r\n%s\r\n" % (method, target, g.http_port, "".join(h + "\r\n" for h in headers))).encode() + body)
+    data = b""
+    while True:
+        more = s.recv(65536)
+        if not more:
+            s.close()
+            return data
+        data += more
+
+
+CHROME, FIREFOX = "User-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36", "User-Agent: Mozilla/5.0 (X11; rv:128.0) Gecko/20100101"
+ORIGIN, FORM = "Origin: http://evil.example:%d" % g.http_port, "Content-Type: application/x-git-upload-pack-request"
+ask = b"0014command=ls-refs\n0001" + b"0000"
+for what, said in (("reads references", page("GET", "/r.git/info/refs?service=git-upload-pack", CHROME)), ("reads objects", page("GET", "/r.git/info/refs", FIREFOX)),
+                   ("fetches", page("POST", "/r.git/git-upload-pack", ORIGIN, FORM, "Git-Protocol: version=2", "Content-Length: %d" % len(ask), body=ask)),
+                   ("pushes", page("POST", "/r.git/git-receive-pack", ORIGIN, "Content-Type: application/x-git-receive-pack-request", "Content-Length: 4", body=b"0000")),
+                   ("says that it is another's", page("GET", "/r.git/HEAD", "Sec-Fetch-Site: cross-site", "User-Agent: git/2.39"))):
+    tap.ok(said.startswith(b"HTTP/1.1 403 ") and b"not for web pages" in said and tip.encode() not in said, "a web page that %s gets nothing" % what, said[:400])
+tap.ok(git("ls-remote", g.http("r.git"), check=False).returncode == 0 and page("GET", "/r.git/HEAD", "User-Agent: curl/7.88.1").startswith(b"HTTP/1.1 200 "), "git and other programs are served")
 tap.eq(own_files(repo), before, "no file of the repository but objects and references has changed")
 tap.eq(os.path.exists(path("ran")), False, "nothing that was pushed has been run")
 finish(tap, g)
