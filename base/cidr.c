@@ -41,7 +41,8 @@ static bool clear_rest(uint8_t *net, size_t size, unsigned bits)
 	bool any = false;
 
 	for (size_t i = bits / 8; i < size; i++) {
-		uint8_t keep = i == bits / 8 ? (uint8_t)(0xff00 >> bits % 8) : 0;
+		uint8_t keep = (uint8_t)(i == bits / 8 ? 0xff00 >> bits % 8
+						       : 0); /* gcc's sanitizers want all of it cast */
 
 		any = any || (net[i] & (uint8_t)~keep);
 		net[i] &= keep;
