@@ -59,8 +59,9 @@ struct gg_session {
 	int pidfd;	 /* of the root */
 	int root_status; /* wait status, once root_gone; -1: not our child, so not known */
 	bool root_gone;
-	bool served;	 /* receive-pack or upload-pack was seen, and has exited */
-	int64_t peek_ms; /* look for it then; 0: it was found, or there is no request yet */
+	bool served;	     /* receive-pack or upload-pack was seen, and has exited */
+	size_t header_bytes; /* that its connection had received before it was the client's */
+	int64_t peek_ms;     /* look for it then; 0: it was found, or there is no request yet */
 	int peeks;
 	bool missed;   /* the last look found its strays, and not it */
 	bool adopted;  /* of a gate that died: its root is not our child */

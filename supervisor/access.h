@@ -7,6 +7,7 @@
 
 #include "base/addr.h"
 #include "supervisor/state.h"
+#include "supervisor/waitroom.h"
 
 /*
  * Takes fd, which was just accepted: it goes to gg_admit, its client is told that it may not connect, or,
@@ -14,6 +15,6 @@
  */
 void gg_access_take(struct gg_gate *g, int fd, const struct gg_addr *peer, enum gg_transport transport);
 /* The same when it is known who the client is. */
-void gg_access_admit(struct gg_gate *g, int fd, const struct gg_addr *peer, enum gg_transport transport);
+void gg_access_admit(struct gg_gate *g, const struct gg_waiter *w);
 
 #endif

@@ -287,12 +287,12 @@ void gg_admit_next(struct gg_gate *g)
 		ev_timer_stop(g->loop, &a->sweep);
 }
 
-void gg_admit(struct gg_gate *g, int fd, const struct gg_addr *peer, enum gg_transport transport)
+void gg_admit(struct gg_gate *g, const struct gg_waiter *who)
 {
 	struct gg_admit *a = g->admit;
-	struct gg_waiter w = { .fd = fd, .transport = transport, .peer = *peer, .arrived_ms = gg_now_ms() };
-	struct gg_waiter last;
+	struct gg_waiter w = *who, last;
 
+	w.arrived_ms = gg_now_ms();
 	if (g->drained)
 		return turn_away(g, &w, drained);
 	if (gg_admit_waiting(g) >= room_size(g) && (full(g) || gg_admit_waiting(g))) {

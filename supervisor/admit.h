@@ -19,8 +19,8 @@ void gg_admit_close(struct gg_gate *g, const char *why);
 void gg_admit_drain(struct gg_gate *g);
 void gg_admit_resume(struct gg_gate *g);
 
-/* Takes fd, an accepted connection: it is served at once, waits, or is turned away with text. */
-void gg_admit(struct gg_gate *g, int fd, const struct gg_addr *peer, enum gg_transport transport);
+/* Takes w->fd, an accepted connection: it is served at once, waits, or is turned away with text. */
+void gg_admit(struct gg_gate *g, const struct gg_waiter *w);
 /*
  * Takes fd, a connection that is not to be served whatever room there is: its client is told why. Whoever can
  * reach us can cause it, so it costs no place, and is recorded seldom.

@@ -19,7 +19,8 @@ struct waiting {
 	struct gg_gate *gate;
 	struct gg_addr proxy;
 	enum gg_transport transport;
-	bool whole; /* its header was: it is the proxy's own, and what it wants is not known */
+	bool whole;    /* its header was: it is the proxy's own, and what it wants is not known */
+	size_t header; /* its length, once it was whole */
 	size_t n;
 	uint8_t head[GG_PROXY_MAX];
 	TAILQ_ENTRY(waiting) by_age;
@@ -73,10 +74,10 @@ static void refuse(struct waiting *w, enum gg_denial how, const char *what)
 static void admit(struct waiting *w, const struct gg_addr *peer)
 {
 	struct gg_gate *g = w->gate;
-	struct gg_addr addr = *peer;
-	enum gg_transport transport = w->transport;
+	struct gg_waiter client = { .transport = w->transport, .peer = *peer, .header_bytes = w->header };
 
-	gg_access_admit(g, take_out(w), &addr, transport);
+	client.fd = take_out(w);
+	gg_access_admit(g, &client);
 }
 
 /* The header is whole with what has just been looked at; what follows it stays in the socket. */
@@ -84,6 +85,7 @@ static void finish(struct waiting *w, const struct gg_proxy_head *h)
 {
 	if (recv(w->io.fd, w->head + w->n, h->len - w->n, MSG_DONTWAIT) != (ssize_t)(h->len - w->n))
 		return forget(w); /* what was there a moment ago is there, or the connection is gone */
+	w->header = h->len;
 	if (h->known)
 		return admit(w, &h->peer);
 	w->n = 0;

@@ -166,7 +166,7 @@ static int take_request(struct gg_session *s, struct gg_status *st)
 	snprintf(s->repo, sizeof(s->repo), "%.*s", (int)sizeof(s->repo) - 1, st->repo);
 	if (s->http) /* it may have come whole, right behind another */
 		restart(s, GG_PHASE_REQUEST);
-	s->track.request_bytes = st->request_bytes;
+	s->track.request_bytes = st->request_bytes + s->header_bytes;
 	s->found = st->found[0] == '1';
 	if (ruling.status)
 		gg_session_log_denied(s, &ruling);
@@ -509,6 +509,7 @@ int gg_session_start(struct gg_gate *g, const struct gg_waiter *w)
 	if (!s)
 		return -ENOMEM;
 	s->sock = w->fd;
+	s->header_bytes = w->header_bytes;
 	s->transport = gg_transport_name(w->transport);
 	s->http = w->transport == GG_HTTP;
 	s->track.request_unknown = s->http;

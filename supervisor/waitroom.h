@@ -17,7 +17,8 @@ struct gg_waiter {
 	int fd;
 	enum gg_transport transport;
 	struct gg_addr peer;
-	int64_t arrived_ms; /* CLOCK_MONOTONIC */
+	int64_t arrived_ms;  /* CLOCK_MONOTONIC */
+	size_t header_bytes; /* taken from the socket already: what a proxy said of the client */
 };
 
 struct gg_waitroom;

@@ -17,7 +17,8 @@ tap.ok(r.returncode == 0, "haproxy has nothing to say of the example", r.stdout,
 
 hooks = Hooks()
 latch = Latch()
-SETTINGS = {"listen.http": "127.0.0.1:0", "listen.admin": "127.0.0.1:0", "access.proxyFrom": "127.0.0.1", "access.allow": "127.0.0.1"}
+SETTINGS = {"listen.http": "127.0.0.1:0", "listen.admin": "127.0.0.1:0", "access.proxyFrom": "127.0.0.1", "access.allow": "127.0.0.1",
+            "deadline.packStart": "10m"}
 gates = [Gate(SETTINGS, hooks=hooks.dir) for _ in range(3)]
 for g in gates:
     for name in NAMES:
