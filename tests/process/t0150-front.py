@@ -4,6 +4,7 @@ written; pushes and fetches of any form come through; clients are known by their
 import ssl
 
 from front import *
+from kube import by_schema, by_types, can_check
 
 if missing():
     skip_all(missing())
@@ -159,6 +160,15 @@ if documents:
         for c in (spec["containers"] + spec.get("initContainers", [])) if spec else []:
             tap.eq((c["securityContext"], spec["securityContext"]["runAsNonRoot"], spec["securityContext"]["seccompProfile"]),
                    (restricted, True, {"type": "RuntimeDefault"}), "%s is restricted" % c["name"])
+    if can_check():
+        named = {re.sub(r"\W", "", "".join(key)): d for key, d in documents.items()}
+        said, r = by_types({**named, "broken": {**documents["StatefulSet", "git-gate"], "specs": {}}})
+        tap.eq({n: s for n, s in said.items() if s and n != "broken"}, {}, "Kubernetes: each object has the keys of its type", r.stdout, r.stderr)
+        tap.ok(said["broken"], "and one with another key has not", r.stdout)
+        said, r = by_schema([*documents.values(), {**documents["Service", "git-gate"], "spec": {"ports": "9418"}}])
+        tap.ok(said[:-1] == [[]] * len(documents) and said[-1], "Kubernetes: the values are of their types", said, r.stderr)
+    else:
+        tap.skip("Kubernetes: types and schemas", "no node, or npm could not install them")
     theirs = documents["ConfigMap", "git-gate-front"]["data"]["haproxy.cfg"]
     # the same lines but for addresses, names, and what the container has by itself
     want = re.sub(r"(?m)^# (HAProxy \(2|docs/fleet).*\n|^\t(user|group|chroot|log) .*\n", "", read(EXAMPLE)).replace("192.0.2.10:443", "*:8443").replace("192.0.2.10:", "*:")
