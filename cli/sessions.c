@@ -21,7 +21,7 @@ static const struct gg_column once[] = {
 	{ "USED", "used", true },    { "IN", "bytes_in", true },    { "OUT", "bytes_out", true },
 	{ "IN/S", "rate_in", true }, { "OUT/S", "rate_out", true }, { "SERVICE", "service", false },
 	{ "REPO", "repo", false },   { "PEER", "peer", false },	    { "TRANSPORT", "transport", false },
-	{ "PID", "pid", true },
+	{ "PID", "pid", true },	     { "USER", "user", false }, /* the last: see print_once */
 };
 
 static const struct gg_column frame[] = {
@@ -123,10 +123,18 @@ static int fill(struct gg_table *t, json_t *rows, int (*order)(const void *, con
 	return e;
 }
 
-/* The oldest first. */
+static bool any_user(const json_t *rows)
+{
+	for (size_t i = 0; i < json_array_size(rows); i++)
+		if (json_is_string(json_object_get(json_array_get(rows, i), "user")))
+			return true;
+	return false;
+}
+
+/* The oldest first. Where nobody has a name there is no column for it. */
 static int print_once(json_t *rows)
 {
-	struct gg_table t = { .col = once, .ncol = GG_LEN(once), .paint = paint };
+	struct gg_table t = { .col = once, .ncol = GG_LEN(once) - !any_user(rows), .paint = paint };
 	int e = fill(&t, rows, by_age, SIZE_MAX);
 
 	if (e == 0)

@@ -121,6 +121,8 @@ kept, other = Http(g, request("GET", GET, [basic("ann", ann)])), Http(g, request
 tap.eq([kept.reply().status, other.reply().status], [200, 200], "two connections that are kept alive")
 s = wait_for(lambda: [x for x in g.sessions() if x["peer"] == kept.peer], "the session")[0]
 tap.eq(s["user"], "ann", "git-gate sessions knows who it is")
+table = g.cli("sessions").stdout.splitlines()
+tap.ok(table[0].split()[-1] == "USER" and [l for l in table if s["id"] in l][0].split()[-1] == "ann", "its table has a column for that", *table)
 subprocess.run([GATE, "token", "remove", "ann", "-c", "access.tokenFile=" + TOKENS, "-c", "gate.basePath=" + g.base], env=ENV, check=True, capture_output=True)
 kept.send(request("GET", GET, [basic("ann", ann)]))
 tap.eq(kept.reply().status, 200, "a token that is removed counts until the reload")

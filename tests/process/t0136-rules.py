@@ -105,4 +105,19 @@ for text, words in (("\tallowPush = eve\n", "'eve' is nobody; write a net"), ("\
     configure(text)
     r = g.cli("reload")
     tap.ok(r.returncode and words in r.stderr, "an error: %s" % words, r)
-finish(tap, g)
+
+# --- who waits for a turn -------------------------------------------------------------------------------------------------
+
+configure("\tallowFetch = any\n\tallowPush = any\n")
+turns = Gate({"limit.sessionsPerRepo": "1"}, start=False)
+turns.start("--config", CONFIG)
+turns.repo()
+first, second = Raw(turns), None
+first.advertisement()
+second = Raw(turns, "git-upload-pack")
+wait_for(lambda: turns.status()["waiting"] == 1, "the second to wait for the repository")
+configure("\tallowFetch = user:ann\n\tallowPush = any\n")
+tap.eq(turns.cli("reload").returncode, 0, "a request waits for its turn, and the rules change")
+first.close()
+tap.ok(b"access denied" in second.rest(), "when it comes, the new ones count")
+finish(tap, g, turns)
