@@ -29,7 +29,7 @@ int gg_owner_of(const char *dir, struct gg_owner *ret)
 	ret->uid = st.st_uid;
 	ret->gid = pw ? pw->pw_gid : st.st_gid;
 	ret->other = st.st_uid != geteuid();
-	/* a volume of Kubernetes is root's, and a group's to write to: what is made in it is whose the gate is */
+	/* a volume of Kubernetes is root's, and a group may write to it: what is made there is our own */
 	if (st.st_uid == 0 && ret->other && access(dir, W_OK) == 0) {
 		*ret = (struct gg_owner){ .uid = geteuid(), .gid = getegid() };
 		return 0;

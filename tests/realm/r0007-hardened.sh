@@ -165,6 +165,7 @@ killed_with() {
 	local client=$!
 
 	wait_for 15 quarantine && kill_it
+	kill "$client"
 	wait "$client"
 	quarantine
 }
@@ -173,12 +174,13 @@ quarantine() {
 	[ -n "$(find "$T/srv" -name 'tmp_objdir-incoming-*')" ]
 }
 
-# FIELD of the last session.reaped in what the container wrote
+# The last session.reaped in what the container wrote: reason, setting, repository
 logged() {
-	python3 - "$1" "$2" <<-'EOC'
+	python3 - "$T/$id.err" <<-'EOC'
 		import json, sys
 		lines = [json.loads(line) for line in open(sys.argv[1])]    # each line is JSON, or this fails
-		print([e for e in lines if e["event"] == "session.reaped"][-1].get(sys.argv[2]))
+		e = [e for e in lines if e["event"] == "session.reaped"][-1]
+		print(e.get("reason"), e.get("key"), e.get("repo"))
 	EOC
 }
 
@@ -211,10 +213,8 @@ serves() {
 # the founding incident: all of the client stands still in the middle of its pack
 reaps() {
 	check "$1: a stopped client is ended" has "$(stuck git-stopped)" '"ended_by": "server"'
-	check "$1: its end is in the container's log" wait_for 10 eval "logged '$T/$id.err' reason"
-	check "$1: with its reason" same "$(logged "$T/$id.err" reason)" idle
-	check "$1: with the setting" same "$(logged "$T/$id.err" key)" deadline.idle
-	check "$1: with the repository" same "$(logged "$T/$id.err" repo)" app.git
+	check "$1: its end is in the container's log" wait_for 10 logged
+	check "$1: with reason, setting and repository" same "$(logged)" "idle deadline.idle app.git"
 	check "$1: all of it on the standard error" same "$(cat "$T/$id.out")" ""
 	check "$1: no zombie" same "$(zombies)" 0
 	diag <<<"$1: at rest, KiB: $(shell 'sed -nE "s/^(Rss|Pss|Private_Dirty): *([0-9]+) kB/\1 \2/p" /proc/1/smaps_rollup' | xargs)"
