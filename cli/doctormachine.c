@@ -240,29 +240,25 @@ static bool look_evidence(struct gg_doctor *d, struct gg_found *f)
 	return gg_found_ok(f, "the gate misses nothing of its sessions");
 }
 
-/* Only the gate can tell: they are made where it was started, and need not be. */
-static bool look_cgroup(struct gg_doctor *d, struct gg_found *f)
-{
-	if (!d->answers)
-		return gg_found_skip(f, "needs gate");
-	if (*d->cgroup)
-		return gg_found_ok(f, "each session has one of its own below %s", d->cgroup);
-	gg_found_skip(f, "the gate uses none (%s): what a hook lets go of is found by descent alone",
-		      *d->no_cgroup ? d->no_cgroup : "it does not say why");
-	gg_found_cure(f, "Delegate=yes in its unit; in a container there is nothing to do");
-	return true;
-}
-
 const struct gg_check gg_checks_machine[] = {
-	{ "system calls", look_calls, false }, { "/proc", look_proc, false },
-	{ "processes", look_child, false },    { "descendants", look_children, false },
-	{ "connections", look_tcp, false },    { "ptrace rules", look_yama, false },
-	{ "ending", look_steps, false },       { "evidence", look_evidence, false },
-	{ "cgroups", look_cgroup, false },     { "git", look_git, false },
-	{ "hook version", look_hook, false },  { "clock", look_clock, false },
-	{ "descriptors", look_fds, false },    { "process limit", look_procs, false },
-	{ "backlog", look_backlog, false },    { "room", look_room, false },
-	{ "file system", look_fs, false },     { "others", look_others, false },
-	{ "control", look_control, false },    { "journal", look_journal, false },
+	{ "system calls", look_calls, false },
+	{ "/proc", look_proc, false },
+	{ "processes", look_child, false },
+	{ "descendants", look_children, false },
+	{ "connections", look_tcp, false },
+	{ "ptrace rules", look_yama, false },
+	{ "ending", look_steps, false },
+	{ "evidence", look_evidence, false },
+	{ "git", look_git, false },
+	{ "hook version", look_hook, false },
+	{ "clock", look_clock, false },
+	{ "descriptors", look_fds, false },
+	{ "process limit", look_procs, false },
+	{ "backlog", look_backlog, false },
+	{ "room", look_room, false },
+	{ "file system", look_fs, false },
+	{ "others", look_others, false },
+	{ "control", look_control, false },
+	{ "journal", look_journal, false },
 };
 const size_t gg_nchecks_machine = GG_LEN(gg_checks_machine);
