@@ -174,7 +174,7 @@ merged = {n: seen["show"].get(n, set()) | seen["show of one that ended"].get(n, 
 seen["show"] = {n: t for n, t in merged.items() if t}
 all_seen("show", STORY, {"user", "evidence[]"})
 all_seen("reaped", ENDED, {"watch", "user", "key", "limit_ms", "pid", "status", "source"})
-all_seen("status", STATUS, {"last_error", "limits[].who"})
+all_seen("status", STATUS, {"last_error", "limits[].who", "cgroup", "cgroup_unused"})      # whether there are cgroups is the place's, see t0143
 all_seen("tail", documented("tail"))
 all_seen("version", documented("version"))
 all_seen("drain", documented("drain"))
