@@ -40,7 +40,7 @@ in_realm systemd-tmpfiles --create git-gate.conf
 mkdir -p "$M/etc/git-gate/hooks/pre-receive.d" "$M/client"
 printf '[hook]\n\tscanner = none\n[limit]\n\tsessions = 40\n' >"$M/etc/git-gate/config"
 # every push takes a while, so that each restart finds some
-printf '#!/bin/sh\ncat >/dev/null\nsleep 0.4\n' >"$M/etc/git-gate/hooks/pre-receive.d/slow"
+printf '#!/bin/sh\ncat >/dev/null\nsleep 0.2\n' >"$M/etc/git-gate/hooks/pre-receive.d/slow"
 chmod 755 "$M/etc/git-gate/hooks/pre-receive.d/slow"
 client_home "$M/client"
 as_git init -q --bare -b main /srv/git/demo.git
@@ -119,17 +119,28 @@ in_realm python3 /client/keep.py >"$T/keep" 2>&1 &
 keep=$!
 check "a connection is kept" wait_for 20 grep -q HTTP "$T/keep"
 
+# PROGRAM COMMAND...: what the command prints takes its place
+replace() {
+	"${@:2}" >"$M/usr/$1.new"
+	chmod 755 "$M/usr/$1.new"
+	mv -f "$M/usr/$1.new" "$M/usr/$1"
+}
+
 for i in 1 2 3 4 5; do
 	wait_for 60 pushed_more $((i * 15 - 10)) >/dev/null
 	if [ $i = 3 ]; then
-		# an upgrade: other files in the place of all programs, of another version (the text is as long), while the gate runs
-		for p in bin/git-gate libexec/git-gate/git-gate-{session,http,hook,admin}; do
-			sed 's/0\.1\.0/0.1.9/g' "$M/usr/$p" >"$M/usr/$p.new"
-			chmod 755 "$M/usr/$p.new"
-			mv -f "$M/usr/$p.new" "$M/usr/$p"
+		# an upgrade while the gate runs: first programs that it could not start, then those of another version (the
+		# text is as long)
+		for p in session http; do
+			replace "libexec/git-gate/git-gate-$p" printf '#!/bin/sh\nexit 2\n'
 		done
 		done_by_now=$(wc -l <"$M/client/pushed")
-		check "the old gate goes on with new programs beside it" wait_for 60 pushed_more $((done_by_now + 10))
+		check "the old gate goes on with the programs that it began with" wait_for 60 pushed_more $((done_by_now + 8))
+		for p in bin/git-gate libexec/git-gate/git-gate-{session,http,hook,admin}; do
+			replace "$p" sed 's/0\.1\.0/0.1.9/g' "$built/${p##*/}"
+		done
+		done_by_now=$(wc -l <"$M/client/pushed")
+		check "and with another hook" wait_for 60 pushed_more $((done_by_now + 8))
 		check "it says that it is not what is installed" same "$(count gate.outdated)" 1
 		check "and so does git-gate status" has "$(in_realm git-gate status)" "0\.1\.0.*0\.1\.9"
 	fi
