@@ -117,6 +117,22 @@ strays = wait_for(lambda: g.events("session.stray"), "session.stray")
 tap.ok(any(str(one) in e.get("pids", "") for e in strays), "it is found, said, and ended with its session after deadline.hook", strays)
 g.settle()
 
+# and one that is another process every 20 ms: nobody who was seen in the session, nor below anybody who was
+CHAIN = path("chain.py")
+with open(CHAIN, "w") as f:
+    f.write("import os, time\nopen(__file__ + '.at', 'w').close()\nwhile True:\n    if os.fork():\n        os._exit(0)\n    os.setsid()\n    time.sleep(0.02)\n")
+hooks.set(post_receive="cat >/dev/null; cd /; setsid env -i /usr/bin/python3 %s </dev/null >/dev/null 2>&1 & until [ -e %s.at ]; do sleep 0.01; done" % (CHAIN, CHAIN))
+commit(w, "chain")
+before = len(g.events("session.stray"))
+tap.eq(end(g.push(w))[0], 0, "a push whose hook lets a chain of processes get away")
+wait_for(lambda: len(g.events("session.stray")) > before, "session.stray")
+last = g.events("session.opened")[-1]["session"]
+tap.ok(members(base, "session-" + last), "it lives for as long as such may")
+wait_for(lambda: not g.sessions(), "the session to end")
+tap.eq([(e["message"], e.get("session")) for e in g.events("session.stray")[before:]],
+       [("a hook left processes behind; they are ended after deadline.hook", last)], "it is the session's, which ends it")
+wait_for(lambda: below(os.path.join(TOP, base)) == ["gate"], "the session's cgroup to go, so nobody is in it")
+
 hooks.set(post_receive=None, pre_receive=escape("two") + "; " + latch.command)
 commit(w, "third")
 p = g.push(w)
