@@ -170,7 +170,8 @@ static const struct gg_page_item more[] = {
 	  "Whatever fails, or when it is interrupted, "
 	  "nothing of it is left. "
 	  "The repository belongs to the owner of gate.basePath, who has to run this, or root: root asks "
-	  "upstream, and makes the repository, as that user." },
+	  "upstream, and makes the repository, as that user. A directory of root's that others can write to, "
+	  "as a volume of Kubernetes is, is as good as one's own." },
 	{ "client", "The lines are for sh, and can be run again: they make a client's git ask the gate when "
 		    "upstream is "
 		    "named, in the form of upstream's URL, with or without port 22, and in the scp form. "
