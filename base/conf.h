@@ -161,8 +161,8 @@ struct gg_reader {
 	char **error;		       /* ready for the user: "FILE: unknown key 'deadline.idel'; did you mean
 					  'deadline.idle'?" */
 	size_t nerror;
-	const char *gate; /* of several gates on a machine: its name, which is in defaults; NULL: the only one.
-			     Set by the caller, borrowed */
+	const char *gate; /* of several gates on a machine: its name, which is in defaults; NULL: the only
+			     one. Set by the caller, borrowed */
 	bool watches; /* it is for `git-gate watch`, which needs nothing to listen on; set by the caller */
 	int git_ms;   /* how long git may take to read the file; gg_reader_init sets 10 s */
 };
@@ -203,9 +203,9 @@ void gg_conf_free(struct gg_conf *c);
 #define GG_CONTROL_SYSTEM \
 	"/run/git-gate/control" /* gate.control's default for root, and without $XDG_RUNTIME_DIR */
 #define GG_CONF_FILE "/etc/git-gate/config"
-#define GG_CONF_FILE_OF "/etc/git-gate/%s.config"     /* of a gate with a name ... */
+#define GG_CONF_FILE_OF "/etc/git-gate/%s.config"	/* of a gate with a name ... */
 #define GG_CONTROL_SYSTEM_OF "/run/git-gate@%s/control" /* ... and gate.control ... */
-#define GG_BASE_PATH_OF "/var/lib/git-gate/%s"	      /* ... and gate.basePath of it */
+#define GG_BASE_PATH_OF "/var/lib/git-gate/%s"		/* ... and gate.basePath of it */
 int gg_conf_load(struct gg_reader *r, const char *file, char *const *set, size_t nset);
 
 /*

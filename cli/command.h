@@ -19,7 +19,7 @@ struct gg_args {
 	const char *watch, *repo, *lines, *journal; /* watch: "" without a value */
 	bool json, all, strict, observe, local, missing, delete, ready, help;
 	char *config_of_gate; /* owned */
-	char **set; /* key=value of each -c; the array is owned */
+	char **set;	      /* key=value of each -c; the array is owned */
 	size_t nset;
 	char **operand; /* borrowed */
 	size_t noperand;

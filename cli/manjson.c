@@ -16,7 +16,8 @@ static const struct gg_page_member live[] = {
 	  "The git directory below gate.basePath, or what the client asked for when there is none." },
 	{ "peer", "string", "Address and port of the client; unix:uid=NUMBER on a unix socket." },
 	{ "user", "string or null",
-	  "Who the client is, where that is known: the name of the token that it showed, over HTTP of the last "
+	  "Who the client is, where that is known: the name of the token that it showed, over HTTP of the "
+	  "last "
 	  "request, or uid: and the number of the user whose process connected to a unix socket." },
 	{ "phase", "string", "See PHASES in git-gate(8)." },
 	{ "step", "string",
