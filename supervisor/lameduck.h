@@ -8,12 +8,6 @@
 
 #include "supervisor/state.h"
 
-enum gg_lame {
-	GG_LAME_NOT,
-	GG_LAME_DRAIN, /* gg_admit_drain follows */
-	GG_LAME_STOP,  /* gg_gate_stop follows */
-};
-
 void gg_lameduck_init(struct gg_gate *g);
 enum gg_lame gg_lameduck(const struct gg_gate *g);
 /* An operator's word. Said again it changes nothing. */

@@ -39,13 +39,20 @@ enum gg_stage {
 	GG_ENDING,   /* the drain is over, or a second TERM: what is left is being ended */
 };
 
+/* What is to follow when deadline.lameDuck is over: supervisor/lameduck. */
+enum gg_lame {
+	GG_LAME_NOT,
+	GG_LAME_DRAIN, /* gg_admit_drain follows */
+	GG_LAME_STOP,  /* gg_gate_stop follows */
+};
+
 struct gg_gate {
 	const struct gg_conf *conf; /* its values change with a reload, but not those that need a restart */
 	const struct gg_gate_start *start;
 	struct ev_loop *loop;
 	enum gg_stage stage;
 	bool drained; /* by an operator: no new client is served */
-	int lame;     /* enum gg_lame: what is to follow at lame_until_ms */
+	enum gg_lame lame;
 	int64_t lame_until_ms;
 	int64_t started_ms;   /* CLOCK_MONOTONIC */
 	int64_t started_real; /* the same in seconds since the epoch, for people */
