@@ -320,6 +320,15 @@ check "TERM: the gate ends by itself" same $? 0
 start_gate "$home"
 check "TERM: and up" wait_for 30 is "$home" UP
 
+# --- a gate's machine is cut off ---------------------------------------------------------------
+
+ip -n "${T##*/}-switch" link set "$home" down
+check "cut off: a client is served, from another gate" on client git ls-remote -q "git://192.0.2.10/$repo"
+check "cut off: and over https://" on client git ls-remote -q "$(url "$repo")"
+check "cut off: the front knows" wait_for 30 is "$home" DOWN
+ip -n "${T##*/}-switch" link set "$home" up
+check "cut off: it is up again" wait_for 30 is "$home" UP
+
 # --- the journals ---------------------------------------------------------------------------
 
 mkdir "$T/gathered"
