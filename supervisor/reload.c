@@ -16,7 +16,7 @@
 static bool needs_restart(enum gg_key k)
 {
 	return k == GG_KEY_listen_git || k == GG_KEY_listen_http || k == GG_KEY_listen_admin ||
-	       k == GG_KEY_base_path || k == GG_KEY_control || k == GG_KEY_cgroup;
+	       k == GG_KEY_listen_mode || k == GG_KEY_base_path || k == GG_KEY_control || k == GG_KEY_cgroup;
 }
 
 static int compare(const struct gg_conf *old, const struct gg_conf *new, struct gg_reload *ret)

@@ -14,10 +14,11 @@
 #include "base/cleanup.h"
 
 /*
- * What is sent waits with the kernel in pieces of up to half of this, doubled, and that one was read is seen
- * when it was read whole: small pieces, so that a slow reader is seen to read.
+ * What is sent waits with the kernel in pieces, which are no larger than this, and that one was read is seen
+ * when it was read whole. As much as rate.min lets through in deadline.idle (the defaults): who is seen not
+ * to read would be a trickle anyway.
  */
-#define SEND_BYTES 8192
+#define SEND_BYTES 16384
 
 static const char *path_of(const struct gg_addr *a)
 {

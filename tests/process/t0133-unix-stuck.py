@@ -13,7 +13,7 @@ git("init", "-q", work)
 commit(work, "big", random.Random(7).randbytes(300000))
 OID, PACK = pack_of(work)
 ZERO = "0" * 40
-PIECES, PAUSE = 14, 0.6         # longer than deadline.commands, .packStart and twice deadline.idle, each pause shorter than any
+PIECES, PAUSE = 10, 0.6         # longer than deadline.commands, .packStart and twice deadline.idle, each pause shorter than any
 
 
 def repo(name, refs=0, *config):
@@ -107,7 +107,7 @@ def slowly(s, until):
     """Read little for long, then the rest."""
     data = b""
     for _ in range(PIECES * 2):
-        data += s.recv(4096)
+        data += s.recv(8192)
         time.sleep(PAUSE / 2)
     while not until(data):
         more = s.recv(65536)
