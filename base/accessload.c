@@ -104,7 +104,7 @@ static int load_tokens(struct gg_reader *r)
 	AUTO_FREE char *text = NULL;
 	char what[300];
 	struct gg_buf why = GG_BUF(what);
-	size_t n;
+	size_t n = 0;
 	int e;
 
 	if (!*r->conf.token_file)
