@@ -75,7 +75,8 @@ static const char middle[] =
 static const char *const names[] = {
 	[GG_WORDS_NONE] = "none",	[GG_WORDS_FILE] = "file",   [GG_WORDS_DIR] = "dir",
 	[GG_WORDS_REASON] = "reason",	[GG_WORDS_KEY] = "key",	    [GG_WORDS_SESSION] = "session",
-	[GG_WORDS_COMMAND] = "command", [GG_WORDS_SHELL] = "shell", [GG_WORDS_ANY] = "any",
+	[GG_WORDS_COMMAND] = "command", [GG_WORDS_SHELL] = "shell", [GG_WORDS_ACTION] = "action",
+	[GG_WORDS_ANY] = "any",
 };
 
 /* _git_gate_words KIND: the words that do not depend on anything. */

@@ -27,7 +27,8 @@ static const char intro[] = "# fish completion of git-gate; made by: git-gate co
 static const char *const functions[] = {
 	[GG_WORDS_REASON] = "__git_gate_reasons",   [GG_WORDS_KEY] = "__git_gate_keys",
 	[GG_WORDS_SESSION] = "__git_gate_sessions", [GG_WORDS_COMMAND] = "__git_gate_commands",
-	[GG_WORDS_SHELL] = "__git_gate_shells",	    [GG_WORDS_ANY] = "__git_gate_any",
+	[GG_WORDS_ACTION] = "__git_gate_actions",   [GG_WORDS_SHELL] = "__git_gate_shells",
+	[GG_WORDS_ANY] = "__git_gate_any",
 };
 
 static void put_quoted(const char *s)

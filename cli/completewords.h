@@ -16,7 +16,8 @@ enum gg_words {
 	GG_WORDS_SESSION, /* ids of live sessions: the gate is asked */
 	GG_WORDS_COMMAND,
 	GG_WORDS_SHELL,
-	GG_WORDS_ANY, /* reasons, settings and events: what git-gate explain takes */
+	GG_WORDS_ACTION, /* what git-gate token does */
+	GG_WORDS_ANY,	 /* reasons, settings and events: what git-gate explain takes */
 };
 
 /* placeholder: "ID", "[REPO]...", "KEY=VALUE"; NULL or "": none. */

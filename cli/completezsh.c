@@ -34,6 +34,7 @@ static const char *const functions[] = {
 	[GG_WORDS_SESSION] = "_git_gate_sessions",
 	[GG_WORDS_COMMAND] = "_git_gate_commands",
 	[GG_WORDS_SHELL] = "_git_gate_shells",
+	[GG_WORDS_ACTION] = "_git_gate_actions",
 	[GG_WORDS_ANY] = "_git_gate_any",
 };
 

@@ -26,16 +26,23 @@ enum gg_words gg_words_of(const char *placeholder)
 		const char *word;
 		enum gg_words w;
 	} table[] = {
-		{ "FILE", GG_WORDS_FILE },	 { "PATH", GG_WORDS_FILE },	{ "DIR", GG_WORDS_DIR },
-		{ "REASON", GG_WORDS_REASON },	 { "KEY=VALUE", GG_WORDS_KEY }, { "ID", GG_WORDS_SESSION },
-		{ "COMMAND", GG_WORDS_COMMAND }, { "SHELL", GG_WORDS_SHELL },	{ "WORD", GG_WORDS_ANY },
+		{ "FILE", GG_WORDS_FILE },
+		{ "PATH", GG_WORDS_FILE },
+		{ "DIR", GG_WORDS_DIR },
+		{ "REASON", GG_WORDS_REASON },
+		{ "KEY=VALUE", GG_WORDS_KEY },
+		{ "ID", GG_WORDS_SESSION },
+		{ "add|remove|list", GG_WORDS_ACTION },
+		{ "COMMAND", GG_WORDS_COMMAND },
+		{ "SHELL", GG_WORDS_SHELL },
+		{ "WORD", GG_WORDS_ANY },
 	};
 	size_t n;
 
 	if (!placeholder)
 		return GG_WORDS_NONE;
 	placeholder += *placeholder == '[';
-	n = strcspn(placeholder, "]");
+	n = strcspn(placeholder, "] ");
 	for (size_t i = 0; i < GG_LEN(table); i++)
 		if (strlen(table[i].word) == n && strncmp(table[i].word, placeholder, n) == 0)
 			return table[i].w;
@@ -64,6 +71,8 @@ void gg_words_put(enum gg_words w, const struct gg_command *commands, size_t n)
 		puts(gg_event_name((enum gg_event_id)i));
 	for (size_t i = 0; w == GG_WORDS_COMMAND && i < n; i++)
 		puts(commands[i].name);
+	if (w == GG_WORDS_ACTION)
+		puts("add\nlist\nremove");
 	for (size_t i = 0; w == GG_WORDS_SHELL && i < GG_LEN(shells); i++)
 		puts(shells[i].name);
 }
