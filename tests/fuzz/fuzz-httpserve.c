@@ -30,10 +30,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
 enum {
 	KIND = 0x0f,   /* of backend */
-	ASK = 0x10,    /* the gate is asked for room */
+	OWN = 0x10,    /* the gate answers something of its own */
 	TELL = 0x20,   /* the gate says that it ends the session */
-	LIMIT = 0x40,  /* limit.push; with ASK: repo.NAME.push */
-	REFUSE = 0x80, /* with ASK: there is no room */
+	LIMIT = 0x40,  /* limit.push; with OWN: repo.NAME.push */
+	REFUSE = 0x80, /* with OWN: there is no room; with LIMIT too: a token is wanted */
 };
 
 #define REQUESTS_MAX 64
@@ -141,17 +141,21 @@ static void client_writes(struct peers *p)
 /* A report is more than one byte; what is only told is not. */
 static void gate_hears(struct peers *p)
 {
-	static const char end[] = "\3git-gate: ended by a fuzzer", no[] = "-1\0no room, try again later",
-			  yes[] = "-1\0", small[] = "20\0";
+	static const char end[] = "\3git-gate: ended by a fuzzer";
+	struct gg_answer a = { .push_max = -1 };
 	char buf[GG_STATUS_MAX];
 	ssize_t n = recv(p->gate, buf, sizeof(buf), MSG_DONTWAIT);
 
 	if (n <= 1)
 		return;
-	if ((p->flags & ASK) && (p->flags & REFUSE))
-		must(send(p->gate, no, sizeof(no), 0) > 0);
-	else if (p->flags & ASK)
-		must(send(p->gate, p->flags & LIMIT ? small : yes, sizeof(yes), 0) > 0);
+	if ((p->flags & OWN) && (p->flags & REFUSE)) {
+		strcpy(a.refused, p->flags & LIMIT ? "access denied" : "no room, try again later");
+		a.status = p->flags & LIMIT ? 401 : 0;
+	} else if (p->flags & OWN) {
+		a.push_max = p->flags & LIMIT ? 20 : -1;
+		strcpy(a.user, "ann");
+	}
+	must(send(p->gate, buf, gg_answer_pack(&a, buf), 0) > 0);
 	if (p->flags & TELL)
 		must(send(p->gate, end, sizeof(end), 0) > 0);
 }
@@ -311,7 +315,6 @@ static void serve(const uint8_t *flags, const char *reply, const char *bytes, si
 	struct gg_wrap o = { .base_path = base,
 			     .hook_path = hooks,
 			     .command = command,
-			     .ask = flags[0] & ASK,
 			     .limit_push = flags[0] & LIMIT ? 20 : 0 };
 	struct peers p = { .bytes = bytes,
 			   .n = n,
