@@ -44,6 +44,8 @@ class Sshd:
         self.home = os.path.join(self.dir, "home")
         os.mkdir(self.home)
         self.process = None
+        self.marks = ["HOME=" + self.home]      # in the environment of who was logged in
+        atexit.register(self.stop)
         with open(os.path.join(self.dir, "authorized"), "w") as f:
             f.write('restrict,command="%s" %s' % (command.replace('"', '\\"'), read(self.identity + ".pub")))
         with open(self.known_hosts, "w") as f:
@@ -83,16 +85,17 @@ class Sshd:
         return "ssh://127.0.0.1:%d%s" % (self.port, directory)
 
     def stop(self):
-        """The listener, and the connections that it serves."""
+        """The listener, the connections that it serves, and what they left behind, which sshd's end does not reach."""
+        below = []
         if self.process and self.process.poll() is None:
             below = [p for p in tree(self.process.pid) if p != self.process.pid]
             self.process.terminate()
             self.process.wait(PATIENCE)
-            for p in below:
-                try:
-                    os.kill(p, signal.SIGKILL)
-                except ProcessLookupError:
-                    pass
+        for p in below + [p for mark in self.marks for p in with_environment(mark)]:
+            try:
+                os.kill(p, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
 
 
 # What an upstream is told to be, for the connections from then on; the first word chooses, the rest is for it.
@@ -162,8 +165,7 @@ class Upstream(Sshd):
                     % (serve, ENV["GIT_CONFIG_GLOBAL"], TMP, self.mode, self.mode, self.bad))
         os.chmod(serve, 0o755)
         super().__init__(serve)
-        self.mark = "TEST_UPSTREAM=" + serve
-        atexit.register(self.stop)
+        self.marks.append("TEST_UPSTREAM=" + serve)
         self.base = os.path.join(self.dir, "git")
         os.makedirs(self.base)
 
@@ -184,15 +186,6 @@ class Upstream(Sshd):
         git("config", "receive.advertisePushOptions", "true", cwd=here)
         return {"repo.%s.%s" % (name, key): value for key, value in (
             ("upstream", self.url(there)), ("identityFile", self.identity), ("knownHostsFile", self.known_hosts), ("fresh", "0"))}
-
-    def stop(self):
-        """Also who was told to hang, and what hangs with it: sshd's end does not reach them."""
-        super().stop()
-        for p in with_environment(self.mark):
-            try:
-                os.kill(p, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
 
     def behave(self, how="", repo=None):
         """'' is well; see BAD. For all repositories, or for one, NAME.git, whatever all are told."""
