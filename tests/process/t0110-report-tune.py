@@ -158,19 +158,18 @@ def run(jobs):
 
 
 # --- recorded: each false alarm goes on when it was observed --------------------------------------------------------------------
-alarms = {}             # name: (peer, reasons of its verdicts, seconds from its first silence to its end)
+alarms = {}             # name: (peer, reasons of its verdicts, seconds from its beginning to its end)
 stuck = {}              # name: (client, reason)
 
 
 def raise_alarm(name):
+    begun, seen = time.monotonic(), []       # the gate's clock may start before we are back from what we sent
     c, steps = begin(name, *HEALTHY[name])
-    seen, first = [], None
     for reason in steps:
-        first = first or time.monotonic()
         wait_for(lambda: len(observed(c)) > len(seen), "%s to be observed" % name)
         seen.append(reason)
     with lock:
-        alarms[name] = c.peer, seen, time.monotonic() - first
+        alarms[name] = c.peer, seen, time.monotonic() - begun
 
 
 def get_stuck(name):
