@@ -103,6 +103,7 @@ Test(pushreport, upstream_s_own_words)
 {
 	static const char err[] =
 		"remote: hello   \rremote: \nremote: 50%\rremote: 100%\nto-remote: x\nremote: bye\n";
+	static const char rule[] = "remote: ====\nremote: \nremote: no\nremote: more\n";
 	char mem[4096];
 	struct gg_buf b = GG_BUF(mem);
 	struct gg_push_report r = { .remote = collect, .arg = &b };
@@ -115,6 +116,6 @@ Test(pushreport, upstream_s_own_words)
 	cr_assert_eq(r.nremote, 2004);
 	cr_assert_str_eq(r.words, "hello");
 	r = (struct gg_push_report){ .remote = collect, .arg = &b };
-	gg_push_report_err(&r, "remote: ====\nremote: \nremote: no\nremote: more\n", 49);
+	gg_push_report_err(&r, rule, sizeof(rule) - 1);
 	cr_assert_str_eq(r.words, "no");
 }
