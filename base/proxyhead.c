@@ -79,14 +79,10 @@ static int read_fields(char *line, int family, struct gg_proxy_head *ret, const 
 	char *field[4];
 	size_t n = 0;
 
-	for (char *at = line; at && n < 4; n++) {
-		field[n] = at;
-		at = strchr(at, ' ');
-		if (at)
-			*at++ = '\0';
-		if (n == 3 && at)
-			return fail(why, "has a PROXY line with too many fields");
-	}
+	for (; line && n < 4; n++)
+		field[n] = strsep(&line, " ");
+	if (line)
+		return fail(why, "has a PROXY line with too many fields");
 	if (n < 4)
 		return fail(why, "has a PROXY line with too few fields");
 	if (inet_pton(family, field[0], from) != 1 || inet_pton(family, field[1], to) != 1)

@@ -27,7 +27,7 @@ struct waiting {
 };
 
 struct gg_proxied {
-	TAILQ_HEAD(, waiting) all; /* the oldest first */
+	TAILQ_HEAD(all, waiting) all; /* the oldest first */
 	size_t n;
 };
 

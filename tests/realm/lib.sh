@@ -130,20 +130,14 @@ make_tmp() {
 
 # --- the programs -----------------------------------------------------------
 
-# What is installed in a realm; built once for all tests that use it, because PREFIX is built in.
-PREFIX=/usr
-built=$top/build/realm
+# What is installed in a realm: what the other tests run, unless that is a build for something else. (PREFIX=/usr is for the
+# package, and r0008 installs that.)
+PREFIX=/usr/local
+built=$top/build
+[ "${BUILD:-$built}" = "$built" ] || built=$top/build/realm
 
 make_here() {
 	make -s -C "$top" O="$built" PREFIX="$PREFIX" "$@"
-}
-
-# What the other tests run, with the PREFIX that it has; nothing has to be built.
-as_built() {
-	if [ "${BUILD:-$top/build}" = "$top/build" ]; then
-		PREFIX=/usr/local
-		built=$top/build
-	fi
 }
 
 build() {

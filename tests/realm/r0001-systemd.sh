@@ -72,7 +72,7 @@ touch "$M/srv/git/demo.git/git-daemon-export-ok" "$M/srv/git/shared.git/git-daem
 
 # --man=no: the manual may not be built yet
 check "systemd-analyze verify has nothing to say" same "$(in_realm systemd-analyze verify --man=no \
-	/usr/lib/systemd/system/git-gate.service /usr/lib/systemd/system/git-gate-{git,http}.socket 2>&1)" ""
+	"$PREFIX"/lib/systemd/system/git-gate.service "$PREFIX"/lib/systemd/system/git-gate-{git,http}.socket 2>&1)" ""
 ctl daemon-reload
 
 # --- serving ----------------------------------------------------------------

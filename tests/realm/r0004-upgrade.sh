@@ -121,9 +121,9 @@ check "a connection is kept" wait_for 20 grep -q HTTP "$T/keep"
 
 # PROGRAM COMMAND...: what the command prints takes its place
 replace() {
-	"${@:2}" >"$M/usr/$1.new"
-	chmod 755 "$M/usr/$1.new"
-	mv -f "$M/usr/$1.new" "$M/usr/$1"
+	"${@:2}" >"$M$PREFIX/$1.new"
+	chmod 755 "$M$PREFIX/$1.new"
+	mv -f "$M$PREFIX/$1.new" "$M$PREFIX/$1"
 }
 
 for i in 1 2 3 4 5; do

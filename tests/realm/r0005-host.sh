@@ -7,7 +7,6 @@
 
 need nsenter systemd-nspawn git gcc make setsid timeout pgrep ip tc python3
 make_tmp
-as_built # another PREFIX than /usr
 build
 realm_up
 
