@@ -333,6 +333,8 @@ check "cut off: it is up again" wait_for 30 is "$home" UP
 
 mkdir "$T/gathered"
 start_on journals $journal_remote --listen-http=192.0.2.40:19532 --split-mode=host -o "$T/gathered"
+# who uploads tries once
+check "journals: the gatherer listens" wait_for 30 on journals python3 -c 'import socket; socket.create_connection(("192.0.2.40", 19532))'
 for gate in $gates; do
 	start_on "$gate" $journal_upload --url=http://192.0.2.40:19532 --directory=/run/log/journal --follow=yes --save-state="$T/$gate.cursor"
 	set_on "$gate" deadline.commands 500ms
@@ -350,7 +352,11 @@ gathered() {
 	journalctl -D "$T/gathered" --no-pager -o json GIT_GATE_EVENT=session.reaped | sed -n 's/.*"_HOSTNAME":"\([a-z0-9]*\)".*/\1/p' | sort -u | tr '\n' ' '
 }
 
-check "one journal has what the three gates ended" wait_for 30 eval '[ "$(gathered)" = "gate1 gate2 gate3 " ]'
+all_gathered() {
+	same "$(gathered)" "gate1 gate2 gate3 "
+}
+
+check "one journal has what the three gates ended" wait_for 60 all_gathered
 id=$(journalctl -D "$T/gathered" --no-pager -o json GIT_GATE_EVENT=session.reaped _HOSTNAME=gate2 | sed -n 's/.*"GIT_GATE_SESSION":"\([0-9a-f]*\)".*/\1/p' | head -n 1)
 check "and a session's whole story" has "$(journalctl -D "$T/gathered" --no-pager -o json "GIT_GATE_SESSION=$id" | sed -n 's/.*"GIT_GATE_EVENT":"\([^"]*\)".*/\1/p' | tr '\n' ' ')" \
 	"session.opened .*session.reaped session.closed"
