@@ -1,8 +1,10 @@
 /* doctor - git-gate doctor: every link between the gate, its scanner and its upstreams, one after another. */
 #include "cli/doctor.h"
 
+#include <errno.h>
 #include <jansson.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/cleanup.h"
@@ -94,6 +96,21 @@ static void say_why_not(struct report *r)
 		tell(r, NULL, gg_checks_machine[0].name, &f);
 }
 
+/* --control says where the gate is, whatever the settings do: what is looked at of it is there. 0 or -ENOMEM.
+ */
+static int take_control(const struct gg_args *a, struct gg_conf *c)
+{
+	char *path = a->control ? strdup(a->control) : NULL;
+
+	if (!a->control)
+		return 0;
+	if (!path)
+		return -ENOMEM;
+	free(c->control);
+	c->control = path;
+	return 0;
+}
+
 /* The settings are read as whoever calls: what follows is asked as the gate's user, if that can be. */
 static void examine(const struct gg_args *a, struct report *r)
 {
@@ -101,7 +118,10 @@ static void examine(const struct gg_args *a, struct report *r)
 	struct gg_doctor d = { .a = a, .c = &reader.conf };
 	struct gg_found f;
 	int e = gg_config_try(a, &reader);
-	bool good = look_settings(a, &reader, e, &f);
+	bool good;
+
+	e = e ? e : take_control(a, &reader.conf);
+	good = look_settings(a, &reader, e, &f);
 
 	tell(r, NULL, "settings", &f);
 	if (good) {

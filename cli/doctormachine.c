@@ -228,15 +228,15 @@ static bool look_steps(struct gg_doctor *d, struct gg_found *f)
 static bool look_evidence(struct gg_doctor *d, struct gg_found *f)
 {
 	if (!d->answers)
-		return gg_found_skip(f, "needs gate");
+		return gg_found_skip(f, "needs the gate");
 	if (d->reduced)
 		return gg_trouble_found(GG_TROUBLE_GATE_REDUCED, "reduced", f);
 	if (!d->seen->gate || d->seen->apart)
 		return gg_found_ok(
 			f,
-			"the gate misses nothing of its sessions; it has namespaces of its own, so what is "
-			"said above of /proc, system calls, processes and ending is of this place and not of "
-			"the gate's");
+			"the gate misses nothing of its sessions; it %s, so what is said above of /proc, "
+			"system calls, processes and ending is of this place and not of the gate's",
+			d->seen->gate ? "has namespaces of its own" : "cannot be seen from here");
 	return gg_found_ok(f, "the gate misses nothing of its sessions");
 }
 

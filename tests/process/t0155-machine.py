@@ -20,8 +20,8 @@ DEFAULTS = {"gate.basePath": base, "gate.control": path("run", "control"), "hook
 os.mkdir(path("run"))
 
 
-def doctor(settings=None, prefix=(), program=GATE, env=None, json_=True, **kw):
-    more = [a for k, v in {**DEFAULTS, **(settings or {})}.items() for a in ("-c", "%s=%s" % (k, v))]
+def doctor(settings=None, prefix=(), program=GATE, env=None, json_=True, more=(), **kw):
+    more = [*more] + [a for k, v in {**DEFAULTS, **(settings or {})}.items() for a in ("-c", "%s=%s" % (k, v))]
     return subprocess.run([*prefix, program, "doctor", *(["--json"] if json_ else []), "--config", "/dev/null", *more], env={**ENV, **(env or {})}, cwd="/",
                           capture_output=True, text=True, timeout=PATIENCE, **kw)
 
@@ -260,6 +260,9 @@ said = g.status()
 tap.ok(v["cgroups"]["result"] == "ok" and (said["cgroup"] or said["cgroup_unused"]) in v["cgroups"]["text"] and
        ("Delegate=yes" in v["cgroups"]["cure"]) == (not said["cgroup"]), "it says whether sessions have cgroups, and why not: " + v["cgroups"]["text"][:100], v["cgroups"])
 tap.ok(v["descriptors"]["result"] == "warn" and "the gate may have 900" in v["descriptors"]["text"], "its limits are looked at, not doctor's own", v["descriptors"])
+v = rows(settings={"gate.control": "/proc/nowhere/control"}, more=["--control", g.control])
+tap.eq((v["evidence"]["text"], v["control"]["result"], v["control"]["text"].split(":")[0]), ("the gate misses nothing of its sessions", "ok", rows()["control"]["text"].split(":")[0]),
+       "--control: the gate that is there, whatever the settings say")
 v = rows(prefix=MOUNTS)
 tap.ok(v["gate"]["result"] == "ok" and "not of the gate's" in v["evidence"]["text"] if ROOT_USER else True, "from another namespace: what is said is said to be of this place", v)
 g.stop()
