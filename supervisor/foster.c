@@ -92,6 +92,7 @@ void gg_foster_adopt(struct gg_gate *g, const struct gg_adoptee *a)
 	if (a->id[0])
 		memcpy(s->id, a->id, sizeof(s->id));
 	memcpy(s->peer, a->peer, sizeof(s->peer));
+	memcpy(s->user, a->user, sizeof(s->user));
 	memcpy(s->repo, a->repo, sizeof(s->repo));
 	s->adopted = true;
 	gg_cgroups_adopt(g, s);

@@ -11,7 +11,7 @@
 /* A session of a gate that died: to be ended. sock is taken over; -1: none. */
 struct gg_adoptee {
 	char id[GG_ID_SIZE]; /* "": it had none, and gets one */
-	char peer[64], repo[GG_REPO_MAX];
+	char peer[64], user[GG_USER_SIZE], repo[GG_REPO_MAX];
 	pid_t root;
 	uint64_t root_tick;
 	int sock;

@@ -84,15 +84,15 @@ static bool is_http(pid_t pid)
 
 static void adopt(struct gg_gate *g, const struct gg_proctable_row *p)
 {
-	char host[64] = "", port[16] = "", user[GG_USER_SIZE] = "";
+	char host[64] = "", port[16] = "";
 	struct gg_adoptee a = { .root = p->pid, .root_tick = p->start_tick, .sock = -1 };
 
 	gg_procfs_getenv(p->pid, "GIT_GATE_SESSION", a.id, sizeof(a.id)); /* none below a service */
 	gg_procfs_getenv(p->pid, "REMOTE_ADDR", host, sizeof(host));
 	gg_procfs_getenv(p->pid, "REMOTE_PORT", port, sizeof(port));
-	gg_procfs_getenv(p->pid, "GIT_GATE_USER", user, sizeof(user));
-	if (!*host && !strncmp(user, "uid:", 4)) /* on a unix socket */
-		snprintf(a.peer, sizeof(a.peer), "unix:uid=%.16s", user + 4);
+	gg_procfs_getenv(p->pid, "GIT_GATE_USER", a.user, sizeof(a.user));
+	if (!*host && !strncmp(a.user, "uid:", 4)) /* on a unix socket */
+		snprintf(a.peer, sizeof(a.peer), "unix:uid=%.16s", a.user + 4);
 	else
 		snprintf(a.peer, sizeof(a.peer), "%.48s:%.8s", host, port);
 	gg_foster_repo(g, p->pid, a.repo);

@@ -74,10 +74,22 @@ g.settle()
 
 # --- a gate that died ---------------------------------------------------------------------------------------------------------
 
+left = connect(GIT)
+left.sendall(b"%04xgit-receive-pack /r.git\0host=x\0" % 35)
+advertisement = b""
+while not advertisement.endswith(b"0000"):
+    advertisement += left.recv(4096)
+wait_for(lambda: [s["phase"] for s in g.sessions()] == ["commands"], "a client that has read the advertisement")
+known = g.sessions()[0]["id"]
 g.process.kill()
 g.process.wait()
 tap.ok(os.path.exists(GIT), "a gate that was killed leaves its socket")
 g.start()
+wait_for(lambda: g.reaped(id=known), "the next one to end what it left")
+e = g.reaped(id=known)[0]
+tap.eq((e["reason"], e["peer"], e["user"], e["repo"]), ("predecessor", "unix:uid=%d" % me, "uid:%d" % me, "r.git"), "the next one ends what it left, and knows whose it was")
+said = left.makefile("rb").read()
+tap.ok(b"the gate was restarted" in said, "the client reads why", said)
 tap.eq(git("ls-remote", Relay(GIT).url("git", "r.git"), check=False).returncode, 0, "the next one replaces it")
 g.settle()
 g.stop()
