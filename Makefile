@@ -2,7 +2,10 @@
 O       ?= build
 PREFIX  ?= /usr/local
 DESTDIR ?=
-CC      ?= gcc
+# make itself has cc here
+ifeq ($(origin CC),default)
+CC      := gcc
+endif
 VERSION := 0.1.0
 
 PKGS    := libsystemd jansson libseccomp
