@@ -111,6 +111,11 @@ def proc_stat(pid):
     return f[0], int(f[1]), int(f[3])
 
 
+def state(pid):
+    """Its letter; "" when it is gone, which may be at any moment."""
+    return (proc_stat(pid) or ("",))[0]
+
+
 def alive(pid):
     st = proc_stat(pid)
     return st is not None and st[0] not in "ZX"

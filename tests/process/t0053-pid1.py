@@ -142,7 +142,7 @@ os.write(gun, b"\n" * SOME)
 burst.release(PUSHES)
 os.kill(web, signal.SIGKILL)
 # orphans are below the session's root as long as it lives, and then the gate's
-wait_for(lambda: len([p for p in tree(main) if proc_stat(p) and proc_stat(p)[0] == "Z"]) >= SOME, "the exits to gather")
+wait_for(lambda: len([p for p in tree(main) if state(p) == "Z"]) >= SOME, "the exits to gather")
 os.kill(main, signal.SIGCONT)
 results = [end(p) for p in pushes]
 tap.eq([out for code, out in results if code], [], "a burst of %d exits: every push succeeds" % (n - 3))
