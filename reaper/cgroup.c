@@ -51,6 +51,21 @@ static int open_dir(int dir, const char *name)
 	return fd < 0 ? -errno : fd;
 }
 
+/* Its entries can be read, and it can be reached by dirfd(). 0 or -errno. */
+static int list_dir(int dir, const char *name, DIR **ret)
+{
+	int fd = open_dir(dir, name);
+
+	if (fd < 0)
+		return fd;
+	*ret = fdopendir(fd);
+	if (!*ret) {
+		close(fd);
+		return -ENOMEM;
+	}
+	return 0;
+}
+
 /* --- processes --- */
 
 static int add_pid(pid_t pid, pid_t **v, size_t *n, size_t *size)
@@ -135,21 +150,16 @@ static int remove_tree(int dir, const char *name, int depth)
 {
 	AUTO_DIR DIR *d = NULL;
 	const struct dirent *e;
-	int fd;
+	int r;
 
 	if (unlinkat(dir, name, AT_REMOVEDIR) == 0 || errno == ENOENT)
 		return 0;
-	fd = errno == EBUSY && depth < DEPTH ? open_dir(dir, name) : -errno;
-	if (fd < 0)
-		return fd;
-	d = fdopendir(fd);
-	if (!d) {
-		close(fd);
-		return -ENOMEM;
-	}
+	r = errno == EBUSY && depth < DEPTH ? list_dir(dir, name, &d) : -errno;
+	if (r < 0)
+		return r;
 	while ((e = readdir(d)))
 		if (e->d_type == DT_DIR && strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
-			remove_tree(fd, e->d_name, depth + 1);
+			remove_tree(dirfd(d), e->d_name, depth + 1);
 	return unlinkat(dir, name, AT_REMOVEDIR) == 0 || errno == ENOENT ? 0 : -errno;
 }
 
@@ -168,15 +178,10 @@ int gg_cgroup_each(int base, void (*each)(int base, const char *id, void *arg), 
 {
 	AUTO_DIR DIR *d = NULL;
 	const struct dirent *e;
-	int fd = open_dir(base, ".");
+	int r = list_dir(base, ".", &d);
 
-	if (fd < 0)
-		return fd;
-	d = fdopendir(fd);
-	if (!d) {
-		close(fd);
-		return -ENOMEM;
-	}
+	if (r < 0)
+		return r;
 	while ((e = readdir(d)))
 		if (strncmp(e->d_name, SESSION, strlen(SESSION)) == 0)
 			each(base, e->d_name + strlen(SESSION), arg);
@@ -376,11 +381,9 @@ void gg_cgroup_find_before(struct gg_cgroup *c, const char *instance)
 	const char *own = strrchr(c->path, '/') + 1;
 	AUTO_DIR DIR *d = NULL;
 	const struct dirent *e;
-	int fd = open_dir(c->parent, ".");
 
-	d = fd < 0 ? NULL : fdopendir(fd);
-	if (!d)
-		return (void)gg_close_fd(&fd);
+	if (list_dir(c->parent, ".", &d) < 0)
+		return;
 	while ((e = readdir(d))) {
 		if (strncmp(e->d_name, OURS, strlen(OURS)) != 0 ||
 		    strlen(e->d_name) != strlen(OURS) + INSTANCE_LEN || strcmp(e->d_name, own) == 0)
