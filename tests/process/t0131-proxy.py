@@ -3,6 +3,7 @@
 import struct
 
 from gate import *
+from relay import Relay
 
 tap = Tap()
 config = path("config")
@@ -55,37 +56,20 @@ def talk(port, *parts, source="127.0.0.2"):
         return data.decode(errors="replace")
 
 
-class Proxy:
-    """A real client's way: passes a connection on, behind a header."""
-
-    def __init__(self, port, header):
-        self.server = socket.create_server(("127.0.0.1", 0))
-        self.port, self.to, self.header = self.server.getsockname()[1], port, header
-        threading.Thread(target=self.serve, daemon=True).start()
-
-    def serve(self):
-        while True:
-            near, _ = self.server.accept()
-            far = connect(self.to)
-            far.sendall(self.header)
-            for a, b in (near, far), (far, near):
-                threading.Thread(target=self.copy, args=(a, b), daemon=True).start()
-
-    @staticmethod
-    def copy(a, b):
-        try:
-            while data := a.recv(65536):
-                b.sendall(data)
-            b.shutdown(socket.SHUT_WR)
-        except OSError:
-            pass
+def proxy(port, header):
+    """A real client's way: connections go on behind a header."""
+    def far():
+        s = connect(port)
+        s.sendall(header)
+        return s
+    return Relay(far)
 
 
 # --- whom it counts for -----------------------------------------------------------------------------------------------------
 
 for what, port, header, scheme in (("git, v1", g.port, v1(), "git"), ("git, v2", g.port, v2(more=b"\4\0\1x"), "git"), ("http, v2", g.http_port, v2(), "http")):
     commit(work, what, what)
-    r = git("push", "%s://127.0.0.1:%d/r.git" % (scheme, Proxy(port, header).port), "HEAD:main", cwd=work, check=False)
+    r = git("push", proxy(port, header).url(scheme, "r.git"), "HEAD:main", cwd=work, check=False)
     tap.eq(r.returncode, 0, "%s: a push through a proxy" % what, r.stderr)
     env = dict(x.split("=", 1) for x in read(path("seen")).splitlines() if "=" in x)
     tap.eq((env.get("REMOTE_ADDR"), env.get("REMOTE_PORT")), (REAL, "1234"), "its hook is told the client's address")

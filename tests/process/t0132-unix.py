@@ -39,7 +39,7 @@ for what, setting, words in (("a relative path", "listen.git=unix:x", "not absol
 
 work = path("work")
 git("init", "-q", work)
-for what, url in (("git", Relay(GIT).url("git", "r.git")), ("http", Relay(HTTP).url("http", "r.git"))):
+for what, url in (("git", relay(GIT).url("git", "r.git")), ("http", relay(HTTP).url("http", "r.git"))):
     commit(work, what, what)
     r = git("push", url, "HEAD:main", cwd=work, check=False)
     tap.eq(r.returncode, 0, "%s: a push" % what, r.stderr)
@@ -90,7 +90,7 @@ e = g.reaped(id=known)[0]
 tap.eq((e["reason"], e["peer"], e["user"], e["repo"]), ("predecessor", "unix:uid=%d" % me, "uid:%d" % me, "r.git"), "the next one ends what it left, and knows whose it was")
 said = left.makefile("rb").read()
 tap.ok(b"the gate was restarted" in said, "the client reads why", said)
-tap.eq(git("ls-remote", Relay(GIT).url("git", "r.git"), check=False).returncode, 0, "the next one replaces it")
+tap.eq(git("ls-remote", relay(GIT).url("git", "r.git"), check=False).returncode, 0, "the next one replaces it")
 g.settle()
 g.stop()
 tap.ok(not os.path.exists(GIT) and not os.path.exists(HTTP), "one that stops takes it away")
@@ -103,7 +103,7 @@ server.listen()
 h = Gate({}, base=g.base, hooks=path("hooks"), start=False,
          prefix=("bash", "-c", 'f=$1; shift; LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=git exec "$@" 3<&$f', "-", str(server.fileno())))
 h.start(pass_fds=[server.fileno()])
-tap.eq(git("ls-remote", Relay(path("inherited")).url("git", "r.git"), check=False).returncode, 0, "one of systemd's is served")
+tap.eq(git("ls-remote", relay(path("inherited")).url("git", "r.git"), check=False).returncode, 0, "one of systemd's is served")
 tap.eq(h.events("session.opened")[-1]["user"], "uid:%d" % me, "with who connects")
 h.settle()
 h.stop()
