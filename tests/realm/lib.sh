@@ -235,6 +235,34 @@ realm_up() {
 	in_realm ip link set lo up
 }
 
+# WORD...: git as user git, on the server's side.
+as_git() {
+	in_realm setpriv --reuid git --regid git --init-groups env HOME=/srv/git git "$@"
+}
+
+as_client() {
+	in_realm git "$@"
+}
+
+ctl() {
+	in_realm systemctl "$@"
+}
+
+# PROPERTY [UNIT]
+show() {
+	ctl show -P "$1" "${2:-git-gate.service}"
+}
+
+# STATE [UNIT]
+state_is() {
+	[ "$(show ActiveState "${2:-git-gate.service}")" = "$1" ]
+}
+
+# So many starts in so little time are the test's own; systemd gives up after five in 10 s.
+forget_starts() {
+	ctl reset-failed 'git-gate*' 2>/dev/null || true
+}
+
 # --- OCI containers ---------------------------------------------------------
 
 # RUNTIME WORD...: a runtime's command, where /sys/fs/cgroup is cgroup2 alone: crun refuses the mixture that
@@ -299,4 +327,29 @@ oci_config() {
 		}
 	}
 	EOF
+}
+
+# WORD...: in the pod's network, $netns, as the other container of a pod is
+in_pod() {
+	# shellcheck disable=SC2154 # set by the tests, as those of inside() are
+	timeout 60 nsenter --net="$netns" env HOME="$T/client" GIT_TERMINAL_PROMPT=0 "$@"
+}
+
+# WORD...: in the container $id of the runtime $rt, as $user
+inside() {
+	# shellcheck disable=SC2154
+	oci "$rt" exec --user "$user" "$id" "$@"
+}
+
+# COMMAND: in the container's shell
+shell() {
+	inside /bin/sh -c "$1"
+}
+
+status_field() {
+	shell "sed -n 's/^$1:[[:space:]]*//p' /proc/1/status"
+}
+
+zombies() {
+	shell 'cat /proc/[0-9]*/status 2>/dev/null | grep -c "^State:.Z"'
 }

@@ -11,32 +11,6 @@ make_tmp
 build
 realm_up
 
-ctl() {
-	in_realm systemctl "$@"
-}
-
-show() {
-	ctl show -P "$1" "${2:-git-gate.service}"
-}
-
-# So many starts in so little time are the test's own; systemd gives up after five in 10 s.
-forget_starts() {
-	ctl reset-failed git-gate.service 2>/dev/null
-}
-
-state_is() {
-	[ "$(show ActiveState)" = "$1" ]
-}
-
-# WORD...: git as user git, on the server's side.
-as_git() {
-	in_realm setpriv --reuid git --regid git --init-groups env HOME=/srv/git git "$@"
-}
-
-as_client() {
-	in_realm git "$@"
-}
-
 tip() {
 	as_git -C "/srv/git/$1" rev-parse --verify -q refs/heads/main
 }

@@ -16,12 +16,8 @@ diag <<<"it has $(du -sm "$T/rootfs" | cut -f 1) MiB"
 # The pod's network: the client is in it, as the other container of a pod is.
 ip netns add "${T##*/}" || skip "no network namespaces here"
 at_exit ip netns del "${T##*/}"
-netns=/run/netns/${T##*/}
+netns=/run/netns/${T##*/} user=9418:9418
 nsenter --net="$netns" ip link set lo up
-
-in_pod() {
-	timeout 60 nsenter --net="$netns" env HOME="$T/client" GIT_TERMINAL_PROMPT=0 "$@"
-}
 
 url=git://127.0.0.1:9418/demo.git
 
@@ -55,24 +51,6 @@ torture() {
 }
 
 # --- the container ----------------------------------------------------------
-
-# WORD...: in the container, as user git
-inside() {
-	oci "$rt" exec --user 9418:9418 "$id" "$@"
-}
-
-# COMMAND: in the container's shell
-shell() {
-	inside /bin/sh -c "$1"
-}
-
-status_field() {
-	shell "sed -n 's/^$1:[[:space:]]*//p' /proc/1/status"
-}
-
-zombies() {
-	shell 'cat /proc/[0-9]*/status 2>/dev/null | grep -c "^State:.Z"'
-}
 
 # Nothing but the gate, and the shell and the cat that ask.
 alone() {

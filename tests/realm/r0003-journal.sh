@@ -11,10 +11,6 @@ make_tmp
 build
 realm_up
 
-ctl() {
-	in_realm systemctl "$@"
-}
-
 journal() {
 	in_realm journalctl --no-pager "$@"
 }

@@ -10,23 +10,6 @@ make_tmp
 build
 realm_up
 
-ctl() {
-	in_realm systemctl "$@"
-}
-
-# PROPERTY [UNIT]
-show() {
-	ctl show -P "$1" "${2:-git-gate.service}"
-}
-
-state_is() {
-	[ "$(show ActiveState "${2:-git-gate.service}")" = "$1" ]
-}
-
-as_git() {
-	in_realm setpriv --reuid git --regid git --init-groups env HOME=/srv/git git "$@"
-}
-
 entries() {
 	in_realm journalctl --no-pager --quiet "$@"
 }

@@ -10,14 +10,6 @@ built=${BUILD:-$top/build}
 make_tmp
 realm_up
 
-ctl() {
-	in_realm systemctl "$@"
-}
-
-as_git() {
-	in_realm setpriv --reuid git --regid git --init-groups env HOME=/srv/git git "$@"
-}
-
 # --- the programs as they are, the units as they are shipped ------------------
 
 mkdir -p "$M/opt/git-gate" "$M/etc/git-gate/hooks/post-receive.d" "$M/client"

@@ -29,10 +29,6 @@ nsenter --net="$netns" ip addr add 192.0.2.1/24 dev pod
 nsenter --net="$netns" ip link set pod up
 nsenter --net="/run/netns/$realm-up" sh -c 'ip addr add 192.0.2.2/24 dev gateway; ip link set gateway up'
 
-in_pod() {
-	timeout 60 nsenter --net="$netns" env HOME="$T/client" GIT_TERMINAL_PROMPT=0 "$@"
-}
-
 mkdir -p /run/sshd "$T/up" "$T/etc"
 git init -q --bare -b main "$T/up/app.git"
 client_home "$T/client"
@@ -94,23 +90,6 @@ contain() {
 		[ ! "$memory" ] || echo $BASHPID >"$memory/$realm/cgroup.procs"
 		oci "$rt" run --bundle "$T/$id" "$id" </dev/null
 	)
-}
-
-# WORD...: in the gate's container, as the gate's user
-inside() {
-	oci "$rt" exec --user "$user" "$id" "$@"
-}
-
-shell() {
-	inside /bin/sh -c "$1"
-}
-
-status_field() {
-	shell "sed -n 's/^$1:[[:space:]]*//p' /proc/1/status"
-}
-
-zombies() {
-	shell 'cat /proc/[0-9]*/status 2>/dev/null | grep -c "^State:.Z"'
 }
 
 # WORD...: the gate as these words start it

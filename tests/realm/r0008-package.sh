@@ -101,31 +101,9 @@ chmod 777 "$M/client"
 rm -f "$M/usr/sbin/policy-rc.d" "$M/var/lib/man-db/auto-update"
 deb=/client/deb/${deb##*/} later=/client/deb/${later##*/}
 
-ctl() {
-	in_realm systemctl "$@"
-}
-
-show() {
-	ctl show -P "$1" "${2:-git-gate.service}"
-}
-
-state_is() {
-	[ "$(show ActiveState "${2:-git-gate.service}")" = "$1" ]
-}
-
-# So many starts in so little time are the test's own; systemd gives up after five in 10 s. A unit that is not loaded has none.
-forget_starts() {
-	ctl reset-failed git-gate.service git-gate@two.service 2>/dev/null
-	true
-}
-
 pkg() {
 	forget_starts
 	in_realm env DEBIAN_FRONTEND=noninteractive dpkg --force-unsafe-io "$@" </dev/null
-}
-
-as_client() {
-	in_realm git "$@"
 }
 
 config() {

@@ -107,13 +107,13 @@ start_on upstream "$(command -v sshd)" -D -e -f /etc/ssh/sshd_fleet
 
 # --- gates --------------------------------------------------------------------------
 
-as_git() {
+git_user() {
 	echo setpriv --reuid 9418 --regid 9418 --clear-groups
 }
 
 start_gate() {
 	# shellcheck disable=SC2046 # words
-	start_on "$1" $(as_git) git-gate run -c gate.log=journal -c hook.scanner=none -c hook.path="$T/bin/hooks"
+	start_on "$1" $(git_user) git-gate run -c gate.log=journal -c hook.scanner=none -c hook.path="$T/bin/hooks"
 	gate_pid[${1#gate}]=$!
 	must "$1: it is ready" wait_for 30 on "$1" git-gate health --ready
 }
@@ -142,7 +142,7 @@ for gate in $gates; do
 	start_on "$gate" setpriv --bounding-set=-audit_control,-audit_read,-syslog /lib/systemd/systemd-journald
 	wait_for 20 on "$gate" test -S /run/systemd/journal/socket
 	# shellcheck disable=SC2046 # words
-	on "$gate" $(as_git) git-gate add --missing >"$T/$gate.log" 2>&1 &
+	on "$gate" $(git_user) git-gate add --missing >"$T/$gate.log" 2>&1 &
 	adding+=($!)
 done
 for gate in $gates; do
