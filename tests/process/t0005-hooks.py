@@ -44,7 +44,7 @@ for n, (name, script, succeeds, text) in enumerate(CASES):
     up = time.monotonic()
     err = p.communicate(timeout=PATIENCE)[1]
     took = time.monotonic() - begun
-    rec = wait_for(lambda: [e for e in g.reaped(reason="hook")][: len(g.reaped(reason="hook")) - n], "the record of " + name)[0]
+    rec = wait_for(lambda: (lambda all_: all_[: len(all_) - n])(g.reaped(reason="hook")), "the record of " + name)[0]
     tap.eq((rec["phase"], rec["key"], rec["limit_ms"]), ("hook", "deadline.hook", 2000), "%s: phase, key and limit" % name)
     tap.ok(took >= HOOK, "%s: not before the deadline (%.2fs)" % (name, took))
     tap.ok(took <= (up - begun) + HOOK + 2 * SAMPLE + GRACE + 1.5, "%s: soon after it (%.2fs)" % (name, took), rec)

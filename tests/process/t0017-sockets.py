@@ -53,9 +53,15 @@ def options(pid):
         return s.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) != 0, delay
 
 
+
+
+def upload_packs():
+    return [p for p in g.processes() if "git upload-pack" in cmdline(p)]
+
+
 f = Raw(g, service="git-upload-pack")
 f.advertisement()
-fetching = wait_for(lambda: [p for p in g.processes() if "git upload-pack" in cmdline(p)], "upload-pack")[0]
+fetching = wait_for(upload_packs, "upload-pack")[0]
 for name, pid, nodelay in ("receive-pack", child, False), ("upload-pack", fetching, True):
     no, delay = options(pid)
     if no is None:
@@ -67,6 +73,7 @@ for name, pid, nodelay in ("receive-pack", child, False), ("upload-pack", fetchi
     else:
         tap.ok(delay < 40000, "%s: what the client sends is acknowledged soon (%d us)" % (name, delay))
 f.close()
+wait_for(lambda: not upload_packs(), "it to end")
 work = path("work")
 git("init", "-q", work)
 commit(work, "much", os.urandom(8 << 20))
@@ -75,7 +82,7 @@ f = Raw(g, service="git-upload-pack")
 f.packet(b"want %s side-band-64k ofs-delta no-progress\n" % f.advertisement()["refs/heads/main"].encode())
 f.s.sendall(b"00000009done\n")
 f.exactly(1 << 20)
-fetching = wait_for(lambda: [p for p in g.processes() if "git upload-pack" in cmdline(p)], "upload-pack")[0]
+fetching = wait_for(upload_packs, "upload-pack")[0]
 if options(fetching)[0] is None:
     tap.skip("a pack's writes are put together", "pidfd_getfd is not allowed")
 else:

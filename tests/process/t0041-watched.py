@@ -236,6 +236,7 @@ def dies():
     old = g.instance
     g.instance, g.pid = g.status()["instance"], g.status()["pid"]
     wait_for(lambda: not with_environment("GIT_GATE_INSTANCE=" + old), "all of the dead gate to be gone")
+    wait_for(lambda: listening(g.port), "its service to listen")        # it may have found the dead one's still there, and tries again
     c = Raw(g)
     tap.ok(c.advertisement(), "its service serves")
     c.s.sendall(b"0000")
