@@ -154,7 +154,9 @@ static int remove_tree(int dir, const char *name, int depth)
 
 	if (unlinkat(dir, name, AT_REMOVEDIR) == 0 || errno == ENOENT)
 		return 0;
-	r = errno == EBUSY && depth < DEPTH ? list_dir(dir, name, &d) : -errno;
+	if (errno != EBUSY || depth >= DEPTH)
+		return -errno;
+	r = list_dir(dir, name, &d);
 	if (r < 0)
 		return r;
 	while ((e = readdir(d)))
