@@ -70,22 +70,24 @@ static int children(pid_t pid, pid_t **v, size_t *n, size_t *size)
 }
 
 /* All that live below us, but for elders and what is below those, into *ret; those of our own children that
- * have ended are reaped on the way. */
-static int find(const struct gg_subtree *elders, struct gg_subtree *ret)
+ * have ended are reaped on the way, *ret_reaped of them. Who was below one that ends meanwhile is ours only
+ * after we were listed, and is missed. */
+static int find(const struct gg_subtree *elders, struct gg_subtree *ret, size_t *ret_reaped)
 {
 	AUTO_FREE pid_t *pid = NULL;
 	size_t n = 0, size = 0, ours;
 	int r = children(getpid(), &pid, &n, &size);
 
 	ours = n;
+	*ret_reaped = 0;
 	for (size_t i = 0; r == 0 && i < n; i++) {
 		struct gg_pstat st;
 
 		if (gg_pstat_read(pid[i], &st) < 0 || has(elders, st.pid, st.start_tick))
 			continue;
 		if (ended(&st)) {
-			if (i < ours && st.pid != elders->keep)
-				waitpid(st.pid, NULL, WNOHANG);
+			if (i < ours && st.pid != elders->keep && waitpid(st.pid, NULL, WNOHANG) > 0)
+				++*ret_reaped;
 			continue;
 		}
 		r = children(st.pid, &pid, &n, &size);
@@ -170,20 +172,23 @@ static void kill_all(const struct gg_subtree *t)
 int gg_subtree_end(const struct gg_subtree *elders, int64_t patience_ms, struct gg_buf *who, size_t *ret_left)
 {
 	int64_t end_ms = gg_now_ms() + patience_ms;
-	size_t left = 0;
-	int r = 0;
+	size_t left = 0, reaped;
+	int r = 0, quiet = 0;
 
-	for (int round = 0; r == 0 && round < ROUNDS; round++) {
+	/* a look that finds nobody may have missed those that changed parents under it: the next one finds
+	 * them */
+	for (int round = 0; r == 0 && quiet < 2 && round < ROUNDS; round++) {
 		struct gg_subtree t = { .keep = 0 };
 
-		r = find(elders, &t);
+		r = find(elders, &t, &reaped);
 		left = r == 0 ? t.n : 0;
+		quiet = left || reaped ? 0 : quiet + 1;
 		if (round == 0)
 			name_them(who, &t);
 		if (r == 0 && left)
 			kill_all(&t);
 		gg_subtree_free(&t);
-		if (!left || gg_now_ms() >= end_ms)
+		if (gg_now_ms() >= end_ms)
 			break;
 	}
 	*ret_left = left;
