@@ -156,7 +156,8 @@ def behind_a_pipe():
     while os.read(parent.stdout.fileno(), 65536)[-4:] != b"0000":
         pass
     rec = wait_for(lambda: w.events("session.reaped"), "the silent one to be ended")[0]
-    tap.eq((rec["phase"], rec["reason"], rec["steps"]), ("commands", "commands", "told,hangup"), "one that sends nothing is ended", rec)
+    # on a busy machine git does not always go within the first grace: then more steps follow
+    tap.eq((rec["phase"], rec["reason"], rec["steps"].split(",")[:2]), ("commands", "commands", ["told", "hangup"]), "one that sends nothing is ended", rec)
     tap.ok("the connection behind that is not known" in rec["message"], "the record says what was not known", rec)
     tap.eq(w.process.wait(PATIENCE), 0, "the watch ends with it")
 

@@ -101,7 +101,7 @@ def socketpairs():
     line = b"%s %s refs/heads/pair\0report-status side-band-64k agent=test" % (b"0" * 40, OID.encode())
     ours.sendall(packets(line, b"") + PACK[:1 << 20])
     rec = wait_for(lambda: w.events("session.reaped"), "the one that sends half a pack to be ended")[0]
-    tap.eq((rec["phase"], rec["reason"], rec["steps"]), ("pack", "idle", "told,half-close"), "half a push is ended", rec)
+    tap.eq((rec["phase"], rec["reason"], rec["steps"].split(",")[:2]), ("pack", "idle", ["told", "half-close"]), "half a push is ended", rec)
     tap.ok(rec["quiet_ms"] >= IDLE * 1000 and "the client is behind a local socket" in rec["message"], "the record says what was not known", rec)
     text = b""
     while piece := ours.recv(65536):

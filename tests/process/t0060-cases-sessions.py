@@ -58,7 +58,7 @@ class Push:
         more = ["-c", "pack.compression=9", "-c", "pack.window=0", "-c", "pack.threads=1"] if phase == "pack" else []
         no_hook = [] if phase == "advertisement" else ["--no-verify"]
         self.p = popen(["git", *more, "push", *no_hook, g.url(name), "HEAD:topic"], cwd=w, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                       text=True, errors="replace")
+                       text=True, errors="replace", start_new_session=True)
         self.tip = git("rev-parse", "HEAD", cwd=w).stdout.strip()
         if phase == "advertisement":
             pre_push.reached()
@@ -70,11 +70,8 @@ class Push:
         self.procs = tree(self.p.pid)
 
     def send(self, sig):
-        for q in self.procs:
-            try:
-                os.kill(q, sig)
-            except ProcessLookupError:
-                pass
+        """To the whole group, as a terminal does it: who was started since the look at the tree gets it, too."""
+        os.killpg(self.p.pid, sig)
 
     def release(self):
         if self.phase == "advertisement":
