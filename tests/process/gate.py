@@ -31,6 +31,11 @@ SAMPLE = 0.25           # an eighth of the shortest deadline
 BUSY = 3.0              # seconds by which a shared machine makes a gate late; how late it is by itself: tests/unit/policy.c
 PATIENCE = 60           # seconds; a limit for what should happen at once, generous because machines are shared
 
+# what is started in the background by a shell or nohup has these ignored, and so would all that tests start and signal
+for s in signal.SIGINT, signal.SIGQUIT, signal.SIGHUP:
+    if signal.getsignal(s) == signal.SIG_IGN:
+        signal.signal(s, signal.SIG_DFL)
+
 
 # --- TAP ---------------------------------------------------------------------------------------------------------------
 
@@ -148,6 +153,23 @@ def tree(pid):
         found.append(p)
         todo += kids.get(p, [])
     return found
+
+
+def signal_one_of(pid, sig, alive):
+    """Signal the process if, once it is held, alive() still names it: its number may have become another's since it was looked up. Whether."""
+    try:
+        fd = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return False
+    try:
+        if pid not in alive():
+            return False
+        signal.pidfd_send_signal(fd, sig)
+        return True
+    except ProcessLookupError:
+        return False
+    finally:
+        os.close(fd)
 
 
 # --- the test's own directory ------------------------------------------------------------------------------------------

@@ -66,10 +66,7 @@ while g.status()["reaped"] < REAPS and played < 40 * AT_ONCE:
     # someone ends processes of sessions too: the machine, an operator, the kernel when memory runs out
     victims = [p for p in g.processes() if rnd.random() < 0.05]
     for p in victims:
-        try:
-            os.kill(p, rnd.choice([signal.SIGKILL, signal.SIGTERM, signal.SIGHUP]))
-        except ProcessLookupError:
-            pass
+        signal_one_of(p, rnd.choice([signal.SIGKILL, signal.SIGTERM, signal.SIGHUP]), g.processes)
     for c in clients:
         c.end()
 

@@ -97,11 +97,8 @@ def killer(rng, running, kills):
             found = [f for f in found if f[1] in (kind, of)]
             if found:
                 pid, k = found[int(which * len(found))]
-                try:
-                    os.kill(pid, signal.SIGKILL)
+                if signal_one_of(pid, signal.SIGKILL, g.processes):
                     done.append(k)
-                except ProcessLookupError:
-                    pass
                 break
             time.sleep(0.005)
     return done
