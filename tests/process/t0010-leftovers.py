@@ -13,8 +13,8 @@ note("SEED=%d" % seed)
 REAPS, AT_ONCE = 200, 20
 tap = Tap()
 hooks = Hooks(post_receive="cat >/dev/null", reference_transaction="cat >/dev/null")
-g = Gate({"deadline.init": "500ms", "deadline.commands": "500ms", "deadline.packStart": "500ms", "deadline.idle": "500ms",
-          "deadline.grace": "100ms"}, hooks=hooks.dir)
+SHORT = {"deadline.init": "500ms", "deadline.commands": "500ms", "deadline.packStart": "500ms", "deadline.idle": "500ms", "deadline.grace": "100ms"}
+g = Gate(SHORT, hooks=hooks.dir)
 repo = g.repo("r.git", "receive.unpackLimit=20")
 work = g.work("work")
 git("push", "-q", "origin", "HEAD:main", cwd=work)
@@ -78,6 +78,9 @@ tap.eq(leftovers(repo), [], "nothing is left in the repository")
 tap.eq(fsck(repo), "", "fsck is clean")
 refs = git("for-each-ref", "--format=%(refname)", cwd=repo).stdout.split()
 tap.ok(len(refs) > 5, "complete pushes arrived (%d refs)" % len(refs))
+g.stop()
+g = Gate(hooks=hooks.dir, base=g.base)      # what a healthy push needs on a busy machine is more
+git("remote", "set-url", "origin", g.url("r.git"), cwd=work)
 names = ["refs/heads/x%d" % n for n in range(played)]
 r = git("push", "-q", "--force", "origin", *("HEAD:" + n for n in names), cwd=work, check=False)
 tap.eq(r.returncode, 0, "every ref can be pushed to", r.stderr)
