@@ -185,7 +185,8 @@ class Scene:
         for s, text in zip(live, list(TEXTS.values()) * 4):
             reason = re.sub(b"\0", b"", text)
             r = self.run("kill", s["id"], "--reason=" + reason.decode(errors="surrogateescape"))
-            if r.returncode not in (0, 2):
+            # on a busy machine one that ends by itself may still have been among the live
+            if r.returncode not in (0, 2) and s["id"] in {x["id"] for x in self.g.sessions()}:
                 tap.ok(False, "%s kill --reason=%r" % (self.what, reason), r)
             if r.returncode:
                 self.run("kill", s["id"])
