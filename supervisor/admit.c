@@ -15,6 +15,7 @@
 #include "supervisor/waitroom.h"
 
 #define SWEEP_S 1.0 /* how often the room is looked at for who left, or waited too long */
+#define TURN_MS 20   /* for starting sessions, at one turn of the loop */
 #define SAY_EVERY_MS 60000
 #define STRANGERS_BURST 20
 #define STRANGERS_RATE 1    /* a second */
@@ -32,6 +33,9 @@ static const char repo_full[] = "too many sessions of this repository, try again
 struct gg_admit {
 	struct gg_waitroom *room;
 	ev_timer sweep;
+	ev_timer go_on; /* at the next turn of the loop */
+	unsigned turn;
+	int64_t turn_ms; /* when the first session of this turn was to be started */
 	uint64_t refused;
 	int64_t said_ms;
 	struct gg_bucket stranger_rate; /* records of who may not connect at all: they can be anybody */
@@ -223,6 +227,35 @@ size_t gg_admit_pressed(const struct gg_gate *g)
 	return g->admit && full(g) ? gg_waitroom_count(g->admit->room) : 0;
 }
 
+/*
+ * To start a session takes until its process has called exec, which on a busy machine takes many times as long:
+ * for that the reaper, signals and who asks over the control socket get their turn in between.
+ */
+bool gg_admit_has_time(struct gg_gate *g)
+{
+	struct gg_admit *a = g->admit;
+	int64_t now = gg_now_ms();
+
+	if (a->turn != ev_iteration(g->loop)) {
+		a->turn = ev_iteration(g->loop);
+		a->turn_ms = now;
+	}
+	return now - a->turn_ms < TURN_MS;
+}
+
+static void on_go_on(EV_P_ ev_timer *timer, int revents)
+{
+	(void)loop;
+	(void)revents;
+	gg_admit_next(timer->data);
+}
+
+/* Who waits does so for want of time, not of a place. */
+static bool goes_on(const struct gg_gate *g)
+{
+	return ev_is_active(&g->admit->go_on);
+}
+
 static bool may_serve(const struct gg_gate *g)
 {
 	return g->stage == GG_SERVING && !g->drained && !gg_listen_out_of_resources(g) && !full(g);
@@ -275,8 +308,13 @@ void gg_admit_next(struct gg_gate *g)
 	while (may_serve(g) && (s = releasable(g)))
 		gg_session_release(s);
 	while (may_serve(g) && (next = gg_waitroom_next(a->room, peer_may, g))) {
-		int r = serve(g, next);
+		int r;
 
+		if (!gg_admit_has_time(g)) {
+			ev_timer_start(g->loop, &a->go_on);
+			break;
+		}
+		r = serve(g, next);
 		if (r < 0) /* the machine lacks something: it waits on, and is the next then */
 			gg_listen_pause(g, "cannot start a session", -r);
 		else
@@ -295,7 +333,7 @@ void gg_admit(struct gg_gate *g, const struct gg_waiter *who)
 	w.arrived_ms = gg_now_ms();
 	if (g->drained)
 		return turn_away(g, &w, drained);
-	if (gg_admit_waiting(g) >= room_size(g) && (full(g) || gg_admit_waiting(g))) {
+	if (gg_admit_waiting(g) >= room_size(g) && (full(g) || (gg_admit_waiting(g) && !goes_on(g)))) {
 		if (!gg_waitroom_displace(a->room, &w, &last))
 			return turn_away(g, &w, room_full);
 		turn_away(g, &last, room_full);
@@ -390,7 +428,8 @@ int gg_admit_open(struct gg_gate *g)
 	if (!g->admit->room)
 		return -ENOMEM;
 	ev_timer_init(&g->admit->sweep, on_sweep, SWEEP_S, SWEEP_S);
-	g->admit->sweep.data = g;
+	ev_timer_init(&g->admit->go_on, on_go_on, 0., 0.);
+	g->admit->sweep.data = g->admit->go_on.data = g;
 	return 0;
 }
 
@@ -402,6 +441,7 @@ static void turn_away_all(struct gg_gate *g, const char *why)
 		if (g->reg.v[i]->held && !g->reg.v[i]->root_gone)
 			refuse_held(g, g->reg.v[i], why);
 	ev_timer_stop(g->loop, &g->admit->sweep);
+	ev_timer_stop(g->loop, &g->admit->go_on);
 	while (g->admit->room && gg_waitroom_expired(g->admit->room, INT64_MAX, &w))
 		turn_away(g, &w, why);
 }

@@ -24,7 +24,7 @@
 #define QUEUE 128
 #define PAUSE_S 1.0
 #define SILENT_S 0.1  /* when all places are taken, one that has not asked since then makes room */
-#define REQUEST_S 1.0 /* from accept to the whole request */
+#define REQUEST_S 5.0 /* from accept to the whole request: who asks may have to wait for a processor */
 #define CLIENT_S 5.0  /* from accept to the last byte of the answer */
 
 struct client {
@@ -81,19 +81,21 @@ static size_t oldest(const struct gg_control *ctl, bool writing, size_t *ret_n)
 	return found;
 }
 
-static void on_writable(struct client *c)
+/* True: some of it is still to be sent; false: c is gone. */
+static bool on_writable(struct client *c)
 {
 	while (c->sent < c->size) {
 		ssize_t n =
 			send(c->io.fd, c->answer + c->sent, c->size - c->sent, MSG_DONTWAIT | MSG_NOSIGNAL);
 
 		if (n < 0 && (errno == EAGAIN || errno == EINTR))
-			return;
+			return true;
 		if (n < 0)
 			break;
 		c->sent += (size_t)n;
 	}
 	drop(c);
+	return false;
 }
 
 static void on_request(struct client *c, size_t line)
@@ -121,34 +123,52 @@ static void on_request(struct client *c, size_t line)
 		drop(ctl->client[slowest]);
 }
 
+/* Take what has come. True: the request is not whole yet. */
+static bool take(struct client *c)
+{
+	ssize_t n = recv(c->io.fd, c->request + c->len, sizeof(c->request) - c->len, MSG_DONTWAIT);
+	char *eol;
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return true;
+	if (n > 0) {
+		c->len += (size_t)n;
+		eol = memchr(c->request, '\n', c->len);
+		if (!eol && c->len < sizeof(c->request))
+			return true;
+		if (eol) {
+			on_request(c, (size_t)(eol - c->request));
+			return false;
+		}
+	}
+	drop(c);
+	return false;
+}
+
 static void on_client(EV_P_ ev_io *w, int revents)
 {
 	struct client *c = w->data;
-	char *eol;
-	ssize_t n;
 
 	(void)loop;
 	(void)revents;
 	if (c->answer)
-		return on_writable(c);
-	n = recv(w->fd, c->request + c->len, sizeof(c->request) - c->len, MSG_DONTWAIT);
-	if (n < 0 && (errno == EAGAIN || errno == EINTR))
-		return;
-	if (n <= 0)
-		return drop(c);
-	c->len += (size_t)n;
-	eol = memchr(c->request, '\n', c->len);
-	if (eol)
-		on_request(c, (size_t)(eol - c->request));
-	else if (c->len == sizeof(c->request))
-		drop(c);
+		on_writable(c);
+	else
+		take(c);
+}
+
+/* Its time is up. If we are late, it may have done its part long ago: then it is not dropped. */
+static bool is_late(struct client *c)
+{
+	return c->answer ? on_writable(c) : take(c);
 }
 
 static void on_timeout(EV_P_ ev_timer *w, int revents)
 {
 	(void)loop;
 	(void)revents;
-	drop(w->data);
+	if (is_late(w->data))
+		drop(w->data);
 }
 
 /* The gate's own user, root, or the socket's group as the peer's group or one of its further ones. */
@@ -228,8 +248,9 @@ static size_t make_place(struct gg_control *ctl)
 	slot = oldest(ctl, false, &n);
 	if (slot == CLIENTS_MAX || gg_now_ms() - ctl->client[slot]->began_ms < (int64_t)(1000 * SILENT_S))
 		return CLIENTS_MAX;
-	drop(ctl->client[slot]);
-	return slot;
+	if (is_late(ctl->client[slot]))
+		drop(ctl->client[slot]);
+	return ctl->client[slot] ? CLIENTS_MAX : slot;
 }
 
 static void on_connect(EV_P_ ev_io *w, int revents)

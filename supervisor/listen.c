@@ -127,7 +127,7 @@ static void on_client(EV_P_ ev_io *w, int revents)
 
 	(void)loop;
 	(void)revents;
-	for (int i = 0; i < ACCEPT_BATCH && !g->listen->paused; i++) {
+	for (int i = 0; i < ACCEPT_BATCH && !g->listen->paused && gg_admit_has_time(g); i++) {
 		struct gg_addr peer = { .len = sizeof(peer.ss) };
 		int fd = accept4(w->fd, (struct sockaddr *)&peer.ss, &peer.len, SOCK_CLOEXEC);
 

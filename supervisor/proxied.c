@@ -13,6 +13,8 @@
 #include "supervisor/access.h"
 #include "supervisor/admit.h"
 
+#define LATE_S 1. /* more, for one that had sent something that was not read yet */
+
 struct waiting {
 	ev_io io;
 	ev_timer timer;
@@ -20,6 +22,7 @@ struct waiting {
 	struct gg_addr proxy;
 	enum gg_transport transport;
 	bool whole;    /* its header was: it is the proxy's own, and what it wants is not known */
+	bool late;     /* its time is up */
 	size_t header; /* its length, once it was whole */
 	size_t n;
 	uint8_t head[GG_PROXY_MAX];
@@ -134,9 +137,16 @@ static void give_up(struct waiting *w, enum gg_denial how, const char *what)
 static void on_time(EV_P_ ev_timer *timer, int revents)
 {
 	struct waiting *w = timer->data;
+	char c;
 
-	(void)loop;
 	(void)revents;
+	/* if we are late, the header may have come long ago; once, so that no trickle extends it */
+	if (!w->late && recv(w->io.fd, &c, 1, MSG_PEEK | MSG_DONTWAIT) > 0) {
+		w->late = true;
+		ev_timer_set(timer, LATE_S, 0.);
+		ev_timer_start(EV_A_ timer);
+		return go_on(w);
+	}
 	give_up(w, GG_BAD, "had no whole PROXY protocol header within deadline.init");
 }
 

@@ -1,0 +1,70 @@
+#!/usr/bin/python3
+"""A gate on a busy machine is late itself, and nobody has to pay for that: to start many processes keeps it from nothing else, and who has done his part
+in time is served, however late that is seen."""
+import shutil
+
+from gate import *
+
+tap = Tap()
+CLIENTS = 40
+strace = ["strace", "-o", path("trace"), "-e", "trace=clone,clone3,vfork", "-e", "inject=clone,clone3,vfork:delay_exit=50000"]
+
+
+def descriptors(g):
+    return len(os.listdir("/proc/%d/fd" % g.pid))
+
+
+# --- who asked over the control socket, and a proxy's client ----------------------------------------------------------------
+g = Gate({"access.proxyFrom": "127.0.0.0/8", "deadline.init": "1s"})
+g.repo()
+before = descriptors(g)
+asking = socket.socket(socket.AF_UNIX)
+asking.settimeout(PATIENCE)
+asking.connect(g.control)
+client = Raw(g, request=False)
+wait_for(lambda: descriptors(g) == before + 2, "the gate to have taken both")
+os.kill(g.pid, signal.SIGSTOP)
+asking.sendall(b'{"cmd": "status"}\n')
+client.s.sendall(b"PROXY TCP4 192.0.2.7 127.0.0.1 1000 9418\r\n")
+client.packet(b"git-receive-pack /r.git\0host=x\0")
+time.sleep(6)           # longer than either limit: what is looked at is what comes of that
+os.kill(g.pid, signal.SIGCONT)
+try:
+    answer = json.loads(asking.makefile("rb").readline() or "{}")
+except ConnectionResetError as e:
+    answer = {"ok": str(e)}
+tap.eq(answer.get("ok"), True, "a question that came in time is answered by a gate that stood still")
+tap.eq(client.advertisement(), {"capabilities^{}": "0" * 40}, "a client whose PROXY header came in time is served by it")
+client.close()
+g.settle()
+tap.eq(g.stop(), 0, "the gate stops cleanly", g.text()[-2000:])
+
+
+# --- many processes to start ----------------------------------------------------------------------------------------------------
+def crowd(g):
+    """Clients arrive while the gate stands still; they, and how many sessions had been begun at each answer until all were."""
+    os.kill(g.pid, signal.SIGSTOP)
+    clients = [Raw(g) for _ in range(CLIENTS)]
+    os.kill(g.pid, signal.SIGCONT)
+    begun = [0]
+    wait_for(lambda: begun.append(g.request(cmd="status")["data"]["sessions"]) or begun[-1] == CLIENTS, "all sessions to have begun")
+    return begun, clients
+
+
+works = shutil.which("strace") and subprocess.run([*strace, "true"], env=ENV, capture_output=True).returncode == 0
+if not works:
+    tap.skip("sessions that take long to start", "strace cannot be used")
+for waiting in ("4096", "0") if works else ():
+    g = Gate({"limit.sessions": "64", "limit.waiting": waiting, **{k: "10m" for k in SCALED if "grace" not in k}}, prefix=strace)
+    g.repo()
+    begun, clients = crowd(g)
+    most = max(b - a for a, b in zip(begun, begun[1:]))
+    tap.ok(most < CLIENTS / 2, "limit.waiting=%s: no more than %d of %d sessions are begun between two answers" % (waiting, most, CLIENTS), begun)
+    told = [c.advertisement() for c in clients]
+    tap.eq(told.count({"capabilities^{}": "0" * 40}), CLIENTS, "limit.waiting=%s: every client is served" % waiting, told)
+    tap.eq(g.status()["refused"], 0, "limit.waiting=%s: none is refused" % waiting)
+    for c in clients:
+        c.close()
+    g.settle()
+    tap.eq(g.stop(), 0, "the gate stops cleanly", g.text()[-2000:])
+tap.done()
