@@ -86,6 +86,25 @@ static const char *parse_head(const char *text, struct gg_pstat *st)
 	return p + 3;
 }
 
+/*
+ * Name, and where the kernel laid stack and arguments, which is another place at each exec() and not shown of
+ * those that we may not look into. *p: behind field 22.
+ */
+static uint64_t image_of(const char *p, const struct gg_pstat *st)
+{
+	uint64_t stack, arg_start, arg_end, h = 14695981039346656037u;
+
+	if (!skip(&p, 5) || !next_u64(&p, &stack) || !skip(&p, 19) || !next_u64(&p, &arg_start) ||
+	    !next_u64(&p, &arg_end) || !stack || !arg_end)
+		return 0;
+	for (size_t i = 0; i < sizeof(st->comm) && st->comm[i]; i++)
+		h = (h ^ (unsigned char)st->comm[i]) * 1099511628211u;
+	h = (h ^ stack) * 1099511628211u;
+	h = (h ^ arg_start) * 1099511628211u;
+	h = (h ^ arg_end) * 1099511628211u;
+	return h ? h : 1;
+}
+
 int gg_pstat_parse(const char *text, struct gg_pstat *ret)
 {
 	struct gg_pstat st = { .pid = 0 };
@@ -105,6 +124,7 @@ int gg_pstat_parse(const char *text, struct gg_pstat *ret)
 		return -EINVAL;
 	if (!next_int(&p, &st.nlwp) || !skip(&p, 1) || !next_u64(&p, &st.start_tick))
 		return -EINVAL;
+	st.image = image_of(p, &st);
 	*ret = st;
 	return 0;
 }

@@ -16,6 +16,7 @@ struct gg_pstat {
 	int nlwp;	     /* threads; a 'Z' with nlwp > 1 still runs */
 	uint64_t cpu_ticks;  /* utime + stime, own only: children's time is no activity of this process */
 	uint64_t start_tick; /* since boot, field 22 */
+	uint64_t image; /* of what it runs: as good as never the same after an exec(); 0: not shown to us */
 };
 
 /* text: NUL-terminated contents of the file; comm ends at the LAST ')'. 0 or -EINVAL. */

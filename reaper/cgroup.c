@@ -138,7 +138,7 @@ static void let_out(const struct gg_cgroup *c, int base, const char *id)
 		if (gg_cgroup_procs(base, id, &in, &n, &size) < 0)
 			return;
 		for (size_t i = 0; i < n; i++)
-			if (gg_pstat_read(in[i], &st) == 0 && gg_scan_is_gc(st.sid, st.sid))
+			if (gg_pstat_read(in[i], &st) == 0 && gg_orphan_is_gc(st.sid, st.sid))
 				any |= move(in[i], c->base, "gate") == 0;
 	}
 }

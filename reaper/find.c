@@ -39,7 +39,7 @@ bool gg_find_in_session(const struct gg_proctable_row *v, size_t n, const struct
 		char argv[ARGV_MAX];
 		size_t len;
 
-		if (gg_procfs_read(p->pid, "cmdline", argv, sizeof(argv), &len) == 0 &&
+		if (gg_procfs_argv(p->pid, argv, sizeof(argv), &len) == 0 &&
 		    gg_root_kind_of(argv, len) != GG_ROOT_NONE)
 			return true;
 		p = NULL;
@@ -77,15 +77,15 @@ int gg_find_sessions(pid_t top, const pid_t *known, size_t nknown, struct gg_fou
 
 		if (bsearch(&queue[i], known, nknown, sizeof(*known), compare_pids))
 			continue;
-		r = gg_procfs_read(queue[i], "cmdline", argv, sizeof(argv), &len);
+		r = gg_procfs_argv(queue[i], argv, sizeof(argv), &len);
 		if (r == 0 && is_gates(queue[i], argv, len))
 			continue;
 		kind = r == 0 ? gg_root_kind_of(argv, len) : GG_ROOT_NONE;
 		if (r == 0)
 			r = kind ? add(&found, &nfound, queue[i], kind)
 				 : gg_children(queue[i], &queue, &n, &size);
-		if (r == -ENOENT || r == -ESRCH)
-			r = 0; /* it has gone meanwhile */
+		if (r == -ENOENT || r == -ESRCH || r == -EBUSY)
+			r = 0; /* it has gone meanwhile, or the next walk finds out */
 	}
 	if (r < 0)
 		return r;

@@ -11,6 +11,8 @@
 #include "base/cleanup.h"
 #include "base/readfile.h"
 
+#define HELD_THREADS 256 /* of one process that are looked at */
+
 static uint64_t reads;
 
 uint64_t gg_procfs_reads(void)
@@ -103,12 +105,57 @@ int gg_procfs_syscall(pid_t pid, pid_t tid, struct gg_syscall *ret)
 	return 0;
 }
 
+static bool sleeps(pid_t pid, const char *tid)
+{
+	char path[64], text[1024];
+	struct gg_pstat st;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%.16s/stat", (int)pid, tid);
+	return read_file(path, text, sizeof(text), NULL) == 0 && gg_pstat_parse(text, &st) == 0 &&
+	       st.state == 'D';
+}
+
+bool gg_procfs_held(pid_t pid, const struct gg_pstat *st)
+{
+	char path[64];
+	AUTO_DIR DIR *dir = NULL;
+	struct dirent *e;
+	bool held = st->state == 'D';
+
+	if (held || st->nlwp <= 1)
+		return held;
+	snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
+	dir = opendir(path);
+	for (int seen = 0; dir && !held && seen < HELD_THREADS && (e = readdir(dir)); seen++)
+		held = e->d_name[0] != '.' && sleeps(pid, e->d_name);
+	return held;
+}
+
+static int check_held(pid_t pid)
+{
+	struct gg_pstat st;
+	int r;
+
+	reads++;
+	r = gg_pstat_read(pid, &st);
+	return r ? r : gg_procfs_held(pid, &st) ? -EBUSY : 0;
+}
+
+int gg_procfs_argv(pid_t pid, char *buf, size_t size, size_t *ret_len)
+{
+	int r = check_held(pid);
+
+	return r ? r : gg_procfs_read(pid, "cmdline", buf, size, ret_len);
+}
+
 int gg_procfs_getenv(pid_t pid, const char *name, char *buf, size_t size)
 {
 	size_t len, nlen = strlen(name), cap = 256 * 1024;
 	AUTO_FREE char *env = malloc(cap);
-	int r;
+	int r = check_held(pid);
 
+	if (r < 0)
+		return r;
 	if (!env)
 		return -ENOMEM;
 	r = gg_procfs_read(pid, "environ", env, cap, &len);

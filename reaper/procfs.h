@@ -10,6 +10,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "base/pstat.h"
+
 /* A whole small file, cut at size - 1 and NUL-terminated. */
 int gg_procfs_read(pid_t pid, const char *file, char *buf, size_t size, size_t *ret_len);
 /* A link such as "cwd" or "fd/0". */
@@ -28,7 +30,17 @@ struct gg_syscall {
 };
 int gg_procfs_syscall(pid_t pid, pid_t tid, struct gg_syscall *ret);
 
-/* Value of a variable in the environment a process was started with. -ENODATA: not set. */
+/*
+ * Does a thread of it sleep in state D? Such a one may hold the process's address space locked (in mmap(2) on
+ * a file system that does not answer, for example), and whoever reads its command line or its environment,
+ * alone of all that is below /proc/PID, sleeps with it until that one is through. st: its stat, read a moment
+ * ago.
+ */
+bool gg_procfs_held(pid_t pid, const struct gg_pstat *st);
+
+/* Its command line: arguments that end with NUL, cut at size - 1. -EBUSY: gg_procfs_held, ask later. */
+int gg_procfs_argv(pid_t pid, char *buf, size_t size, size_t *ret_len);
+/* Value of a variable in the environment a process was started with. -ENODATA: not set. -EBUSY: as above. */
 int gg_procfs_getenv(pid_t pid, const char *name, char *buf, size_t size);
 
 /* Append a process's children (of all its threads) to *v, which is grown. -EOPNOTSUPP: the kernel has no such

@@ -19,10 +19,10 @@
 #define REFRESH_PEEK_MS 200
 #define PEEKS_MAX 20 /* looks for the process that serves the request, before it is left to the policy */
 #define PACKED_BYTES \
-	(256 << 10)	/* a fetch that took more than this has had a pack, or a very long list of refs */
-#define LATE_MS 1000	/* a pass that comes later than this after it was due */
-#define UNHEARD_MS 1000 /* for so long the first two retransmissions at least went unanswered */
-#define AFTER_MS 20	/* between looks while the rest of an ended session goes away */
+	(256 << 10)	 /* a fetch that took more than this has had a pack, or a very long list of refs */
+#define LATE_MS 1000	 /* a pass that comes later than this after it was due */
+#define UNHEARD_MS 1000	 /* for so long the first two retransmissions at least went unanswered */
+#define AFTER_MS 20	 /* between looks while the rest of an ended session goes away */
 
 static void scan_failed(struct gg_reaper *r, struct gg_session *s, int err, int64_t now)
 {
@@ -56,7 +56,7 @@ static int fresh_orphans(struct gg_reaper *r)
 	for (size_t i = 0; i < r->reg->n; i++)
 		roots[i] = r->reg->v[i]->root;
 	qsort(roots, r->reg->n, sizeof(*roots), compare_pids);
-	return gg_scan_orphans(&r->orphans, roots, r->reg->n);
+	return gg_orphans_read(&r->orphans, roots, r->reg->n);
 }
 
 /* Remember who was seen, so that a process that later leaves the tree and its environment behind is still
@@ -64,12 +64,15 @@ static int fresh_orphans(struct gg_reaper *r)
 static void remember(struct gg_session *s, const struct gg_snap *snap)
 {
 	size_t n = snap->n < KNOWN_MAX ? snap->n : KNOWN_MAX;
-	struct gg_ident *v = realloc(s->known, (n + 1) * sizeof(*v));
+	struct gg_known *v = realloc(s->known, (n + 1) * sizeof(*v));
 
 	if (!v)
 		return;
-	for (size_t i = 0; i < n; i++)
-		v[i] = (struct gg_ident){ snap->v[i].pid, snap->v[i].start_tick };
+	for (size_t i = 0; i < n; i++) {
+		const struct gg_proc *p = &snap->v[i];
+
+		v[i] = (struct gg_known){ { p->pid, p->start_tick }, p->image, p->named, p->parent, p->hook };
+	}
 	s->known = v;
 	s->nknown = n;
 }

@@ -97,7 +97,7 @@ struct gg_session {
 	struct gg_tcp tcp;   /* the last sample */
 	struct gg_view view; /* the last look */
 	int64_t due_ms;	     /* when the reaper wants to see it again */
-	struct gg_ident
+	struct gg_known
 		*known; /* processes seen in it, so that strays without our environment are known; owned */
 	size_t nknown;
 	uint64_t log_dropped;	       /* stderr lines over the rate */

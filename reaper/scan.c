@@ -23,7 +23,6 @@
 
 #define THREADS_MAX 64 /* of one process that are looked at; unpackers use one a CPU */
 #define ARGV_MAX 1024  /* bytes of a command line that are read: enough for argv[0..3] */
-#define YOUNG_LOOKS 50 /* at an orphan, until what it is counts for good: some seconds */
 
 uint64_t gg_scan_reads(void)
 {
@@ -180,13 +179,69 @@ static void look_at_http(struct gg_proc *p, const char *comm)
 	p->writes_client = p->awaits == GG_AWAITS_READER;
 }
 
-/* Fill *p. 1: seen; 0: it is gone, or not of this session; -errno. */
-static int look_at(pid_t pid, enum gg_role parent_role, const struct gg_scan_target *t, struct gg_proc *p)
+/* Mostly it is found at the place where it was the last time. */
+static const struct gg_known *find_known(const struct gg_scan_target *t, const struct gg_proc *p, size_t at)
+{
+	for (size_t i = 0; i < t->nknown; i++) {
+		const struct gg_known *k = &t->known[(at + i) % t->nknown];
+
+		if (k->who.pid == p->pid && k->who.start_tick == p->start_tick)
+			return k;
+	}
+	return NULL;
+}
+
+/* Of one whose command line cannot be read now: what was known of it, or what its name tells. */
+static void guess_role(const struct gg_pstat *st, const struct gg_known *k, struct gg_proc *p)
+{
+	if (k && k->image == st->image) {
+		p->named = k->named;
+		p->hook = k->hook;
+	} else {
+		p->named = gg_role_of(st->comm, strlen(st->comm) + 1, p->parent, &p->hook);
+	}
+}
+
+/*
+ * What p is by its command line, which is read once as long as it runs the same, and its parent is the same.
+ * at: its place in the snapshot. 1: done; 0: not of this session; -errno.
+ */
+static int name_role(const struct gg_pstat *st, const struct gg_scan_target *t, size_t at, struct gg_proc *p)
+{
+	const struct gg_known *k = find_known(t, p, at);
+	bool gc = p->parent == GG_ROLE_DAEMON && st->sid == p->pid; /* if it is one */
+	char argv[ARGV_MAX];
+	size_t len = 0;
+	int r;
+
+	if (k && k->image && k->image == st->image && k->parent == p->parent) {
+		p->image = k->image;
+		p->named = k->named;
+		p->hook = k->hook;
+		return 1;
+	}
+	if (gg_procfs_held(p->pid, st)) {
+		if (gc && !strcmp(st->comm, "git"))
+			return 0;
+		guess_role(st, k, p);
+		return 1;
+	}
+	r = gg_procfs_read(p->pid, "cmdline", argv, sizeof(argv), &len);
+	if (r < 0 && !gone(r))
+		return r;
+	if (gc && gg_is_detached_gc(argv, len))
+		return 0; /* it outlives the session on purpose */
+	p->named = gg_role_of(argv, len, p->parent, &p->hook);
+	p->image = len && !gc ? st->image : 0;
+	return 1;
+}
+
+/* Fill *p. at: its place in the snapshot. 1: seen; 0: it is gone, or not of this session; -errno. */
+static int look_at(pid_t pid, enum gg_role parent_role, const struct gg_scan_target *t, size_t at,
+		   struct gg_proc *p)
 {
 	struct gg_pstat st;
-	char argv[ARGV_MAX];
 	uint64_t in, out;
-	size_t len = 0;
 	int r = gg_pstat_read(pid, &st);
 
 	if (gone(r))
@@ -199,13 +254,12 @@ static int look_at(pid_t pid, enum gg_role parent_role, const struct gg_scan_tar
 			       .start_tick = st.start_tick,
 			       .cpu_ticks = st.cpu_ticks,
 			       .state = st.state,
-			       .nlwp = st.nlwp };
-	r = gg_procfs_read(pid, "cmdline", argv, sizeof(argv), &len);
-	if (r < 0 && !gone(r))
+			       .nlwp = st.nlwp,
+			       .parent = parent_role };
+	r = name_role(&st, t, at, p);
+	if (r <= 0)
 		return r;
-	if (parent_role == GG_ROLE_DAEMON && st.sid == pid && gg_is_detached_gc(argv, len))
-		return 0; /* it outlives the session on purpose */
-	p->role = gg_role_of(argv, len, parent_role, &p->hook);
+	p->role = p->named;
 	if (parent_role == GG_ROLE_DAEMON && p->role == GG_ROLE_OTHER && gg_proc_alive(p) &&
 	    is_servers(pid, t->in_ino))
 		p->role = GG_ROLE_GIT;
@@ -231,7 +285,7 @@ static int look_at(pid_t pid, enum gg_role parent_role, const struct gg_scan_tar
 static bool is_known(const struct gg_scan_target *t, const struct gg_ident *who)
 {
 	for (size_t i = 0; i < t->nknown; i++)
-		if (t->known[i].pid == who->pid && t->known[i].start_tick == who->start_tick)
+		if (t->known[i].who.pid == who->pid && t->known[i].who.start_tick == who->start_tick)
 			return true;
 	return false;
 }
@@ -266,10 +320,10 @@ static int add_lost(struct queue *q, const struct gg_scan_target *t)
 		bool seen = false;
 
 		for (size_t j = 0; !seen && j < reached; j++)
-			seen = q->pid[j] == t->known[i].pid;
-		if (!seen && gg_pstat_read(t->known[i].pid, &st) == 0 &&
-		    st.start_tick == t->known[i].start_tick)
-			r = queue_add(q, t->known[i].pid, -1);
+			seen = q->pid[j] == t->known[i].who.pid;
+		if (!seen && gg_pstat_read(t->known[i].who.pid, &st) == 0 &&
+		    st.start_tick == t->known[i].who.start_tick)
+			r = queue_add(q, t->known[i].who.pid, -1);
 	}
 	return r;
 }
@@ -308,7 +362,7 @@ static int add_members(struct queue *q, const struct gg_scan_target *t, const st
 		struct gg_pstat st;
 
 		if (gg_pstat_read(in[i], &st) == 0 && !is_among(st.ppid, in, left) &&
-		    !gg_scan_is_gc(st.sid, st.sid))
+		    !gg_orphan_is_gc(st.sid, st.sid))
 			r = queue_add(q, in[i], find_seen(snap, st.ppid));
 	}
 	return gone(r) ? 0 : r;
@@ -351,7 +405,7 @@ static int look_at_next(struct queue *q, size_t i, const struct gg_scan_target *
 	if (r < 0)
 		return r;
 	p = &snap->v[snap->n];
-	r = look_at(q->pid[i], parent, t, p);
+	r = look_at(q->pid[i], parent, t, snap->n, p);
 	if (r <= 0)
 		return r;
 	p->orphan = q->parent[i] < 0 ? q->pid[i] != t->root
@@ -397,102 +451,6 @@ int gg_scan_procs(const struct gg_scan_target *target, const struct gg_orphans *
 		snap->n = 0;
 	}
 	return r;
-}
-
-static const struct gg_orphan *find_orphan(const struct gg_orphans *o, size_t n, pid_t pid, uint64_t tick)
-{
-	for (size_t i = 0; i < n; i++)
-		if (o->v[i].who.pid == pid && o->v[i].who.start_tick == tick)
-			return &o->v[i];
-	return NULL;
-}
-
-bool gg_scan_is_gc(pid_t pid, pid_t sid)
-{
-	char argv[ARGV_MAX];
-	size_t len;
-
-	return sid == pid && gg_procfs_read(pid, "cmdline", argv, sizeof(argv), &len) == 0 &&
-	       gg_is_detached_gc(argv, len);
-}
-
-/* 1: filled; 0: gone; -errno. A zombie is no orphan: the loop reaps it. */
-static int look_at_orphan(const struct gg_orphans *old, pid_t pid, struct gg_orphan *ret)
-{
-	const struct gg_orphan *known;
-	struct gg_pstat st;
-	int r = gg_pstat_read(pid, &st);
-
-	if (gone(r) || (r == 0 && st.state == 'Z' && st.nlwp <= 1))
-		return 0;
-	if (r < 0)
-		return r;
-	known = find_orphan(old, old->n, pid, st.start_tick);
-	if (known) {
-		*ret = *known;
-		ret->sid = st.sid;
-		/* it may have been seen before its setsid(), or before the exec that made it a gc */
-		if (!ret->gc && ret->looks < YOUNG_LOOKS) {
-			ret->looks++;
-			ret->gc = gg_scan_is_gc(pid, st.sid);
-		}
-		return 1;
-	}
-	*ret = (struct gg_orphan){ .who = { pid, st.start_tick }, .sid = st.sid };
-	if (gg_procfs_getenv(pid, "GIT_GATE_SESSION", ret->session, sizeof(ret->session)) < 0)
-		ret->session[0] = 0;
-	ret->gc = gg_scan_is_gc(pid, st.sid);
-	return 1;
-}
-
-static bool is_root(pid_t pid, const pid_t *roots, size_t n)
-{
-	size_t lo = 0, hi = n;
-
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-
-		if (roots[mid] == pid)
-			return true;
-		if (roots[mid] < pid)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return false;
-}
-
-int gg_scan_orphans(struct gg_orphans *o, const pid_t *roots, size_t nroots)
-{
-	AUTO_FREE pid_t *child = NULL;
-	AUTO_FREE struct gg_orphan *v = NULL;
-	size_t n = 0, size = 0, found = 0;
-	int r = gg_children(getpid(), &child, &n, &size);
-
-	if (r < 0)
-		return r;
-	v = calloc(n + 1, sizeof(*v));
-	if (!v)
-		return -ENOMEM;
-	for (size_t i = 0; i < n; i++) {
-		if (is_root(child[i], roots, nroots))
-			continue;
-		r = look_at_orphan(o, child[i], &v[found]);
-		if (r < 0)
-			return r;
-		found += (size_t)r;
-	}
-	free(o->v);
-	o->v = gg_take_ptr(&v);
-	o->n = found;
-	o->fresh = true;
-	return 0;
-}
-
-void gg_orphans_free(struct gg_orphans *o)
-{
-	free(o->v);
-	*o = (struct gg_orphans){ 0 };
 }
 
 /* What the socket alone tells is left out: probes count for nothing then. */

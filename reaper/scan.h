@@ -7,11 +7,15 @@
 #ifndef GG_REAPER_SCAN_H
 #define GG_REAPER_SCAN_H
 
+#include "reaper/orphans.h"
 #include "reaper/snapshot.h"
 
-struct gg_ident {
-	pid_t pid;
-	uint64_t start_tick;
+/* What was learned about a process of a session by the look before: it holds as long as it runs the same. */
+struct gg_known {
+	struct gg_ident who;
+	uint64_t image;
+	enum gg_role named, parent;
+	enum gg_hook hook;
 };
 
 /* Whom to look at. */
@@ -24,30 +28,9 @@ struct gg_scan_target {
 	bool lent;		  /* not our child: see reaper/client.h */
 	bool local;		  /* on a unix socket: who holds the streams is to be found too */
 	int cgroup;		  /* descriptor of the directory that has its cgroup; -1: none */
-	const struct gg_ident *known; /* seen in it before; borrowed */
+	const struct gg_known *known; /* seen in it before; borrowed */
 	size_t nknown;
 };
-
-/*
- * Processes whose parent is the gate itself, and are not the root of a session: what sessions left behind
- * when a parent exited (the gate is a subreaper). Read once for all sessions that are looked at in one pass.
- */
-struct gg_orphans {
-	struct gg_orphan {
-		struct gg_ident who;
-		pid_t sid;
-		char session[16]; /* GIT_GATE_SESSION of its environment; "" none or unreadable */
-		bool gc;	  /* detached gc: left alone */
-		unsigned looks;
-	} * v;
-	size_t n;
-	bool fresh; /* read in this pass */
-};
-
-/* roots: pids that are not orphans, ascending. Keeps what it learned about orphans it knows already. 0 or
- * -errno. */
-int gg_scan_orphans(struct gg_orphans *o, const pid_t *roots, size_t nroots);
-void gg_orphans_free(struct gg_orphans *o);
 
 #define GG_SCAN_MAX 4096 /* processes of one session that are looked at */
 
@@ -57,9 +40,6 @@ void gg_orphans_free(struct gg_orphans *o);
  * -errno (-EMFILE, -ENOMEM, …): then nothing may be concluded.
  */
 int gg_scan_procs(const struct gg_scan_target *t, const struct gg_orphans *o, struct gg_snap *snap);
-
-/* Detached gc, and the like: it outlives its session on purpose. sid: as of its stat. */
-bool gg_scan_is_gc(pid_t pid, pid_t sid);
 
 /* The client's socket. Never fails: what cannot be told leaves tcp.valid false. */
 void gg_scan_tcp(int sock, struct gg_tcp *ret);

@@ -55,6 +55,9 @@ struct gg_proc {
 	int nlwp;	     /* threads */
 	enum gg_role role;
 	enum gg_hook hook;     /* for GG_ROLE_HOOK */
+	enum gg_role named,    /* role by its command line and its parent's role alone */
+		parent;	       /* which was this */
+	uint64_t image;	       /* that named is of, see base/pstat.h; 0: named is a guess, or may change */
 	bool reads_client;     /* a thread is blocked reading what the client sends */
 	bool writes_client;    /* a thread is blocked writing to the client */
 	bool running;	       /* a thread was on a CPU when looked at: its system call is not shown */

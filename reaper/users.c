@@ -9,16 +9,21 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/pstat.h"
 #include "reaper/procfs.h"
 #include "reaper/proctable.h"
 
-#define FDS_MAX 1024 /* of one process that are looked at */
+#define FDS_MAX 1024	  /* of one process that are looked at */
+#define HELD_LOOKS 20	  /* at one that sleeps in the kernel: mostly it waits for a disk, not for long ... */
+#define HELD_WAIT_US 5000 /* ... so long from one to the next */
 
 struct gg_users {
 	struct gg_proctable_row *v;
+	bool *held; /* by place in v: gg_procfs_held, and not only for a moment */
 	size_t n;
 	int64_t looked_ms;
 	int64_t boot_real_ms; /* when the machine started, by the wall clock of now */
@@ -33,9 +38,11 @@ int gg_users_read(struct gg_users **ret)
 		return -ENOMEM;
 	u->looked_ms = gg_clock_ms(CLOCK_REALTIME);
 	r = gg_proctable_read(&u->v, &u->n);
-	if (r < 0) {
+	u->held = r == 0 ? calloc(u->n + 1, sizeof(*u->held)) : NULL;
+	if (!u->held) {
+		free(u->v);
 		free(u);
-		return r;
+		return r ? r : -ENOMEM;
 	}
 	u->boot_real_ms = gg_clock_ms(CLOCK_REALTIME) - gg_clock_ms(CLOCK_BOOTTIME);
 	*ret = u;
@@ -47,7 +54,21 @@ void gg_users_free(struct gg_users *u)
 	if (!u)
 		return;
 	free(u->v);
+	free(u->held);
 	free(u);
+}
+
+/* Can its command line and environment not be read? It is waited for, once. */
+static bool is_held(const struct gg_users *u, size_t i)
+{
+	struct gg_pstat st;
+
+	for (int n = 0;
+	     !u->held[i] && gg_pstat_read(u->v[i].pid, &st) == 0 && gg_procfs_held(u->v[i].pid, &st); n++) {
+		u->held[i] = n >= HELD_LOOKS;
+		usleep(HELD_WAIT_US);
+	}
+	return u->held[i];
 }
 
 static int64_t start_of(const struct gg_users *u, const struct gg_proctable_row *p)
@@ -75,6 +96,14 @@ static bool inside(const char *path, const char *dir)
 	return !strncmp(path, dir, n) && (path[n] == 0 || path[n] == '/' || path[n] == ' ');
 }
 
+static bool may_be_git(pid_t pid)
+{
+	struct gg_pstat st;
+
+	return gg_pstat_read(pid, &st) < 0 || !strncmp(st.comm, "git", 3) || !strncmp(st.comm, "jgit", 4) ||
+	       !strncmp(st.comm, "java", 4);
+}
+
 /* argv[0] is git, git-something, or a program that speaks git's formats itself; an unreadable one counts as
  * git. */
 static bool is_git(pid_t pid, const char *dir, bool *ret_named)
@@ -82,9 +111,12 @@ static bool is_git(pid_t pid, const char *dir, bool *ret_named)
 	char argv[4096];
 	const char *name;
 	size_t len = 0;
+	int r = gg_procfs_argv(pid, argv, sizeof(argv), &len);
 
 	*ret_named = false;
-	if (gg_procfs_read(pid, "cmdline", argv, sizeof(argv), &len) < 0 || !len)
+	if (r == -EBUSY)
+		return *ret_named = may_be_git(pid);
+	if (r < 0 || !len)
 		return false;
 	*ret_named = memmem(argv, len, dir, strlen(dir)) != NULL;
 	name = strrchr(argv, '/');
@@ -128,7 +160,7 @@ static bool argv_leads_into(pid_t pid, const char *cwd, const char *dir)
 	char argv[4096];
 	size_t len = 0;
 
-	if (gg_procfs_read(pid, "cmdline", argv, sizeof(argv), &len) < 0)
+	if (gg_procfs_argv(pid, argv, sizeof(argv), &len) < 0)
 		return true;
 	for (const char *a = argv; a < argv + len; a += strlen(a) + 1) {
 		const char *eq = *a == '-' ? strchr(a, '=') : NULL;
@@ -166,16 +198,18 @@ static bool discovers(const char *cwd, const char *dir)
 	return false;
 }
 
-static bool uses(pid_t pid, const char *dir)
+static bool uses(const struct gg_users *u, size_t i, const char *dir)
 {
 	char cwd[PATH_MAX], git_dir[PATH_MAX];
 	bool named, git;
+	pid_t pid = u->v[i].pid;
 	int r = gg_procfs_link(pid, "cwd", cwd, sizeof(cwd));
 
 	if (r == -ENOENT || r == -ESRCH)
 		return false; /* gone, a zombie, or a kernel thread */
 	if (r == 0 && inside(cwd, dir))
 		return true;
+	is_held(u, i);
 	git = is_git(pid, dir, &named);
 	if (r < 0)
 		return git || named; /* somebody else's: all that is known is its command line */
@@ -195,7 +229,7 @@ int gg_users_of(const struct gg_users *u, const char *dir, int64_t **ret, size_t
 	if (!v)
 		return -ENOMEM;
 	for (size_t i = 0; i < u->n; i++)
-		if (u->v[i].pid != getpid() && uses(u->v[i].pid, dir))
+		if (u->v[i].pid != getpid() && uses(u, i, dir))
 			v[n++] = start_of(u, &u->v[i]);
 	*ret = v;
 	*ret_n = n;
@@ -211,6 +245,7 @@ bool gg_users_any_at(const struct gg_users *u, const char *dir)
 
 		if (pid == getpid())
 			continue;
+		is_held(u, i);
 		is_git(pid, dir, &named);
 		if (named || (gg_procfs_link(pid, "cwd", cwd, sizeof(cwd)) == 0 && inside(cwd, dir)) ||
 		    has_open_file(pid, dir))
@@ -219,17 +254,19 @@ bool gg_users_any_at(const struct gg_users *u, const char *dir)
 	return false;
 }
 
+/* In doubt it has. */
 static bool has_variable(pid_t pid, const char *name, const char *value)
 {
 	char got[128];
+	int r = gg_procfs_getenv(pid, name, got, sizeof(got));
 
-	return gg_procfs_getenv(pid, name, got, sizeof(got)) == 0 && !strcmp(got, value);
+	return r == -EBUSY || (r == 0 && !strcmp(got, value));
 }
 
 bool gg_users_any_of(const struct gg_users *u, const char *instance, const char *session)
 {
 	for (size_t i = 0; i < u->n; i++)
-		if (has_variable(u->v[i].pid, "GIT_GATE_SESSION", session) &&
+		if ((is_held(u, i) || has_variable(u->v[i].pid, "GIT_GATE_SESSION", session)) &&
 		    has_variable(u->v[i].pid, "GIT_GATE_INSTANCE", instance))
 			return true;
 	return false;

@@ -107,7 +107,7 @@ static void read_command(const struct gg_proc *p, struct gg_waits *ret)
 	char argv[512];
 	size_t n, word;
 
-	if (gg_procfs_read(p->pid, "cmdline", argv, sizeof(argv), &n) < 0)
+	if (gg_procfs_argv(p->pid, argv, sizeof(argv), &n) < 0)
 		return;
 	for (size_t i = 0, at = 0; at < n; i++, at += word + 1) {
 		const char *s = argv + at, *slash = strrchr(s, '/');

@@ -453,6 +453,7 @@ static void tear_down(struct gg_gate *g)
 	gg_onreap_free(g);
 	gg_linger_stop(g);
 	gg_remains_free(g);
+	gg_predecessor_free(g);
 	gg_cgroups_close(g);
 	gg_orphans_free(&g->reaper.orphans);
 	gg_registry_free(&g->reg);

@@ -18,12 +18,27 @@
 #include "reaper/proctable.h"
 #include "supervisor/foster.h"
 
-static bool belongs(pid_t pid, const char *instance)
+#define FIRST_S 0.1 /* until the first look again at those that could not be looked into ... */
+#define AGAIN_S 1   /* ... and from one to the next */
+#define SAY_LOOKS 3 /* who waits for a disk is through by then */
+
+/* Processes whose environment could not be read when the gate started: they sleep in the kernel. */
+struct gg_predecessor {
+	struct gg_gate *gate;
+	ev_timer timer;
+	struct gg_ident *late; /* owned */
+	size_t n;
+	int looks; /* again at them, up to SAY_LOOKS */
+	char instance[33];
+};
+
+/* 1, 0, or -EBUSY: it cannot be told now. */
+static int belongs(pid_t pid, const char *instance)
 {
 	char value[64];
+	int r = gg_procfs_getenv(pid, "GIT_GATE_INSTANCE", value, sizeof(value));
 
-	return gg_procfs_getenv(pid, "GIT_GATE_INSTANCE", value, sizeof(value)) == 0 &&
-	       !strcmp(value, instance);
+	return r == -EBUSY ? r : r == 0 && !strcmp(value, instance);
 }
 
 static bool is_of_service(pid_t pid)
@@ -37,7 +52,7 @@ static bool is_gc(pid_t pid)
 {
 	struct gg_pstat st;
 
-	return gg_pstat_read(pid, &st) == 0 && gg_scan_is_gc(pid, st.sid);
+	return gg_pstat_read(pid, &st) == 0 && gg_orphan_is_gc(pid, st.sid);
 }
 
 /* Who has a parent among them is found through it. */
@@ -78,7 +93,7 @@ static bool is_http(pid_t pid)
 	enum gg_hook hook;
 	size_t n;
 
-	return gg_procfs_read(pid, "cmdline", argv, sizeof(argv), &n) == 0 &&
+	return gg_procfs_argv(pid, argv, sizeof(argv), &n) == 0 &&
 	       gg_role_of(argv, n, GG_ROLE_SESSION, &hook) == GG_ROLE_HTTP;
 }
 
@@ -121,17 +136,93 @@ static bool end_service(struct gg_gate *g, const struct gg_proctable_row *v, siz
 	return !below;
 }
 
+/* One that could not be looked into before. True: there is nothing more to find out. */
+static bool settle(struct gg_predecessor *p, const struct gg_ident *who)
+{
+	struct gg_proctable_row row = { .pid = who->pid, .start_tick = who->start_tick };
+	struct gg_pstat st;
+	int r, parent;
+
+	if (gg_pstat_read(who->pid, &st) < 0 || st.start_tick != who->start_tick)
+		return true;
+	r = belongs(who->pid, p->instance);
+	if (r <= 0)
+		return r == 0;
+	row.ppid = st.ppid;
+	parent = belongs(st.ppid, p->instance);
+	if (parent) /* else it is found through that one */
+		return parent > 0;
+	if (is_of_service(who->pid))
+		end_service(p->gate, &row, 1, &row);
+	else if (!gg_orphan_is_gc(who->pid, st.sid))
+		adopt(p->gate, &row);
+	return true;
+}
+
+static void on_timer(EV_P_ ev_timer *w, int revents)
+{
+	struct gg_predecessor *p = w->data;
+	char mem[160];
+	struct gg_buf pids = GG_BUF(mem);
+	struct gg_fields f = { GG_NO_FIELDS, .pids = pids.s };
+	size_t left = 0;
+
+	(void)revents;
+	for (size_t i = 0; i < p->n; i++)
+		if (!settle(p, &p->late[i]))
+			p->late[left++] = p->late[i];
+	p->n = left;
+	if (!left) {
+		ev_timer_stop(EV_A_ w);
+	} else if (p->looks < SAY_LOOKS && ++p->looks == SAY_LOOKS) {
+		for (size_t i = 0; i < left; i++)
+			gg_buf_add(&pids, "%s%d", i ? "," : "", (int)p->late[i].pid);
+		gg_event(GG_EV_GATE_PREDECESSOR, &f,
+			 "%zu processes sleep in the kernel (state D): whether they are of a session of the "
+			 "gate that died is not known until they wake up",
+			 left);
+	}
+}
+
+/* From v come those that belong to it, first, and their number; the others are looked at again later. */
+static int sort_out(struct gg_predecessor *p, struct gg_proctable_row *v, size_t n, size_t *ret_mine)
+{
+	size_t mine = 0;
+
+	p->late = calloc(n + 1, sizeof(*p->late));
+	if (!p->late)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++) {
+		int r = belongs(v[i].pid, p->instance);
+
+		if (r > 0)
+			v[mine++] = v[i];
+		else if (r < 0)
+			p->late[p->n++] = (struct gg_ident){ v[i].pid, v[i].start_tick };
+	}
+	*ret_mine = mine;
+	return 0;
+}
+
 int gg_predecessor_end(struct gg_gate *g, const char *instance)
 {
 	AUTO_FREE struct gg_proctable_row *v = NULL;
+	struct gg_predecessor *p = calloc(1, sizeof(*p));
 	size_t n, mine = 0;
-	int r = gg_proctable_read(&v, &n), adopted = 0;
+	int r = p ? gg_proctable_read(&v, &n) : -ENOMEM, adopted = 0;
 
+	if (!p)
+		return r;
+	g->before = p;
+	p->gate = g;
+	snprintf(p->instance, sizeof(p->instance), "%s", instance);
+	ev_timer_init(&p->timer, on_timer, FIRST_S, AGAIN_S);
+	p->timer.data = p;
+	r = r ? r : sort_out(p, v, n, &mine);
 	if (r < 0)
 		return r;
-	for (size_t i = 0; i < n; i++)
-		if (belongs(v[i].pid, instance))
-			v[mine++] = v[i];
+	if (p->n)
+		ev_timer_start(g->loop, &p->timer);
 	for (size_t i = 0; i < mine; i++) {
 		if (is_of_service(v[i].pid)) {
 			adopted += end_service(g, v, mine, &v[i]);
@@ -141,4 +232,14 @@ int gg_predecessor_end(struct gg_gate *g, const char *instance)
 		}
 	}
 	return adopted;
+}
+
+void gg_predecessor_free(struct gg_gate *g)
+{
+	if (!g->before)
+		return;
+	ev_timer_stop(g->loop, &g->before->timer);
+	free(g->before->late);
+	free(g->before);
+	g->before = NULL;
 }

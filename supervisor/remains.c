@@ -72,7 +72,7 @@ static int find(const struct gg_gate *g, struct gg_idents *l)
 		if (gg_pstat_read(pid[i], &st) < 0 ||
 		    (i < ours && g->remains && has(&g->remains->elders, pid[i], st.start_tick)))
 			continue;
-		if (getpid() != 1 && gg_scan_is_gc(pid[i], st.sid))
+		if (getpid() != 1 && gg_orphan_is_gc(pid[i], st.sid))
 			continue; /* it does not need us */
 		r = children(pid[i], &pid, &n, &size);
 		if (r == 0 && (!strchr("ZX", st.state) || st.nlwp > 1))

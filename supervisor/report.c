@@ -212,7 +212,7 @@ static json_t *process(const struct gg_proc *p)
 	size_t n = 0;
 	int64_t tick_ms = 1000 / sysconf(_SC_CLK_TCK);
 
-	if (gg_procfs_read(p->pid, "cmdline", argv, sizeof(argv), &n) < 0)
+	if (gg_procfs_argv(p->pid, argv, sizeof(argv), &n) < 0)
 		n = 0;
 	for (size_t i = 0; i + 1 < n; i++)
 		if (!argv[i])

@@ -54,11 +54,12 @@ struct gg_gate {
 	bool drained; /* by an operator: no new client is served */
 	enum gg_lame lame;
 	int64_t lame_until_ms;
-	int64_t started_ms;   /* CLOCK_MONOTONIC */
-	int64_t started_real; /* the same in seconds since the epoch, for people */
-	char instance[33];    /* random, hex: GIT_GATE_INSTANCE */
-	char predecessor[33]; /* that of the gate that died on the same control socket; "": none */
-	const char *path;     /* PATH for sessions */
+	int64_t started_ms;	       /* CLOCK_MONOTONIC */
+	int64_t started_real;	       /* the same in seconds since the epoch, for people */
+	char instance[33];	       /* random, hex: GIT_GATE_INSTANCE */
+	struct gg_predecessor *before; /* owned; NULL: nobody is looked for */
+	char predecessor[33];	       /* that of the gate that died on the same control socket; "": none */
+	const char *path;	       /* PATH for sessions */
 	struct gg_served {
 		char prog[PATH_MAX];	/* git-gate-session, git-gate-http */
 		char pinned[48];	/* the same file, whatever stands in its place by now; "": not held */

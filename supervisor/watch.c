@@ -129,7 +129,7 @@ int gg_watch_open(struct gg_gate *g, pid_t pid, struct gg_buf *err)
 	ev_io_init(&w->gone, on_gone, fd, EV_READ);
 	w->gone.data = w;
 	ev_io_start(g->loop, &w->gone);
-	gg_procfs_read(pid, "cmdline", argv, sizeof(argv), &n);
+	gg_procfs_argv(pid, argv, sizeof(argv), &n);
 	for (size_t i = 0; i + 1 < n; i++)
 		argv[i] = argv[i] ? argv[i] : ' ';
 	gg_escape(&what, argv, strlen(argv), 200);
