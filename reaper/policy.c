@@ -62,6 +62,17 @@ void gg_track_new_limits(struct gg_track *t, int64_t now_ms)
 	t->slice_bytes = t->received + t->acked;
 }
 
+void gg_track_delay(struct gg_track *t, int64_t lost_ms, int64_t now_ms)
+{
+	int64_t *const since[] = { &t->accepted_ms, &t->since_ms, &t->moved_ms, &t->slice_ms, &t->probed_ms };
+
+	for (size_t i = 0; i < sizeof(since) / sizeof(since[0]); i++)
+		if (*since[i] >= 0) /* one may have begun since then */
+			*since[i] = min64(*since[i] + lost_ms, now_ms);
+	if (t->look_ms < GG_NEVER - lost_ms)
+		t->look_ms += lost_ms;
+}
+
 enum gg_reason gg_track_silence(const struct gg_track *t, int64_t now_ms, int64_t *ret_ms)
 {
 	if (t->phase == GG_PHASE_REQUEST && !t->request_bytes) {

@@ -69,6 +69,12 @@ void gg_track_init(struct gg_track *t, int64_t now_ms);
 void gg_track_new_limits(struct gg_track *t, int64_t now_ms);
 
 /*
+ * For lost_ms before now_ms nobody looked: the gate stood still, and perhaps the whole machine and its
+ * clients with it. The session's clocks go on from where they stood.
+ */
+void gg_track_delay(struct gg_track *t, int64_t lost_ms, int64_t now_ms);
+
+/*
  * For how long it has been silent by now, as its limits count, in ms, and whose limit that is: INIT,
  * COMMANDS, PACK_START, IDLE, NOT_READING, HOOK or WORK. NONE: no limit counts now.
  */

@@ -21,6 +21,7 @@
 #define PACKED_BYTES \
 	(256 << 10)	 /* a fetch that took more than this has had a pack, or a very long list of refs */
 #define LATE_MS 1000	 /* a pass that comes later than this after it was due */
+#define SAY_LATE_MS 5000 /* said of a pass that is later than this */
 #define UNHEARD_MS 1000	 /* for so long the first two retransmissions at least went unanswered */
 #define AFTER_MS 20	 /* between looks while the rest of an ended session goes away */
 
@@ -503,16 +504,35 @@ static void relieve(struct gg_reaper *r, int64_t now)
 	free(snap.v);
 }
 
+/*
+ * Stopped, starved, or a virtual machine that was paused: nobody knows what clients could do meanwhile, and
+ * what they sent may not have arrived yet. That time counts against nobody, and they get a moment before
+ * anybody is judged.
+ */
+static void make_good(struct gg_reaper *r, int64_t late_ms, int64_t now)
+{
+	char mem[32];
+	struct gg_buf late = GG_BUF(mem);
+
+	r->doubt_ms = now + 2 * r->lim.period;
+	for (size_t i = 0; i < r->reg->n; i++)
+		gg_track_delay(&r->reg->v[i]->track, late_ms, now);
+	if (late_ms < SAY_LATE_MS)
+		return;
+	gg_human_ms(&late, late_ms);
+	gg_event(GG_EV_GATE_LIMITED, NULL,
+		 "the gate could not look at its sessions for %s (stopped, starved, or the machine was): "
+		 "their "
+		 "deadlines are that much later",
+		 late.s);
+}
+
 int64_t gg_reaper_pass(struct gg_reaper *r, int64_t now_ms)
 {
 	int64_t next = GG_NEVER;
 
-	/*
-	 * Stopped, starved, or a virtual machine that was paused: what clients sent meanwhile may not have
-	 * arrived yet. They get a moment before anybody is judged.
-	 */
 	if (r->next_ms && now_ms - r->next_ms > LATE_MS)
-		r->doubt_ms = now_ms + 2 * r->lim.period;
+		make_good(r, now_ms - r->next_ms, now_ms);
 	r->orphans.fresh = false;
 	/* backwards: finish() takes the session out by moving the last one, already seen, into its place */
 	for (size_t i = r->reg->n; i-- > 0;) {

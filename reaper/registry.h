@@ -53,6 +53,7 @@ struct gg_session {
 	char repo[GG_REPO_MAX];	 /* git directory below gate.basePath, or what the client asked for; "" until
 				    known */
 	int64_t accepted_ms, ended_ms; /* CLOCK_MONOTONIC; ended: -1 while it runs */
+	int64_t held_ms;	       /* while it was held: for so long the gate stood still */
 	int64_t accepted_real;	       /* seconds since the epoch, for display */
 	pid_t root; /* the process on the client's socket, leader of the session's own sid */
 	uint64_t root_tick;

@@ -15,9 +15,10 @@
 #include "supervisor/waitroom.h"
 
 #define SWEEP_S 1.0 /* how often the room is looked at for who left, or waited too long */
-#define TURN_MS 20   /* for starting sessions, at one turn of the loop */
+#define TURN_MS 20  /* for starting sessions, at one turn of the loop */
 #define SAY_EVERY_MS 60000
 #define STRANGERS_BURST 20
+#define LATE_MS 1000	    /* such a look that comes later than this after it was due */
 #define STRANGERS_RATE 1    /* a second */
 #define START_FDS 7	    /* that starting a session takes at most; four of them it keeps */
 #define SESSION_PROCESSES 6 /* of a push: git-daemon, receive-pack, index-pack, a hook and what it runs */
@@ -35,7 +36,8 @@ struct gg_admit {
 	ev_timer sweep;
 	ev_timer go_on; /* at the next turn of the loop */
 	unsigned turn;
-	int64_t turn_ms; /* when the first session of this turn was to be started */
+	int64_t turn_ms;  /* when the first session of this turn was to be started */
+	int64_t sweep_ms; /* when it is due */
 	uint64_t refused;
 	int64_t said_ms;
 	struct gg_bucket stranger_rate; /* records of who may not connect at all: they can be anybody */
@@ -228,8 +230,8 @@ size_t gg_admit_pressed(const struct gg_gate *g)
 }
 
 /*
- * To start a session takes until its process has called exec, which on a busy machine takes many times as long:
- * for that the reaper, signals and who asks over the control socket get their turn in between.
+ * To start a session takes until its process has called exec, which on a busy machine takes many times as
+ * long: for that the reaper, signals and who asks over the control socket get their turn in between.
  */
 bool gg_admit_has_time(struct gg_gate *g)
 {
@@ -325,6 +327,14 @@ void gg_admit_next(struct gg_gate *g)
 		ev_timer_stop(g->loop, &a->sweep);
 }
 
+static void start_sweep(struct gg_gate *g)
+{
+	if (ev_is_active(&g->admit->sweep))
+		return;
+	ev_timer_again(g->loop, &g->admit->sweep);
+	g->admit->sweep_ms = gg_now_ms() + (int64_t)(SWEEP_S * 1000);
+}
+
 void gg_admit(struct gg_gate *g, const struct gg_waiter *who)
 {
 	struct gg_admit *a = g->admit;
@@ -343,8 +353,7 @@ void gg_admit(struct gg_gate *g, const struct gg_waiter *who)
 	gg_admit_next(g);
 	if (!gg_waitroom_count(a->room))
 		return;
-	if (!ev_is_active(&a->sweep))
-		ev_timer_again(g->loop, &a->sweep);
+	start_sweep(g);
 	if (full(g) && (!a->said_ms || w.arrived_ms - a->said_ms > SAY_EVERY_MS)) {
 		a->said_ms = w.arrived_ms;
 		gg_event(GG_EV_GATE_LIMITED, NULL, "limit.sessions (%lld) is reached: further clients wait",
@@ -369,7 +378,7 @@ static void give_up_held(struct gg_gate *g)
 		if (!s->held || s->root_gone)
 			continue;
 		gg_scan_tcp(s->sock, &tcp);
-		if (s->accepted_ms < before || (tcp.valid && tcp.peer_closed))
+		if (s->accepted_ms + s->held_ms < before || (tcp.valid && tcp.peer_closed))
 			refuse_held(g, s, repo_full);
 	}
 }
@@ -379,6 +388,19 @@ static void close_one(int fd)
 	close(fd);
 }
 
+/* The gate stood still: nobody could be served meanwhile, and that is nobody's fault. */
+static void make_good(struct gg_gate *g)
+{
+	int64_t now = gg_now_ms(), late = now - g->admit->sweep_ms;
+
+	g->admit->sweep_ms = now + (int64_t)(SWEEP_S * 1000);
+	if (late <= LATE_MS)
+		return;
+	gg_waitroom_delay(g->admit->room, late, now);
+	for (size_t i = 0; i < g->reg.n; i++)
+		g->reg.v[i]->held_ms += g->reg.v[i]->held ? late : 0;
+}
+
 static void on_sweep(EV_P_ ev_timer *timer, int revents)
 {
 	struct gg_gate *g = timer->data;
@@ -386,6 +408,7 @@ static void on_sweep(EV_P_ ev_timer *timer, int revents)
 
 	(void)loop;
 	(void)revents;
+	make_good(g);
 	gg_waitroom_sweep(g->admit->room, has_left, close_one);
 	while (g->conf->wait_ms != GG_NEVER &&
 	       gg_waitroom_expired(g->admit->room, gg_now_ms() - g->conf->wait_ms, &w))
@@ -413,8 +436,7 @@ bool gg_admit_repo(struct gg_gate *g, struct gg_session *s)
 		return false;
 	}
 	s->held = true;
-	if (!ev_is_active(&g->admit->sweep))
-		ev_timer_again(g->loop, &g->admit->sweep);
+	start_sweep(g);
 	gg_admit_next(g); /* its place is free: it runs nothing while it is held */
 	return false;
 }

@@ -164,6 +164,14 @@ bool gg_waitroom_expired(struct gg_waitroom *room, int64_t before_ms, struct gg_
 	return true;
 }
 
+void gg_waitroom_delay(struct gg_waitroom *room, int64_t lost_ms, int64_t now_ms)
+{
+	struct entry *e;
+
+	TAILQ_FOREACH(e, &room->all, of_all)
+	e->w.arrived_ms = e->w.arrived_ms + lost_ms < now_ms ? e->w.arrived_ms + lost_ms : now_ms;
+}
+
 int64_t gg_waitroom_oldest(const struct gg_waitroom *room)
 {
 	const struct entry *e = TAILQ_FIRST(&room->all);

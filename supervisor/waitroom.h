@@ -50,6 +50,9 @@ void gg_waitroom_take(struct gg_waitroom *room, const struct gg_waiter *w);
 /* Take out the one that has waited longest, if it arrived before this time. */
 bool gg_waitroom_expired(struct gg_waitroom *room, int64_t before_ms, struct gg_waiter *ret);
 
+/* Nobody was served for so long because the gate stood still: everybody arrived that much later. */
+void gg_waitroom_delay(struct gg_waitroom *room, int64_t lost_ms, int64_t now_ms);
+
 /* When the one that has waited longest arrived; -1: nobody waits. */
 int64_t gg_waitroom_oldest(const struct gg_waitroom *room);
 

@@ -525,3 +525,24 @@ Test(policy, unix_socket_that_is_read)
 	gg_policy_sample(&t, &snap, &lim, &next);
 	cr_assert_eq(t.since_ms, 1600, "once");
 }
+
+Test(policy, time_in_which_nobody_looked)
+{
+	struct gg_track t;
+
+	gg_track_init(&t, 1000);
+	t.since_ms = 2000;
+	t.look_ms = 4000;
+	t.slice_ms = 62500; /* begun after the gate went on */
+	gg_track_delay(&t, 60000, 63000);
+	cr_expect_eq(t.accepted_ms, 61000);
+	cr_expect_eq(t.since_ms, 62000, "it had been silent for a second, and so it is");
+	cr_expect_eq(t.look_ms, 64000);
+	cr_expect_eq(t.slice_ms, 63000, "and nothing begins in the future");
+	cr_expect_eq(t.probed_ms, -1);
+	t.since_ms = -1;
+	t.look_ms = GG_NEVER;
+	gg_track_delay(&t, 60000, 130000);
+	cr_expect_eq(t.since_ms, -1);
+	cr_expect_eq(t.look_ms, GG_NEVER);
+}
