@@ -42,7 +42,7 @@ BENCH_DEPS := tini dumb-init catatonit s6 runit supervisor python3 lighttpd ngin
 objects  = $(patsubst %.c,$(O)/%.o,$(wildcard $(1)))
 BASE    := $(call objects,base/*.c)
 GATE    := $(call objects,cli/*.c supervisor/*.c reaper/*.c) $(O)/daemon-wrap/argv.o $(O)/daemon-wrap/status.o \
-	   $(addprefix $(O)/hooks/,pushconf.o run.o subtree.o ssh.o scanner.o report.o stepname.o scratch.o scanrun.o objects.o gitcmd.o)
+	   $(addprefix $(O)/hooks/,pushconf.o run.o subtree.o ssh.o scanner.o report.o stepname.o scratch.o scanrun.o objects.o gitcmd.o lines.o)
 WRAP    := $(addprefix $(O)/daemon-wrap/,wrap.o repo.o refresh.o request.o status.o)
 SESSION := $(O)/daemon-wrap/git-session.o $(WRAP)
 HTTP    := $(filter-out $(O)/daemon-wrap/git-session.o,$(call objects,daemon-wrap/*.c))
@@ -59,7 +59,7 @@ TORTURE := $(call objects,tests/torture/*.c)
 PURE    := $(addprefix $(O)/,reaper/classify.o reaper/cgrouppath.o reaper/reason.o reaper/policy.o reaper/escalate.o reaper/evidence.o base/eventrate.o reaper/tune.o reaper/account.o reaper/leftover.o reaper/tell.o \
 	   daemon-wrap/request.o daemon-wrap/status.o base/text.o base/addr.o base/who.o base/cidr.o base/proxyhead.o base/upstream.o cli/format.o cli/charwidth.o cli/nearest.o cli/insteadof.o cli/addname.o cli/sshsays.o cli/machine.o supervisor/servicestate.o supervisor/metrics.o supervisor/rules.o \
 	   daemon-wrap/httpparse.o daemon-wrap/httproute.o daemon-wrap/httpenv.o daemon-wrap/httpreply.o daemon-wrap/httpauth.o hooks/sayfilter.o hooks/ssh.o hooks/pushreport.o \
-	   hooks/refrule.o hooks/scanner.o hooks/stepname.o)
+	   hooks/refrule.o hooks/lines.o hooks/scanner.o hooks/stepname.o)
 UNIT    := $(call objects,tests/unit/*.c) $(sort $(BASE) $(PURE) $(O)/daemon-wrap/argv.o $(O)/supervisor/setup.o \
 	   $(O)/supervisor/loglines.o $(O)/supervisor/waitroom.o $(O)/reaper/story.o $(O)/reaper/ledger.o $(O)/supervisor/recent.o $(O)/cli/paint.o $(O)/cli/wrap.o $(O)/cli/table.o $(O)/cli/value.o $(O)/cli/since.o $(O)/cli/found.o $(O)/cli/say.o $(O)/supervisor/hooksettings.o $(HTTPP) $(HOOKP) $(ADMINP))
 MAN     := git-gate.1 git-gate.8 git-gate.conf.5 git-gate-events.7

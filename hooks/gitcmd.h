@@ -50,20 +50,4 @@ struct gg_gitcmd_io {
 int gg_gitcmd_run(const struct gg_gitcmd *g, enum gg_git_store store, const char *const *args,
 		  const struct gg_gitcmd_io *io, struct gg_buf *ret_err);
 
-/*
- * Lines of a program's output, of which no more than GG_LINE_MAX bytes are kept each. To be fed by an out
- * callback; line gets a line without its LF and returns 0, or -errno, after which it is not called any more.
- */
-enum { GG_LINE_MAX = 4096 };
-struct gg_lines {
-	int (*line)(void *arg, const char *s, size_t n); /* s[n] is NUL */
-	void *arg;
-	int r; /* of line */
-	size_t n;
-	char buf[GG_LINE_MAX + 1];
-};
-void gg_lines_feed(struct gg_lines *l, const char *bytes, size_t n);
-/* After the last byte: 0, -errno of line, or -EPROTO: the last line has no LF. */
-int gg_lines_end(struct gg_lines *l);
-
 #endif

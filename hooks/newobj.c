@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "hooks/lines.h"
 #include "hooks/refresh.h"
 
 struct listing {

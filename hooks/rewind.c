@@ -7,6 +7,7 @@
 
 #include "base/cleanup.h"
 #include "hooks/gitcmd.h"
+#include "hooks/lines.h"
 #include "hooks/newobj.h"
 
 /*

@@ -14,7 +14,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/spawn.h"
-#include "hooks/gitcmd.h"
+#include "hooks/lines.h"
 #include "hooks/run.h"
 
 enum { TICK_MS = 5000 };
