@@ -58,7 +58,7 @@ void gg_stamp_write(int dirfd, const struct gg_stamp *s)
 void gg_stamp_stale(struct gg_buf *b, const struct gg_stamp *s, const char *why, int64_t now_ms)
 {
 	gg_buf_add(b, "upstream could not be asked (%s), what is here ", why);
-	if (s->good_ms == INT64_MIN || s->good_ms > now_ms) {
+	if (s->good_ms < 0 || s->good_ms > now_ms) {
 		gg_buf_add(b, "may be old");
 		return;
 	}

@@ -12,9 +12,9 @@
 enum { HEAD_MAX = 128 }; /* "ID TYPE SIZE" */
 
 /* Where the next byte of git's output belongs: head LF content LF, again and again. Of a tree's content:
- * "MODE SP NAME NUL ID", again and again. */
+ * "MODE SP NAME NUL ID", again and again; between two of them it may end. */
 enum place { IN_HEAD, IN_CONTENT, BEHIND };
-enum tree_place { IN_MODE, IN_NAME, IN_ID };
+enum tree_place { BETWEEN, IN_MODE, IN_NAME, IN_ID };
 
 struct laying {
 	const struct gg_objects *o;
@@ -67,7 +67,7 @@ static int take_id(struct laying *l, const char *s, size_t n)
 	l->id_left -= n;
 	if (!l->id_left) {
 		text[n++] = '\n';
-		l->tree = IN_MODE;
+		l->tree = BETWEEN;
 		l->mode = 0;
 	}
 	return show ? gg_scratch_put(l->s, text, n) : 0;
@@ -85,12 +85,12 @@ static int put_tree(struct laying *l, const char *bytes, size_t n)
 			r = take_id(l, s, part);
 			continue;
 		}
-		end = memchr(s, l->tree == IN_MODE ? ' ' : '\0', n - i);
+		end = memchr(s, l->tree == IN_NAME ? '\0' : ' ', n - i);
 		part = end ? (size_t)(end - s) : n - i;
-		if (l->tree == IN_MODE)
-			take_mode(l, s, part, end);
-		else
+		if (l->tree == IN_NAME)
 			r = take_name(l, s, part, end);
+		else
+			take_mode(l, s, part, end);
 		part += end != NULL;
 	}
 	return r;
@@ -111,7 +111,7 @@ static int begin_object(struct laying *l)
 		return -EPROTO;
 	l->nhead = 0;
 	l->left = v->size;
-	l->tree = IN_MODE;
+	l->tree = BETWEEN;
 	l->mode = 0;
 	l->place = l->left ? IN_CONTENT : BEHIND;
 	return gg_scratch_begin(l->s, hex);
@@ -120,7 +120,7 @@ static int begin_object(struct laying *l)
 static int end_object(struct laying *l)
 {
 	/* a tree that is cut off cannot be said to have been scanned */
-	if (l->o->v[l->at].type == GG_OBJECT_TREE && l->tree != IN_MODE)
+	if (l->o->v[l->at].type == GG_OBJECT_TREE && l->tree != BETWEEN)
 		return -EPROTO;
 	l->place = IN_HEAD;
 	l->at++;
