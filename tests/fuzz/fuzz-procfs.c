@@ -1,0 +1,99 @@
+/*
+ * Fuzz what is read below /proc: reaper/procfs.h, base/children.h, and the command lines that tell a
+ * session's processes apart (reaper/classify.h). A process chooses its name, its arguments and its
+ * environment. The file system is ours here: gg_read_file gives what the fuzzer wants.
+ */
+#include <errno.h>
+#include <unistd.h>
+
+#include "base/children.h"
+#include "base/cleanup.h"
+#include "base/readfile.h"
+#include "reaper/classify.h"
+#include "reaper/procfs.h"
+#include "reaper/waits.h"
+#include "tests/fuzz/fuzz.h"
+
+static struct {
+	const uint8_t *bytes;
+	size_t n;
+} file;
+
+int gg_read_file(const char *path, char *buf, size_t size, size_t *ret_len)
+{
+	size_t n = file.n < size - 1 ? file.n : size - 1;
+
+	must(!strncmp(path, "/proc/", 6));
+	memcpy(buf, file.bytes, n);
+	buf[n] = '\0';
+	if (ret_len)
+		*ret_len = n;
+	return 0;
+}
+
+/* The first of that name, as the kernel lists them. */
+static void environment(void)
+{
+	char value[64] = "untouched";
+	AUTO_FREE char *s = text_of(file.bytes, file.n);
+	int r = gg_procfs_getenv(1, "NAME", value, sizeof(value));
+
+	for (const char *p = s; p < s + file.n; p += strlen(p) + 1)
+		if (!strncmp(p, "NAME=", 5)) {
+			must(strlen(p + 5) < sizeof(value) ? r == 0 && !strcmp(value, p + 5) : r == -ENODATA);
+			return;
+		}
+	must(r == -ENODATA && !strcmp(value, "untouched"));
+}
+
+static void command_line(void)
+{
+	AUTO_FREE char *argv = malloc(file.n ? file.n : 1); /* not NUL-terminated */
+
+	must(argv != NULL);
+	memcpy(argv, file.bytes, file.n);
+	for (int parent = GG_ROLE_SESSION; parent <= GG_ROLE_OTHER; parent++) {
+		enum gg_hook hook;
+		enum gg_role role = gg_role_of(argv, file.n, (enum gg_role)parent, &hook);
+
+		must(gg_role_name(role) != NULL);
+		must(role == GG_ROLE_HOOK || hook == GG_HOOK_NONE);
+		/* what a hook runs is the hook's, whatever it calls itself */
+		if (parent == GG_ROLE_HOOK || parent == GG_ROLE_OTHER)
+			must(role == GG_ROLE_OTHER);
+	}
+	(void)gg_is_detached_gc(argv, file.n);
+}
+
+static void waiting(void)
+{
+	static const struct gg_proc kinds[] = { { .pid = 1, .role = GG_ROLE_HOOK, .hook = GG_HOOK_UNKNOWN },
+						{ .pid = 1, .role = GG_ROLE_OTHER } };
+
+	for (size_t i = 0; i < GG_LEN(kinds); i++) {
+		static struct gg_waits w;
+
+		gg_waits_read(&kinds[i], 1, 2, &w);
+		must(memchr(w.command, '\0', sizeof(w.command)) != NULL);
+	}
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
+{
+	AUTO_FREE pid_t *v = NULL;
+	size_t nv = 0, size = 0;
+	struct gg_syscall sc;
+	uint64_t in, out;
+
+	file.bytes = data;
+	file.n = n;
+	(void)gg_procfs_io(1, &in, &out);
+	if (gg_procfs_syscall(1, 1, &sc) == 0)
+		must(!sc.running || sc.nr == -1);
+	environment();
+	command_line();
+	waiting();
+	if (gg_children_read(getpid(), &v, &nv, &size, NULL) == 0)
+		must(nv <= size && nv <= n + 1);
+	return 0;
+}
