@@ -26,10 +26,11 @@ ALL_LD   = -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(LDFLAGS) $(SAN)
 # Debian packages: to build and run, and to test
 DEPS      := gcc libc6-dev make pkg-config git libev-dev libproc2-dev libsystemd-dev libjansson-dev libhttp-parser-dev \
 	     libseccomp-dev libmicrohttpd-dev nettle-dev
-TEST_DEPS := openssh-server openssh-client lighttpd libcriterion-dev zlib1g-dev perl python3 iproute2 util-linux procps strace clang clang-tidy clang-format cppcheck git-secrets \
+PEERS     := lighttpd nginx-light fcgiwrap apache2-bin
+TEST_DEPS := openssh-server openssh-client libcriterion-dev zlib1g-dev perl python3 iproute2 util-linux procps strace clang clang-tidy clang-format cppcheck git-secrets \
 	     shellcheck valgrind libclang-rt-14-dev jgit-cli default-jre-headless python3-dulwich python3-pygit2 libgit2-dev \
 	     systemd systemd-container debhelper lintian crun runc busybox-static libnss-extrausers mandoc zsh fish systemd-journal-remote haproxy openssl docker-compose \
-	     python3-yaml
+	     python3-yaml $(PEERS)
 # large, and only looked at from outside: their tests are skipped when these cannot be installed
 WATCHERS  := prometheus chromium
 # a scanner for tests of hook.scannerCommand; the last version that runs with the node of Debian 12
@@ -37,7 +38,9 @@ SECRETLINT := @secretlint/core@9.3.4 @secretlint/secretlint-rule-preset-recommen
 # the types and schemas of Kubernetes' API, and what checks an object by them, for sidecar/examples
 KUBERNETES := kubernetes-models@5.1.0 typescript@5.4.5
 # what git-gate is measured beside
-BENCH_DEPS := tini dumb-init catatonit s6 runit supervisor python3 lighttpd nginx-light fcgiwrap apache2-bin
+BENCH_DEPS := tini dumb-init catatonit s6 runit supervisor python3 $(PEERS)
+# what the table of `make torture` is made with, beside git daemon
+TORTURE_DEPS := openssh-server openssh-client python3 $(PEERS)
 
 objects  = $(patsubst %.c,$(O)/%.o,$(wildcard $(1)))
 BASE    := $(call objects,base/*.c)
@@ -71,7 +74,7 @@ PROGS   := $(addprefix $(O)/,git-gate $(HELPERS) $(TOOLS))
 TESTERS := $(O)/hook-scan $(O)/hook-forward
 FUZZERS := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz-*.c))
 
-.PHONY: all man test check-asan check-static check-pure check-valgrind fuzz bench run size deps test-deps bench-deps install uninstall clean
+.PHONY: all man test check-asan check-static check-pure check-valgrind fuzz bench torture run size deps test-deps bench-deps torture-deps install uninstall clean
 .DELETE_ON_ERROR:
 
 all: $(PROGS) $(O)/hooks/pre-receive $(O)/hooks/post-receive
@@ -155,6 +158,11 @@ $(O)/bench-kid: $(O)/tests/bench/kid.o
 $(O)/bench-load: $(O)/tests/bench/load.o
 	$(CC) $(ALL_LD) -o $@ $^
 
+# who ends which client, after how long, and what is left: docs/conformance.md and the README's table; some three minutes
+torture: torture-deps
+	@$(MAKE) --no-print-directory all
+	@tests/torture/conformance.py $(O)
+
 # --- running, installing ---------------------------------------------------------------------------------------------
 run: deps
 	@$(MAKE) --no-print-directory all
@@ -180,6 +188,8 @@ size: $(PROGS)
 	@sidecar/size.sh $(O)/rootfs
 bench-deps:
 	@tools/packages $(DEPS) $(BENCH_DEPS)
+torture-deps:
+	@tools/packages $(DEPS) $(TORTURE_DEPS)
 
 UNITDIR ?= $(PREFIX)/lib/systemd/system
 # all from two sources, by systemd/unit

@@ -18,7 +18,8 @@ class Web(Server):
     note = ""
 
     def __init__(self, name, base, text):
-        self.port, self.dir = free_port(), path(name)
+        self.port = free_port()
+        self.dir = path("%s%d" % (name, self.port))
         os.makedirs(self.dir, mode=0o755, exist_ok=True)
         self.conf = os.path.join(self.dir, "conf")
         with open(self.conf, "w") as f:
@@ -44,7 +45,7 @@ class Light(Lighttpd):
 
     def __init__(self, base):
         super().__init__(base, stream=2)
-        with open(path("lighttpd.conf"), "a") as f:
+        with open(self.conf, "a") as f:
             f.write("server.max-keep-alive-requests = 1000000\n")
 
     def roots(self):
@@ -57,12 +58,12 @@ class Nginx(Web):
     programs = NGINX, FCGIWRAP
     note = "2 workers without buffering, fcgiwrap -c 16"
 
-    def __init__(self, base):
+    def __init__(self, base, limits="fastcgi_read_timeout 600s;", workers=16):
         env = "".join("      fastcgi_param %s \"%s\";\n" % kv for kv in BACKEND_ENV.items())
         super().__init__("nginx", base, """%sworker_processes 2; daemon off; pid @DIR@/pid; error_log @DIR@/error;
 events { worker_connections 1024; }
 http {
-  access_log off; client_max_body_size 0; keepalive_requests 1000000; gzip off;
+  access_log off; client_max_body_size 0; keepalive_requests 1000000; gzip off; %s
   client_body_temp_path @DIR@/b; proxy_temp_path @DIR@/p; fastcgi_temp_path @DIR@/f; uwsgi_temp_path @DIR@/u; scgi_temp_path @DIR@/s;
   server {
     listen 127.0.0.1:@PORT@;
@@ -71,17 +72,17 @@ http {
       fastcgi_param SCRIPT_FILENAME @BACKEND@;
       fastcgi_param PATH_INFO $uri;
       fastcgi_param GIT_PROJECT_ROOT @BASE@;
-%s      fastcgi_request_buffering off; fastcgi_buffering off; fastcgi_read_timeout 600s;
+%s      fastcgi_request_buffering off; fastcgi_buffering off;
       fastcgi_pass unix:@DIR@/wrap;
     }
   }
 }
-""" % ("user root; " if os.geteuid() == 0 else "", env))
+""" % ("user root; " if os.geteuid() == 0 else "", limits, env))
         self.command = [NGINX, "-e", self.dir + "/error", "-c", self.conf, "-p", self.dir]
-        self.wrap = None
+        self.wrap, self.workers = None, workers
 
     def start(self):
-        self.wrap = popen([FCGIWRAP, "-c", "16", "-s", "unix:" + self.dir + "/wrap"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+        self.wrap = popen([FCGIWRAP, "-c", str(self.workers), "-s", "unix:" + self.dir + "/wrap"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                           stderr=subprocess.DEVNULL, start_new_session=True, **self.kw)
         atexit.register(self.stop)      # its workers outlive it
         wait_for(lambda: os.path.exists(self.dir + "/wrap"), "fcgiwrap to listen")
@@ -98,12 +99,14 @@ http {
 
 
 class Apache(Web):
-    """mpm event and mod_cgid; refuses to serve as root, so then it is another user."""
+    """mpm event and mod_cgid; refuses to serve as root, so then it is another user. limits: lines of its configuration."""
+
+    DEBIAN = "Timeout 300\nKeepAliveTimeout 5\nRequestReadTimeout header=20-40,minrate=500 body=10,minrate=500\n"
 
     programs = APACHE, MODULES + "/mod_cgid.so"
     note = "mpm event, mod_cgid, mod_reqtimeout as Debian sets it"
 
-    def __init__(self, base):
+    def __init__(self, base, limits=DEBIAN):
         user = ""
         if os.geteuid() == 0:
             pwd.getpwnam("www-data")
@@ -124,15 +127,14 @@ ThreadsPerChild 64
 MaxRequestWorkers 128
 MinSpareThreads 1
 MaxSpareThreads 128
-RequestReadTimeout header=20-40,minrate=500 body=10,minrate=500
-MaxKeepAliveRequests 0
+%sMaxKeepAliveRequests 0
 ScriptSock @DIR@/cgid
 SetEnv GIT_PROJECT_ROOT @BASE@
 %sScriptAlias / @BACKEND@/
 <Directory />
   Require all granted
 </Directory>
-""" % (load, user, env))
+""" % (load, user, limits, env))
         if user:
             os.chmod(self.dir, 0o777)
         self.command = [APACHE, "-f", self.conf, "-DFOREGROUND"]

@@ -61,8 +61,8 @@ class Daemon(Server):
 class Sshd(Server):
     """sshd of whoever runs the test, with a key that may run git-shell and nothing else."""
 
-    def __init__(self, base):
-        self.daemon = sshd.Sshd()
+    def __init__(self, base, more=""):
+        self.daemon = sshd.Sshd(more=more)
         self.port, self.dir, self.ssh = self.daemon.port, self.daemon.dir, self.daemon.ssh
         super().__init__("sshd", base, self.daemon.command)
 
@@ -84,21 +84,24 @@ class Sshd(Server):
 
 
 class Lighttpd(Server):
-    def __init__(self, base, stream=2):
+    """more: lines of its configuration."""
+
+    def __init__(self, base, stream=2, more="server.max-read-idle = 600\nserver.max-write-idle = 600\n"):
         self.port = free_port()
+        self.conf = path("lighttpd%d.conf" % self.port)
         exec_path = git("--exec-path").stdout.strip()
-        with open(path("lighttpd.conf"), "w") as f:
+        with open(self.conf, "w") as f:
             f.write('server.bind = "127.0.0.1"\nserver.port = %d\nserver.document-root = "%s"\nserver.errorlog = "%s"\n'
                     'server.breakagelog = "%s"\nserver.upload-dirs = ( "%s" )\n'
                     'server.modules = ( "mod_setenv", "mod_alias", "mod_cgi" )\n'
                     'server.stream-request-body = %d\nserver.stream-response-body = %d\n'
-                    'server.max-read-idle = 600\nserver.max-write-idle = 600\n'
+                    '%s'
                     'setenv.add-environment = ( "GIT_PROJECT_ROOT" => "%s", "GIT_HTTP_EXPORT_ALL" => "1", "REMOTE_USER" => "test",\n'
                     '  "GIT_CONFIG_GLOBAL" => "%s" )\n'
                     'alias.url = ( "/" => "%s/git-http-backend/" )\ncgi.assign = ( "" => "" )\n'
-                    % (self.port, base, path("lighttpd.error"), path("lighttpd.breakage"), TMP, stream, stream, base,
+                    % (self.port, base, path("lighttpd.error"), path("lighttpd.breakage"), TMP, stream, stream, more, base,
                        ENV["GIT_CONFIG_GLOBAL"], exec_path))
-        super().__init__("lighttpd", base, [LIGHTTPD, "-D", "-f", path("lighttpd.conf")])
+        super().__init__("lighttpd", base, [LIGHTTPD, "-D", "-f", self.conf])
 
     @staticmethod
     def missing():

@@ -29,11 +29,11 @@ def listening(port):
 
 
 class Sshd:
-    """command: what the client's key may run, a line for sh, with the client's own in $SSH_ORIGINAL_COMMAND."""
+    """command: what the client's key may run, a line for sh, with the client's own in $SSH_ORIGINAL_COMMAND; more: lines of its configuration."""
 
     count = 0
 
-    def __init__(self, command='git-shell -c "$SSH_ORIGINAL_COMMAND"'):
+    def __init__(self, command='git-shell -c "$SSH_ORIGINAL_COMMAND"', more=""):
         Sshd.count += 1
         self.port, self.dir = free_port(), path("sshd%d" % Sshd.count)
         os.makedirs(self.dir, mode=0o700)
@@ -52,8 +52,8 @@ class Sshd:
             f.write(self.host_line(keygen(os.path.join(self.dir, "host"))))
         with open(self.config, "w") as f:
             f.write("Port %d\nListenAddress 127.0.0.1\nHostKey %s/host\nAuthorizedKeysFile %s/authorized\nStrictModes no\nUsePAM no\n"
-                    "PidFile none\nPermitRootLogin yes\nMaxStartups 500\nMaxSessions 500\nAcceptEnv GIT_PROTOCOL\nSetEnv HOME=%s\n"
-                    % (self.port, self.dir, self.dir, self.home))
+                    "PidFile none\nPermitRootLogin yes\nMaxStartups 500\nMaxSessions 500\nAcceptEnv GIT_PROTOCOL\nSetEnv HOME=%s\n%s"
+                    % (self.port, self.dir, self.dir, self.home, more))
         self.ssh = ["ssh", "-F", "none", "-i", self.identity, "-o", "IdentitiesOnly=yes", "-o", "StrictHostKeyChecking=no",
                     "-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR", "-o", "SendEnv=GIT_PROTOCOL", "-o", "BatchMode=yes",
                     "-p", str(self.port), "127.0.0.1"]

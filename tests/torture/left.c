@@ -18,9 +18,9 @@
 
 enum {
 	NAMES_MAX = 4096,
-	LEARN_POLL_MS = 20,
+	LEARN_POLL_MS = 50,
 	LOOK_MS = 3000,
-	LOOK_POLL_MS = 50,
+	LOOK_POLL_MS = 200,
 	CLOCK_SLACK_MS = 1000 /* file times are those of the last timer tick */
 };
 
