@@ -155,7 +155,9 @@ static int add_env(struct gg_strv *ret, const struct gg_conf *c, const struct gg
 {
 	int r = gg_strv_add(ret, "PATH=%s", e->path);
 
-	r = r ? r : gg_strv_add(ret, "LC_ALL=C.UTF-8");
+	/* git has no words of its own in C.UTF-8, but loads its files each time; hooks get C.UTF-8 from
+	 * git-gate-hook */
+	r = r ? r : gg_strv_add(ret, "LC_ALL=C");
 	r = r ? r : gg_strv_add(ret, "GIT_GATE_SESSION=%s", e->id);
 	r = r ? r : gg_strv_add(ret, "GIT_GATE_INSTANCE=%s", e->instance);
 	r = r ? r : gg_strv_add(ret, "GIT_GATE_CONTROL=%s", c->control);
