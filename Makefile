@@ -19,8 +19,10 @@ HARDEN  := -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fPIE
 DEFS     = -DGG_VERSION='"$(VERSION)"' -DGG_HOOK_PATH='"$(PREFIX)/libexec/git-gate/hooks"' \
 	   -DGG_LIBEXEC='"$(PREFIX)/libexec/git-gate"'
 # -fno-strict-aliasing: the macros of libev's header break the rule, and its manual says so
-ALL_CF   = -std=gnu17 -D_GNU_SOURCE -I. -O2 -g $(WARN) $(HARDEN) -fno-strict-aliasing $(DEFS) \
+ALL_CF   = -std=gnu17 -D_GNU_SOURCE -I. -O2 -g $(WARN) $(HARDEN) -fno-strict-aliasing -ffunction-sections -fdata-sections $(DEFS) \
 	   $(shell pkg-config --cflags $(PKGS)) $(CPPFLAGS) $(CFLAGS) $(SAN)
+# what is started for each connection has nothing of base/ that it does not use; not for tests, which are known by their section alone
+SMALL   := -Wl,--gc-sections
 ALL_LD   = -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(LDFLAGS) $(SAN)
 
 # Debian packages: to build and run, and to test
@@ -50,7 +52,7 @@ WRAP    := $(addprefix $(O)/daemon-wrap/,wrap.o repo.o refresh.o request.o statu
 SESSION := $(O)/daemon-wrap/git-session.o $(WRAP)
 HTTP    := $(filter-out $(O)/daemon-wrap/git-session.o,$(call objects,daemon-wrap/*.c))
 # its pure parts, for unit tests and fuzzers
-HTTPP   := $(addprefix $(O)/daemon-wrap/,httpparse.o httproute.o httpenv.o httpreply.o httpauth.o)
+HTTPP   := $(addprefix $(O)/daemon-wrap/,httpparse.o httproute.o httpenv.o httpreply.o httpauth.o httpadvert.o)
 HOOK    := $(call objects,hooks/*.c)
 ADMIN   := $(call objects,admin/*.c)
 # without the server
@@ -61,7 +63,7 @@ TORTURE := $(call objects,tests/torture/*.c)
 # what decides and does nothing: `make check-pure` looks at what these import
 PURE    := $(addprefix $(O)/,reaper/classify.o reaper/cgrouppath.o reaper/reason.o reaper/policy.o reaper/escalate.o reaper/evidence.o base/eventrate.o reaper/tune.o reaper/account.o reaper/leftover.o reaper/tell.o \
 	   daemon-wrap/request.o daemon-wrap/status.o base/text.o base/addr.o base/who.o base/cidr.o base/proxyhead.o base/upstream.o cli/format.o cli/charwidth.o cli/nearest.o cli/insteadof.o cli/addname.o cli/sshsays.o cli/machine.o supervisor/servicestate.o supervisor/metrics.o supervisor/rules.o \
-	   daemon-wrap/httpparse.o daemon-wrap/httproute.o daemon-wrap/httpenv.o daemon-wrap/httpreply.o daemon-wrap/httpauth.o hooks/sayfilter.o hooks/ssh.o hooks/pushreport.o \
+	   daemon-wrap/httpparse.o daemon-wrap/httproute.o daemon-wrap/httpenv.o daemon-wrap/httpreply.o daemon-wrap/httpauth.o daemon-wrap/httpadvert.o hooks/sayfilter.o hooks/ssh.o hooks/pushreport.o \
 	   hooks/refrule.o hooks/lines.o hooks/scanner.o hooks/stepname.o)
 UNIT    := $(call objects,tests/unit/*.c) $(sort $(BASE) $(PURE) $(O)/daemon-wrap/argv.o $(O)/supervisor/setup.o \
 	   $(O)/supervisor/loglines.o $(O)/supervisor/waitroom.o $(O)/reaper/story.o $(O)/reaper/ledger.o $(O)/supervisor/recent.o $(O)/cli/paint.o $(O)/cli/wrap.o $(O)/cli/table.o $(O)/cli/value.o $(O)/cli/since.o $(O)/cli/found.o $(O)/cli/say.o $(O)/supervisor/hooksettings.o $(HTTPP) $(HOOKP) $(ADMINP))
@@ -87,11 +89,11 @@ man: $(O)/git-gate
 $(O)/git-gate: $(GATE) $(BASE)
 	$(CC) $(ALL_LD) -o $@ $^ $(LIBEV) -lproc2 $(NETTLE) $(shell pkg-config --libs $(PKGS))
 $(O)/git-gate-session: $(SESSION) $(BASE)
-	$(CC) $(ALL_LD) -o $@ $^
+	$(CC) $(ALL_LD) $(SMALL) -o $@ $^
 $(O)/git-gate-http: $(HTTP) $(BASE)
-	$(CC) $(ALL_LD) -o $@ $^ $(LIBHTTP) $(NETTLE)
+	$(CC) $(ALL_LD) $(SMALL) -o $@ $^ $(LIBHTTP) $(NETTLE)
 $(O)/git-gate-hook: $(HOOK) $(BASE)
-	$(CC) $(ALL_LD) -o $@ $^ $(shell pkg-config --libs jansson)
+	$(CC) $(ALL_LD) $(SMALL) -o $@ $^ $(shell pkg-config --libs jansson)
 $(O)/git-gate-admin: $(ADMIN) $(BASE)
 	$(CC) $(ALL_LD) -o $@ $^ $(shell pkg-config --libs jansson libmicrohttpd)
 # the forward without the gate, for tests/process

@@ -24,6 +24,14 @@
 #define FILL_FROM (128 * 1024)
 #define FILL_NS 300000
 
+/*
+ * The first part waits too, if git may be done soon: a small reply is written in five or six pieces, and then
+ * one wake-up and one segment do for it. Looked at in steps, so that a pack which fills the pipe goes on.
+ */
+#define SOON_MS 4
+#define SOON_STEPS 5
+#define SOON_BYTES (16 * 1024)
+
 #define PIECE (PIPE_SIZE) /* of the reply */
 #define HEAD_ROOM GG_CHUNK_HEAD_MAX
 
@@ -47,6 +55,7 @@ struct run {
 	bool looked, banded; /* the client's capabilities were looked at; it knows side-band-64k */
 	int64_t sent;	     /* bytes of the reply's body */
 	bool fills;	     /* the pipe has room for FILL_FROM */
+	int soon;	     /* steps that were waited for git to be done */
 	const char *h;	     /* what goes to the client next: the head, */
 	size_t nh;
 	const char *o; /* and a piece of the body */
@@ -72,10 +81,13 @@ static int move_fd(int *fd, int to)
 static int start(struct run *r)
 {
 	AUTO_CLOSE int in_r = -1, in_w = -1, out_r = -1, out_w = -1;
-	char *argv[] = { (char *)"git-http-backend", NULL };
-	struct gg_spawn sp = {
-		.path = r->p->backend, .argv = argv, .envp = r->p->env, .in = -1, .err = 2, .extra = -1
-	};
+	struct gg_spawn sp = { .path = r->p->path,
+			       .argv = r->p->argv,
+			       .envp = r->p->env,
+			       .cwd = r->p->cwd,
+			       .in = -1,
+			       .err = 2,
+			       .extra = -1 };
 	int p[2], e;
 
 	if (r->p->has_body) {
@@ -238,14 +250,34 @@ static void put_head(struct run *r)
 	r->nh = b.len;
 }
 
+/* Bytes that git has written and nobody has read. */
+static int queued(const struct run *r)
+{
+	int n = 0;
+
+	return ioctl(r->out, FIONREAD, &n) == 0 ? n : 0;
+}
+
+/* Nothing of the reply has gone yet, and git may be done before it has written much. */
+static bool done_soon(const struct run *r)
+{
+	return r->soon < SOON_STEPS && r->body_over && !r->head_sent && !r->exited && r->out >= 0 &&
+	       (!r->soon || queued(r) < SOON_BYTES);
+}
+
 static ssize_t read_more(struct run *r)
 {
-	int queued = 0;
+	const char *preface = r->head_done || !r->p->preface ? "" : r->p->preface;
+	size_t npreface = strlen(preface);
+	ssize_t n;
 
-	if (r->fills && r->sent > FILL_FROM && r->body_over && !r->exited &&
-	    ioctl(r->out, FIONREAD, &queued) == 0 && queued < FILL_FROM)
+	if (r->fills && r->sent > FILL_FROM && r->body_over && !r->exited && queued(r) < FILL_FROM)
 		nanosleep(&(struct timespec){ .tv_nsec = FILL_NS }, NULL);
-	return read(r->out, r->piece + HEAD_ROOM, PIECE);
+	n = read(r->out, r->piece + HEAD_ROOM + npreface, PIECE - npreface);
+	if (n <= 0)
+		return n;
+	memcpy(r->piece + HEAD_ROOM, preface, npreface);
+	return n + (ssize_t)npreface;
 }
 
 /* Bytes of the reply's body that came with its head: kept in r->piece until the head has gone. */
@@ -292,6 +324,8 @@ static void take(struct run *r)
 		return;
 	if (r->c->gone && !r->p->push)
 		return gg_close_fd(&r->out); /* nobody reads on: it need not be made */
+	if (done_soon(r))
+		return;
 	n = read_more(r);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
@@ -328,7 +362,9 @@ static void send_some(struct run *r)
 		r->nh -= n;
 	}
 	while (r->no && !r->c->gone) {
-		size_t n = gg_httpclient_send(r->c, r->o, r->no, false);
+		/* a last chunk follows at once, or the end */
+		bool more = r->exited && r->frame == GG_FRAME_CHUNKED;
+		size_t n = gg_httpclient_send(r->c, r->o, r->no, more);
 
 		if (!n && !r->c->gone)
 			return;
@@ -350,13 +386,15 @@ static enum gg_http_wait waits_for(const struct run *r)
 
 static void wait_for_something(struct run *r)
 {
-	bool pending = r->nh || r->no;
+	bool pending = r->nh || r->no, soon = !pending && done_soon(r);
 	struct pollfd fds[] = { { .fd = r->nbody ? r->in : -1, .events = POLLOUT },
-				{ .fd = pending ? -1 : r->out, .events = POLLIN },
+				{ .fd = pending || soon ? -1 : r->out, .events = POLLIN },
 				{ .fd = r->exited ? -1 : r->pidfd, .events = POLLIN } };
 	bool in = !r->body_over && !r->nbody;
-	short got = gg_httpclient_wait(r->c, waits_for(r), in && !r->c->eof, pending, fds, 3, -1);
+	short got = gg_httpclient_wait(r->c, waits_for(r), in && !r->c->eof, pending, fds, 3,
+				       soon ? SOON_MS : -1);
 
+	r->soon += soon;
 	if (in && (got & (POLLIN | POLLHUP | POLLERR)))
 		gg_httpclient_read(r->c);
 	if (got & POLLHUP)
@@ -373,9 +411,7 @@ static bool over(const struct run *r)
 
 static void drained(struct run *r)
 {
-	int queued = 0;
-
-	if (r->exited && r->out >= 0 && !r->nh && !r->no && ioctl(r->out, FIONREAD, &queued) == 0 && !queued)
+	if (r->exited && r->out >= 0 && !r->nh && !r->no && !queued(r))
 		gg_close_fd(&r->out);
 }
 

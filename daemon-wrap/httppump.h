@@ -1,6 +1,6 @@
 /*
- * httppump - one request's git http-backend: the body to it, its reply to the client, both at once, and how
- * that ends. Effect.
+ * httppump - one request's git http-backend, or the command of git's that it would start: the body to it, its
+ * reply to the client, both at once, and how that ends. Effect.
  *
  * Nothing is buffered but one piece in each direction: who does not read holds up who writes. The body is
  * never given a length, so its end is the end of git's input: a body that is cut ends as a push that is cut,
@@ -15,8 +15,10 @@
 struct gg_pump {
 	struct gg_httpclient *client;
 	const struct gg_asked *asked;
-	const char *backend; /* path of git-http-backend */
-	char *const *env;
+	const char *path; /* of git-http-backend, or of git */
+	char *const *argv, *const *env;
+	const char *cwd;       /* NULL: ours */
+	const char *preface;   /* what the reply begins with, before git's own; NULL: nothing */
 	bool has_body;	       /* else the backend's input is /dev/null */
 	bool rpc;	       /* a POST: the reply is made of packets, or of nothing */
 	bool gzip;	       /* the body is inflated by the backend */

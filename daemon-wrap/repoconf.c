@@ -18,15 +18,27 @@
 
 extern char **environ;
 
-/* Most say nothing, and need no process to tell that. A file that is too large, or cannot be read, may. */
-static bool may_say(const char *dir)
+/* As a key, in whatever section: [uploadpack] is none. */
+static bool has_key(const char *text, const char *word)
+{
+	for (const char *s = text; (s = strcasestr(s, word)); s++)
+		if (s == text || s[-1] != '[')
+			return true;
+	return false;
+}
+
+/*
+ * May DIR/NAME say something of word? Most say nothing, and need no process to tell that. A file that is too
+ * large, or cannot be read, may; and one that names other files.
+ */
+static bool may_say(const char *dir, const char *name, const char *word)
 {
 	static char text[CONFIG_MAX + 1];
 	char path[PATH_MAX];
 	AUTO_CLOSE int fd = -1;
 	ssize_t n;
 
-	if (snprintf(path, sizeof(path), "%s/config", dir) >= (int)sizeof(path))
+	if (snprintf(path, sizeof(path), "%s/%s", dir, name) >= (int)sizeof(path))
 		return true;
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	if (fd < 0)
@@ -37,7 +49,7 @@ static bool may_say(const char *dir)
 	text[n] = 0;
 	if (strlen(text) != (size_t)n)
 		return true;
-	return strcasestr(text, "receivepack") || strcasestr(text, "include");
+	return has_key(text, word) || strcasestr(text, "include") || strcasestr(text, "worktreeconfig");
 }
 
 /* Lines of "http.receivepack false"; of each key the last one counts. */
@@ -80,7 +92,7 @@ int gg_repoconf_pushable(const char *dir, struct gg_buf *ret_err)
 	size_t n;
 	int status, r;
 
-	if (!may_say(dir))
+	if (!may_say(dir, "config", "receivepack"))
 		return 0;
 	snprintf(git_dir, sizeof(git_dir), "--git-dir=%s", dir);
 	r = gg_path_search("git", path ? path : "", git, sizeof(git));
@@ -96,4 +108,38 @@ int gg_repoconf_pushable(const char *dir, struct gg_buf *ret_err)
 		gg_buf_add(ret_err, "it cannot be read from the repository's configuration whether it may be "
 				    "pushed to: git config fails there");
 	return -EPERM;
+}
+
+/* What the gate said to all; git's own word for a service has no dash. */
+static bool gate_says_no(int nconfig, const char *word)
+{
+	char name[40];
+
+	for (int i = 0; i < nconfig; i++) {
+		const char *key, *value;
+
+		snprintf(name, sizeof(name), "GIT_CONFIG_KEY_%d", i);
+		key = getenv(name);
+		snprintf(name, sizeof(name), "GIT_CONFIG_VALUE_%d", i);
+		value = getenv(name);
+		if (key && value && !strncmp(key, "http.", 5) && !strcmp(key + 5, word) &&
+		    !strcmp(value, "false"))
+			return true;
+	}
+	return false;
+}
+
+bool gg_repoconf_may_refuse(const char *dir, const char *exec_path, int nconfig, const char *service)
+{
+	char word[32], installed[PATH_MAX], common[PATH_MAX];
+
+	snprintf(word, sizeof(word), "%.*spack", (int)strcspn(service, "-"), service);
+	if (!strcmp(service, "receive-pack"))
+		return gate_says_no(nconfig, word); /* it overrides all files, see gg_repoconf_pushable */
+	/* git's own file for the machine is below its prefix, or in /etc when that is /usr */
+	if (snprintf(installed, sizeof(installed), "%s/../../etc", exec_path) >= (int)sizeof(installed) ||
+	    snprintf(common, sizeof(common), "%s/commondir", dir) >= (int)sizeof(common))
+		return true;
+	return gate_says_no(nconfig, word) || access(common, F_OK) == 0 || may_say(dir, "config", word) ||
+	       may_say("/etc", "gitconfig", word) || may_say(installed, "gitconfig", word);
 }

@@ -5,6 +5,8 @@
 #ifndef GG_WRAP_REPOCONF_H
 #define GG_WRAP_REPOCONF_H
 
+#include <stdbool.h>
+
 #include "base/text.h"
 
 /*
@@ -16,5 +18,13 @@
  * 0 or -EPERM.
  */
 int gg_repoconf_pushable(const char *dir, struct gg_buf *ret_err);
+
+/*
+ * Could git http-backend refuse to advertise this service, "upload-pack" or "receive-pack", because of any
+ * setting that it would read? If so it has to be asked; else its part in an advertisement is known.
+ *   exec_path   where git's commands are
+ *   nconfig     how many settings the environment has
+ */
+bool gg_repoconf_may_refuse(const char *dir, const char *exec_path, int nconfig, const char *service);
 
 #endif

@@ -1,0 +1,89 @@
+#!/usr/bin/python3
+"""What serving takes, in system calls and programs, which no load of the machine changes: an advertisement over HTTP starts one program of git's, and its
+reply goes out in one segment; what git-gate
+says of it itself is byte for byte what git http-backend would say."""
+from gate import *
+from rawhttp import Http, request
+
+tap = Tap()
+if not shutil.which("strace"):
+    skip_all("there is no strace")
+LONG = {k: "2m" for k in SCALED if "grace" not in k}
+g = Gate({"listen.http": "127.0.0.1:0", **LONG})
+repo, work = g.repo(), g.work("work")
+git("config", "http.receivepack", "true", cwd=repo)         # as other servers need it: no reason to ask
+git("config", "uploadpack.allowFilter", "true", cwd=repo)
+for i in range(20):
+    git("push", "-q", repo, "HEAD:refs/heads/b%d" % i, cwd=work)
+
+
+# --- the same as git http-backend ---------------------------------------------------------------------------------------------
+def advert(service, protocol=None, method="GET", gate=g):
+    headers = ["Connection: close"] + (["Git-Protocol: " + protocol] if protocol else [])
+    r = Http(gate, request(method, "/r.git/info/refs?service=git-" + service, headers)).reply(method)
+    return r.status, [(n, v) for n, v in r.headers if n in ("Expires", "Pragma", "Cache-Control", "Content-Type")], r.body
+
+
+def backend(service, protocol):
+    env = {**ENV, "LC_ALL": "C", "GIT_PROJECT_ROOT": g.base, "GIT_HTTP_EXPORT_ALL": "1", "REQUEST_METHOD": "GET", "REMOTE_USER": "x",
+           "PATH_INFO": "/r.git/info/refs", "QUERY_STRING": "service=git-" + service, **({"HTTP_GIT_PROTOCOL": protocol} if protocol else {})}
+    out = subprocess.run([git("--exec-path").stdout.strip() + "/git-http-backend"], env=env, capture_output=True, check=True).stdout
+    head, _, body = out.partition(b"\r\n\r\n")
+    return 200, [tuple(line.split(": ", 1)) for line in head.decode().split("\r\n")], body
+
+
+for service in "upload-pack", "receive-pack":
+    for protocol in None, "version=1", "version=2", "version=2:version=1", "x:version=2", "version=3":
+        status, headers, body = backend(service, protocol)
+        tap.eq(advert(service, protocol), (status, headers, body), "%s %s: git http-backend says the same" % (service, protocol))
+    tap.eq(advert(service, method="HEAD"), (200, backend(service, None)[1], b""), "%s: HEAD" % service)
+closed = Gate({"listen.http": "127.0.0.1:0", "gate.uploadPack": "false", "gate.receivePack": "false", "gate.uploadArchive": "true", **LONG}, base=g.base)
+for service in "upload-pack", "receive-pack":
+    tap.eq(advert(service, gate=closed)[0], 403, "%s is off at the gate: 403" % service)
+with open(path("included"), "w") as f:
+    f.write("[http]\n\tuploadpack = no\n")
+git("config", "include.path", path("included"), cwd=repo)
+tap.eq(advert("upload-pack")[0], 403, "a file that the repository's configuration includes says no: 403")
+git("config", "--unset", "include.path", cwd=repo)
+
+
+# --- what it takes ------------------------------------------------------------------------------------------------------------
+def trace(what):
+    """The lines of strace over the gate and all below it while what() happens."""
+    out = path("trace")
+    p = popen(["strace", "-f", "-qq", "-o", out, "-e", "trace=execve,sendto,ppoll,epoll_wait", "-p", str(g.pid)], stderr=subprocess.PIPE, text=True)
+    wait_for(lambda: re.search(r"(?m)^TracerPid:\s+%d$" % p.pid, read("/proc/%d/status" % g.pid)), "strace to be there")
+    what()
+    g.settle()
+    p.terminate()
+    p.wait()
+    return read(out).splitlines()
+
+
+def programs(lines):
+    return [m[1] for m in (re.search(r'execve\("[^"]*", \[("[^\]]*)\]', x) for x in lines) if m]
+
+
+def names(lines):
+    return [re.sub(r'"|,.*', "", p).split("/")[-1] for p in programs(lines)]
+
+
+lines = trace(lambda: advert("upload-pack"))
+tap.eq(names(lines), ["git-gate-http", "git"], "an advertisement over HTTP: git-gate-http and one program of git's", *programs(lines))
+
+
+def one_segment(lines):
+    sent = [x for x in lines if re.search(r"sendto\(0, ", x)]
+    return sent and all("MSG_MORE" in x for x in sent[:-1]) and "MSG_MORE" not in sent[-1]
+
+
+# on a busy machine git may take longer than a small reply is waited for: then there are more
+traces = []
+while len(traces) < 20 and not any(one_segment(t) for t in traces):
+    traces.append(trace(lambda: advert("upload-pack")) if traces else lines)
+tap.ok(one_segment(traces[-1]), "its reply is one segment", *traces[-1])
+git("config", "http.uploadpack", "true", cwd=repo)
+lines = trace(lambda: advert("upload-pack"))
+tap.eq(names(lines), ["git-gate-http", "git-http-backend", "git"], "where a setting may refuse it, git http-backend is asked", *programs(lines))
+tap.eq((g.reaped(), g.events("session.kept")), ([], []), "the gate ended nothing")
+finish(tap, g, closed)
