@@ -64,3 +64,20 @@ def table(*rows):
 
 def median(values):
     return statistics.median(values)
+
+
+def verdict(ratio):
+    """Of ours divided by theirs; less is better."""
+    return "best" if ratio <= 1 else "within 5 %" if ratio <= 1.05 else "behind by %.0f %%" % (100 * (ratio - 1))
+
+
+def judged(mine, figures):
+    """Three cells: the best of the others, our figure divided by its, and what that means. figures: name -> figure, less is better."""
+    others = {name: v for name, v in figures.items() if name != mine and v is not None}
+    if figures.get(mine) is None or not others:
+        return "-", "-", "nobody to compare with" if figures.get(mine) is not None else "**no figure**"
+    best = min(others, key=others.get)
+    ours, theirs = figures[mine], others[best]
+    if not theirs:
+        return best, "-", "best" if not ours else "behind: %.3g beside 0" % ours
+    return best, "%.2f" % (ours / theirs), verdict(ours / theirs)

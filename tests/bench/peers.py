@@ -81,10 +81,15 @@ http {
         self.command = [NGINX, "-e", self.dir + "/error", "-c", self.conf, "-p", self.dir]
         self.wrap, self.workers = None, workers
 
-    def start(self):
+    def start_helper(self):
+        if os.path.exists(self.dir + "/wrap"):
+            os.unlink(self.dir + "/wrap")       # one that was killed leaves it
         self.wrap = popen([FCGIWRAP, "-c", str(self.workers), "-s", "unix:" + self.dir + "/wrap"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                           stderr=subprocess.DEVNULL, start_new_session=True, **self.kw)
         atexit.register(self.stop)      # its workers outlive it
+
+    def start(self):
+        self.start_helper()
         wait_for(lambda: os.path.exists(self.dir + "/wrap"), "fcgiwrap to listen")
         return super().start()
 
