@@ -11,8 +11,8 @@ VERSION := 0.1.0
 PKGS    := libsystemd jansson libseccomp
 # its SHA-256 and comparison in constant time
 NETTLE  := $(shell pkg-config --libs nettle)
+# neither of these has a .pc file
 LIBEV   ?= -lev
-# neither has a .pc file
 LIBHTTP ?= -lhttp_parser
 WARN    := -Wall -Wextra -Wconversion -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wwrite-strings
 HARDEN  := -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fPIE
@@ -65,15 +65,16 @@ PURE    := $(addprefix $(O)/,reaper/classify.o reaper/cgrouppath.o reaper/reason
 	   daemon-wrap/request.o daemon-wrap/status.o base/text.o base/addr.o base/who.o base/cidr.o base/proxyhead.o base/upstream.o cli/format.o cli/charwidth.o cli/nearest.o cli/insteadof.o cli/addname.o cli/sshsays.o cli/machine.o supervisor/servicestate.o supervisor/metrics.o supervisor/rules.o \
 	   daemon-wrap/httpparse.o daemon-wrap/httproute.o daemon-wrap/httpenv.o daemon-wrap/httpreply.o daemon-wrap/httpauth.o daemon-wrap/httpadvert.o hooks/sayfilter.o hooks/ssh.o hooks/pushreport.o \
 	   hooks/refrule.o hooks/lines.o hooks/scanner.o hooks/stepname.o)
-UNIT    := $(call objects,tests/unit/*.c) $(sort $(BASE) $(PURE) $(O)/daemon-wrap/argv.o $(O)/supervisor/setup.o \
-	   $(O)/supervisor/loglines.o $(O)/supervisor/waitroom.o $(O)/reaper/story.o $(O)/reaper/ledger.o $(O)/supervisor/recent.o $(O)/cli/paint.o $(O)/cli/wrap.o $(O)/cli/table.o $(O)/cli/value.o $(O)/cli/since.o $(O)/cli/found.o $(O)/cli/say.o $(O)/supervisor/hooksettings.o $(HTTPP) $(HOOKP) $(ADMINP))
+# all but main(), and what makes allocations fail in it
+UNIT    := $(call objects,tests/unit/*.c) $(O)/tests/faults/alloc.o \
+	   $(sort $(BASE) $(PURE) $(filter-out $(O)/cli/main.o,$(GATE)) $(HTTPP) $(HOOKP) $(ADMINP))
 MAN     := git-gate.1 git-gate.8 git-gate.conf.5 git-gate-events.7
 # TOOLS: for whoever tests a gate; a package leaves them out
 TOOLS   ?= git-gate-torture
 HELPERS := git-gate-session git-gate-http git-gate-hook git-gate-admin
 PROGS   := $(addprefix $(O)/,git-gate $(HELPERS) $(TOOLS))
 # for tests only
-TESTERS := $(O)/hook-scan $(O)/hook-forward
+TESTERS := $(O)/hook-scan $(O)/hook-forward $(O)/alloc-faults.so
 FUZZERS := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz-*.c))
 
 .PHONY: all man test check-asan check-static check-pure check-valgrind fuzz bench torture run size deps test-deps bench-deps torture-deps install uninstall clean
@@ -104,7 +105,7 @@ $(O)/git-gate-torture: $(TORTURE) $(BASE)
 $(O)/hook-scan: $(O)/tests/scan/hook-scan.o $(HOOKP) $(BASE)
 	$(CC) $(ALL_LD) -o $@ $^ $(shell pkg-config --libs jansson)
 $(O)/unit: $(UNIT)
-	$(CC) $(ALL_LD) -o $@ $^ $(LIBHTTP) $(NETTLE) $(shell pkg-config --libs jansson) -lcriterion
+	$(CC) $(ALL_LD) -o $@ $^ $(LIBEV) -lproc2 $(LIBHTTP) $(NETTLE) $(shell pkg-config --libs $(PKGS)) -lcriterion
 # the directory that core.hooksPath points at when git-gate runs from the build tree
 $(O)/hooks/pre-receive $(O)/hooks/post-receive: $(O)/git-gate-hook
 	@mkdir -p $(@D)
@@ -117,6 +118,11 @@ $(O)/%.o: %.c Makefile $(FLAGS)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CF) -MMD -MP -c -o $@ $<
 -include $(shell find $(O) -name '*.d' 2>/dev/null)
+
+# makes allocations fail in whatever it is preloaded into
+$(O)/alloc-faults.so: tests/faults/alloc.c tests/faults/alloc.h Makefile $(FLAGS)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CF) -fPIC -DGG_ALLOC_PRELOAD $(LDFLAGS) -shared -o $@ $<
 
 # --- tests -----------------------------------------------------------------------------------------------------------
 # Criterion and the programs themselves count; tests/run adds their figures up. JOBS: process tests at once; most of the time they wait for a deadline
