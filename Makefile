@@ -26,7 +26,7 @@ SMALL   := -Wl,--gc-sections
 ALL_LD   = -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(LDFLAGS) $(SAN)
 
 # Debian packages: to build and run, and to test
-DEPS      := gcc libc6-dev make pkg-config git libev-dev libproc2-dev libsystemd-dev libjansson-dev libhttp-parser-dev \
+DEPS      := gcc libc6-dev make pkg-config git libev-dev libsystemd-dev libjansson-dev libhttp-parser-dev \
 	     libseccomp-dev libmicrohttpd-dev nettle-dev
 PEERS     := lighttpd nginx-light fcgiwrap apache2-bin
 TEST_DEPS := openssh-server openssh-client libcriterion-dev zlib1g-dev perl python3 iproute2 util-linux procps strace clang clang-tidy clang-format cppcheck git-secrets \
@@ -88,7 +88,7 @@ man: $(O)/git-gate
 	for page in $(MAN); do $(O)/git-gate --dump-man $$page >docs/man/$$page || exit 1; done
 
 $(O)/git-gate: $(GATE) $(BASE)
-	$(CC) $(ALL_LD) -o $@ $^ $(LIBEV) -lproc2 $(NETTLE) $(shell pkg-config --libs $(PKGS))
+	$(CC) $(ALL_LD) -o $@ $^ $(LIBEV) $(NETTLE) $(shell pkg-config --libs $(PKGS))
 $(O)/git-gate-session: $(SESSION) $(BASE)
 	$(CC) $(ALL_LD) $(SMALL) -o $@ $^
 $(O)/git-gate-http: $(HTTP) $(BASE)
@@ -105,7 +105,7 @@ $(O)/git-gate-torture: $(TORTURE) $(BASE)
 $(O)/hook-scan: $(O)/tests/scan/hook-scan.o $(HOOKP) $(BASE)
 	$(CC) $(ALL_LD) -o $@ $^ $(shell pkg-config --libs jansson)
 $(O)/unit: $(UNIT)
-	$(CC) $(ALL_LD) -o $@ $^ $(LIBEV) -lproc2 $(LIBHTTP) $(NETTLE) $(shell pkg-config --libs $(PKGS)) -lcriterion
+	$(CC) $(ALL_LD) -o $@ $^ $(LIBEV) $(LIBHTTP) $(NETTLE) $(shell pkg-config --libs $(PKGS)) -lcriterion
 # the directory that core.hooksPath points at when git-gate runs from the build tree
 $(O)/hooks/pre-receive $(O)/hooks/post-receive: $(O)/git-gate-hook
 	@mkdir -p $(@D)

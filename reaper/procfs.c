@@ -148,28 +148,65 @@ int gg_procfs_argv(pid_t pid, char *buf, size_t size, size_t *ret_len)
 	return r ? r : gg_procfs_read(pid, "cmdline", buf, size, ret_len);
 }
 
+/* One variable, out of an environment that comes byte by byte: it may be large, and is not kept. */
+struct env_search {
+	const char *name;
+	char *buf;
+	size_t size;
+	size_t at;  /* of the entry: how many bytes of "NAME=" it has matched */
+	size_t n;   /* of the value, so far */
+	bool other; /* this entry is another variable */
+	bool value; /* its "NAME=" is over */
+};
+
+/* 1: it was found whole; 0: not yet; -ENODATA: it has no room. */
+static int env_byte(struct env_search *e, char c)
+{
+	if (e->value) {
+		if (e->n == e->size) {
+			e->buf[0] = 0;
+			return -ENODATA;
+		}
+		e->buf[e->n++] = c;
+		return !c;
+	}
+	if (!c) {
+		e->at = 0;
+		e->other = false;
+	} else if (!e->other && !e->name[e->at]) {
+		e->value = c == '=';
+		e->other = !e->value;
+	} else if (!e->other) {
+		e->other = c != e->name[e->at++];
+	}
+	return 0;
+}
+
 int gg_procfs_getenv(pid_t pid, const char *name, char *buf, size_t size)
 {
-	size_t len, nlen = strlen(name), cap = 256 * 1024;
-	AUTO_FREE char *env = malloc(cap);
+	struct env_search e = { .name = name, .buf = buf, .size = size };
+	char path[64], text[16384];
+	AUTO_CLOSE int fd = -1;
+	ssize_t k;
 	int r = check_held(pid);
 
 	if (r < 0)
 		return r;
-	if (!env)
-		return -ENOMEM;
-	r = gg_procfs_read(pid, "environ", env, cap, &len);
-	if (r < 0)
-		return r;
-	for (const char *p = env, *end = env + len; p < end; p += strlen(p) + 1) {
-		if (strncmp(p, name, nlen) || p[nlen] != '=')
-			continue;
-		if (strlen(p + nlen + 1) >= size)
-			return -ENODATA;
-		strcpy(buf, p + nlen + 1);
-		return 0;
+	snprintf(path, sizeof(path), "/proc/%d/environ", (int)pid);
+	reads++;
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	while (r == 0 && (k = read(fd, text, sizeof(text))) != 0) {
+		if (k < 0)
+			return -errno;
+		for (ssize_t i = 0; i < k && r == 0; i++)
+			r = env_byte(&e, text[i]);
 	}
-	return -ENODATA;
+	/* one that a process has cut short by writing over it ends where its environment does */
+	if (r == 0 && e.value)
+		r = env_byte(&e, 0);
+	return r > 0 ? 0 : -ENODATA;
 }
 
 int gg_procfs_children(pid_t pid, pid_t **v, size_t *n, size_t *size)

@@ -40,7 +40,10 @@ bool gg_procfs_held(pid_t pid, const struct gg_pstat *st);
 
 /* Its command line: arguments that end with NUL, cut at size - 1. -EBUSY: gg_procfs_held, ask later. */
 int gg_procfs_argv(pid_t pid, char *buf, size_t size, size_t *ret_len);
-/* Value of a variable in the environment a process was started with. -ENODATA: not set. -EBUSY: as above. */
+/*
+ * Value of a variable in the environment a process was started with. -ENODATA: not set, or longer than size -
+ * 1: "" then. -EBUSY: as above. Needs no memory.
+ */
 int gg_procfs_getenv(pid_t pid, const char *name, char *buf, size_t size);
 
 /* Append a process's children (of all its threads) to *v, which is grown. -EOPNOTSUPP: the kernel has no such

@@ -1,47 +1,66 @@
 /* proctable - all processes of the machine in one pass. See proctable.h. */
 #include "reaper/proctable.h"
 
+#include <dirent.h>
 #include <errno.h>
-#include <libproc2/pids.h>
 #include <stdlib.h>
 
 #include "base/cleanup.h"
+#include "base/pstat.h"
 #include "reaper/procfs.h"
 
-static void unref(struct pids_info **info)
+/* 1: it is in *ret; 0: it has gone meanwhile, or cannot be understood; -errno: the machine lacks something.
+ */
+static int read_row(pid_t pid, struct gg_proctable_row *ret)
 {
-	if (*info)
-		procps_pids_unref(info);
+	struct gg_pstat st;
+	int r = gg_pstat_read(pid, &st);
+
+	if (r == -EMFILE || r == -ENFILE || r == -ENOMEM)
+		return r;
+	if (r < 0)
+		return 0;
+	*ret = (struct gg_proctable_row){ .pid = pid,
+					  .ppid = st.ppid,
+					  .pgrp = st.pgrp,
+					  .start_tick = st.start_tick,
+					  .zombie = st.state == 'Z' && st.nlwp <= 1 };
+	return 1;
+}
+
+/* There is room for one more behind the n that are there. */
+static int make_room(struct gg_proctable_row **v, size_t n, size_t *size)
+{
+	size_t want = *size ? *size * 2 : 256;
+	struct gg_proctable_row *grown;
+
+	if (n < *size)
+		return 0;
+	grown = realloc(*v, want * sizeof(*grown));
+	if (!grown)
+		return -ENOMEM;
+	*v = grown;
+	*size = want;
+	return 0;
 }
 
 int gg_proctable_read(struct gg_proctable_row **ret, size_t *ret_n)
 {
-	/* these come from /proc/PID/stat alone: one file a process */
-	static enum pids_item items[] = { PIDS_ID_PID,	PIDS_ID_PPID, PIDS_TICS_BEGAN,
-					  PIDS_ID_PGRP, PIDS_STATE,   PIDS_NLWP };
-	__attribute__((cleanup(unref))) struct pids_info *info = NULL;
+	AUTO_DIR DIR *dir = opendir("/proc");
 	AUTO_FREE struct gg_proctable_row *v = NULL;
-	struct pids_fetch *all;
-	size_t n;
-	int r = procps_pids_new(&info, items, GG_LEN(items));
+	size_t n = 0, size = 0;
+	struct dirent *e;
+	int r = dir ? make_room(&v, n, &size) : -errno;
 
+	while (r >= 0 && (e = readdir(dir))) {
+		if (e->d_name[0] < '1' || e->d_name[0] > '9')
+			continue;
+		r = make_room(&v, n, &size);
+		r = r ? r : read_row((pid_t)atoi(e->d_name), &v[n]);
+		n += r > 0;
+	}
 	if (r < 0)
 		return r;
-	all = procps_pids_reap(info, PIDS_FETCH_TASKS_ONLY);
-	if (!all)
-		return errno ? -errno : -EIO;
-	n = (size_t)all->counts->total;
-	v = calloc(n + 1, sizeof(*v));
-	if (!v)
-		return -ENOMEM;
-	for (size_t i = 0; i < n; i++) {
-		v[i].pid = PIDS_VAL(0, s_int, all->stacks[i], info);
-		v[i].ppid = PIDS_VAL(1, s_int, all->stacks[i], info);
-		v[i].start_tick = PIDS_VAL(2, ull_int, all->stacks[i], info);
-		v[i].pgrp = PIDS_VAL(3, s_int, all->stacks[i], info);
-		v[i].zombie = PIDS_VAL(4, s_ch, all->stacks[i], info) == 'Z' &&
-			      PIDS_VAL(5, s_int, all->stacks[i], info) <= 1;
-	}
 	*ret = gg_take_ptr(&v);
 	*ret_n = n;
 	return 0;

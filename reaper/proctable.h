@@ -1,7 +1,8 @@
 /*
- * proctable - all processes of the machine in one pass, through libproc2. Effect: reads only. 15 to 30 µs a
- * process, so only where nothing narrower will do: cleanup looks for users of a repository, and a kernel
- * without /proc/PID/task/TID/children.
+ * proctable - all processes of the machine in one pass. Effect: reads only. A file a process, so only where
+ * nothing narrower will do: cleanup looks for users of a repository, and a kernel without
+ * /proc/PID/task/TID/children. Not through libproc2: that loads libnuma, which ends the process when it gets
+ * no memory.
  */
 #ifndef GG_REAPER_PROCTABLE_H
 #define GG_REAPER_PROCTABLE_H

@@ -2,7 +2,7 @@
  * scan - one session's processes, read from /proc, and its client's state, asked of the socket. Effect: reads
  * only. Costs about 20 µs and ten small reads a process, whatever else runs on the machine: it starts at the
  * session's root and follows /proc/PID/task/TID/children; only a kernel without those files needs a pass over
- * all processes (libproc2).
+ * all processes.
  */
 #ifndef GG_REAPER_SCAN_H
 #define GG_REAPER_SCAN_H
