@@ -10,6 +10,11 @@
 
 #include "base/cleanup.h"
 
+bool gg_is_shortage(int err)
+{
+	return err == EMFILE || err == ENFILE || err == EAGAIN || err == ENOMEM;
+}
+
 #define MOST 32
 
 bool gg_headroom_fds(size_t n)

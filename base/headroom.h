@@ -8,6 +8,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* An errno of what passes when others give back what they hold: descriptors, processes, memory. */
+bool gg_is_shortage(int err);
+
 /*
  * Descriptors that sessions must leave: a reaper that can open neither /proc nor a pidfd could not end the
  * stuck ones that hold all the others.

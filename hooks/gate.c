@@ -6,12 +6,15 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/ask.h"
 #include "base/cleanup.h"
+#include "base/clock.h"
 
 enum {
 	TELL_MS = 1000,
+	AGAIN_MS = 50,
 	MAX_ANSWER = 4 << 20,
 	MAX_MESSAGE = 1500,
 };
@@ -27,15 +30,31 @@ static bool is_linked(const struct gg_gate_link *l)
 	return l->control && *l->control && l->session && *l->session;
 }
 
+/* One line there, one line back. ret: the caller's. 0, -EPROTO when the answer is none, -errno. */
+static int ask_once(const struct gg_gate_link *l, const char *line, int64_t limit_ms, json_t **ret)
+{
+	AUTO_FREE char *answer = NULL;
+	json_error_t why;
+	size_t n = 0;
+	int e = gg_ask(l->control, line, strlen(line), limit_ms, MAX_ANSWER, &answer, &n);
+
+	if (e < 0)
+		return e;
+	*ret = json_loadb(answer, n, JSON_REJECT_DUPLICATES, &why);
+	if (*ret)
+		return 0;
+	return json_error_code(&why) == json_error_out_of_memory ? -ENOMEM : -EPROTO;
+}
+
 /*
  * Send a request (stolen; NULL: there was no memory for it, or a text that is no UTF-8), receive the answer.
+ * A gate that lacks memory for the moment is asked again, for as long as limit_ms allows: a push is worth it.
  * ret: the caller's. 0, -EPROTO when the answer is none, -errno.
  */
 static int ask(const struct gg_gate_link *l, json_t *request, int64_t limit_ms, json_t **ret)
 {
-	AUTO_FREE char *text = request ? json_dumps(request, JSON_COMPACT) : NULL, *line = NULL,
-		       *answer = NULL;
-	size_t n = 0;
+	AUTO_FREE char *text = request ? json_dumps(request, JSON_COMPACT) : NULL, *line = NULL;
+	int64_t until_ms = gg_now_ms() + limit_ms;
 	int e;
 
 	json_decref(request);
@@ -47,11 +66,14 @@ static int ask(const struct gg_gate_link *l, json_t *request, int64_t limit_ms, 
 	}
 	if (strlen(line) > GG_ASK_REQUEST_MAX)
 		return -EMSGSIZE;
-	e = gg_ask(l->control, line, strlen(line), limit_ms, MAX_ANSWER, &answer, &n);
-	if (e < 0)
-		return e;
-	*ret = json_loadb(answer, n, JSON_REJECT_DUPLICATES, NULL);
-	return *ret ? 0 : -EPROTO;
+	e = ask_once(l, line, limit_ms, ret);
+	while (e == 0 && json_is_true(json_object_get(*ret, "again")) && gg_now_ms() + AGAIN_MS < until_ms) {
+		json_decref(*ret);
+		*ret = NULL;
+		usleep(AGAIN_MS * 1000);
+		e = ask_once(l, line, until_ms - gg_now_ms(), ret);
+	}
+	return e;
 }
 
 /* What a gate that was asked says it cannot do. */

@@ -1,6 +1,7 @@
 /* adminservice - see adminservice.h. */
 #include "supervisor/adminservice.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -20,11 +21,11 @@
 #define READY_MS 10000
 #define KILL_AFTER_MS 2000 /* it has nothing to finish */
 
-/* A word as the command of a service has to be written (base/service.h). */
+/* A word as the command of a service has to be written (base/service.h), and can be read in the log. */
 static int add_word(FILE *to, const char *s)
 {
 	for (; *s; s++)
-		if (fprintf(to, "\\%c", *s) < 0)
+		if (fprintf(to, isalnum((unsigned char)*s) || strchr("/.-_:", *s) ? "%c" : "\\%c", *s) < 0)
 			return -ENOMEM;
 	return fputc(' ', to) == EOF ? -ENOMEM : 0;
 }

@@ -417,11 +417,16 @@ static void on_sweep(EV_P_ ev_timer *timer, int revents)
 	gg_admit_next(g);
 }
 
+bool gg_admit_repo_full(const struct gg_gate *g, const struct gg_session *s)
+{
+	return g->conf->sessions_per_repo &&
+	       gg_session_repo_count(g, s->repo) > (size_t)g->conf->sessions_per_repo;
+}
+
 bool gg_admit_repo(struct gg_gate *g, struct gg_session *s)
 {
 	s->turn = next_turn(g, s);
-	if (!g->conf->sessions_per_repo ||
-	    gg_session_repo_count(g, s->repo) <= (size_t)g->conf->sessions_per_repo)
+	if (!gg_admit_repo_full(g, s))
 		return true;
 	if (!g->admit) { /* stopping: nobody would let it go on */
 		gg_session_give_up(s, stopping);

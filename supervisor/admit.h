@@ -37,6 +37,8 @@ bool gg_admit_has_time(struct gg_gate *g);
  * held until gg_admit_next finds room for it or deadline.wait passes.
  */
 bool gg_admit_repo(struct gg_gate *g, struct gg_session *s);
+/* It would be held. */
+bool gg_admit_repo_full(const struct gg_gate *g, const struct gg_session *s);
 
 /* Clients that wait while every place is taken, else 0. */
 size_t gg_admit_pressed(const struct gg_gate *g);

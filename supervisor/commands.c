@@ -1,13 +1,15 @@
 /* commands - what the control socket is asked, and the answers. See commands.h. */
 #include "supervisor/commands.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/event.h"
-#include "supervisor/lameduck.h"
 #include "supervisor/hookcommands.h"
+#include "supervisor/jsonmem.h"
+#include "supervisor/lameduck.h"
 #include "supervisor/ledgercommands.h"
 #include "supervisor/metricsreport.h"
 #include "supervisor/ready.h"
@@ -24,7 +26,9 @@ json_t *gg_command_error(const char *text)
 
 json_t *gg_command_data(json_t *data)
 {
-	return data ? json_pack("{s:b, s:o}", "ok", 1, "data", data) : gg_command_error("out of memory");
+	if (!data)
+		gg_jsonmem_lack();
+	return data ? json_pack("{s:b, s:o}", "ok", 1, "data", data) : NULL;
 }
 
 static json_t *do_health(struct gg_gate *g, const json_t *req)
@@ -171,43 +175,77 @@ static json_t *do_resume(struct gg_gate *g, const json_t *req)
 	return gg_command_data(json_object());
 }
 
-static const struct {
+struct command {
 	const char *name;
 	json_t *(*run)(struct gg_gate *g, const json_t *req);
-} commands[] = {
-	{ "health", do_health },
-	{ "status", do_status },
-	{ "sessions", do_sessions },
-	{ "reaped", do_reaped },
-	{ "show", do_show },
-	{ "kill", do_kill },
-	{ "report", gg_ledger_report },
-	{ "tune", gg_ledger_tune },
-	{ "reload", do_reload },
-	{ "drain", do_drain },
-	{ "resume", do_resume },
-	{ "ready", gg_ready_command },
-	{ "metrics", gg_metrics_command },
-	{ "overview", gg_overview_command },
-	{ "access", do_access },
-	{ "events", do_events },
-	{ "push", gg_hook_push },
-	{ "step", gg_hook_step },
-	{ "event", gg_hook_event },
+	bool changes; /* to do it twice is not the same as once */
 };
 
-json_t *gg_command_answer(struct gg_gate *g, const char *line, size_t n)
-{
-	json_t *req = json_loadb(line, n, JSON_REJECT_DUPLICATES, NULL), *ret = NULL;
-	const char *cmd = json_string_value(json_object_get(req, "cmd"));
+static const struct command commands[] = {
+	{ "health", do_health, false },
+	{ "status", do_status, false },
+	{ "sessions", do_sessions, false },
+	{ "reaped", do_reaped, false },
+	{ "show", do_show, false },
+	{ "kill", do_kill, true },
+	{ "report", gg_ledger_report, false },
+	{ "tune", gg_ledger_tune, false },
+	{ "reload", do_reload, true },
+	{ "drain", do_drain, true },
+	{ "resume", do_resume, true },
+	{ "ready", gg_ready_command, false },
+	{ "metrics", gg_metrics_command, false },
+	{ "overview", gg_overview_command, false },
+	{ "access", do_access, false },
+	{ "events", do_events, false },
+	{ "push", gg_hook_push, false },
+	{ "step", gg_hook_step, false },
+	{ "event", gg_hook_event, true },
+};
 
-	for (size_t i = 0; cmd && i < GG_LEN(commands); i++)
-		if (!strcmp(cmd, commands[i].name))
-			ret = commands[i].run(g, req);
-	if (!ret)
-		ret = gg_command_error(
-			cmd ? "unknown command: the git-gate that asks is newer or older than the gate"
-			    : "the request is not a JSON object with a cmd");
+static const struct command *find(const char *name)
+{
+	for (size_t i = 0; name && i < GG_LEN(commands); i++)
+		if (!strcmp(name, commands[i].name))
+			return &commands[i];
+	return NULL;
+}
+
+static json_t *answer(struct gg_gate *g, const json_t *req, const struct command *c)
+{
+	if (c)
+		return c->run(g, req);
+	return gg_command_error(
+		json_object_get(req, "cmd")
+			? "unknown command: the git-gate that asks is newer or older than the gate"
+			: "the request is not a JSON object with a cmd");
+}
+
+/* They need no memory. again: nothing was done, or nothing that is not the same when it is done twice. */
+static const char ask_again[] =
+	"{\"ok\":false,\"error\":\"the gate is out of memory: ask again\",\"again\":true}\n";
+static const char see_log[] =
+	"{\"ok\":false,\"error\":\"the gate is out of memory, and cannot tell what became of "
+	"this: see its log\"}\n";
+
+char *gg_command_answer(struct gg_gate *g, const char *line, size_t n, const char **ret_instead)
+{
+	uint64_t lacks = gg_jsonmem_lacks();
+	json_t *req = json_loadb(line, n, JSON_REJECT_DUPLICATES, NULL), *a = NULL;
+	const struct command *c = find(json_string_value(json_object_get(req, "cmd")));
+	char *text = NULL;
+
+	*ret_instead = ask_again;
+	if (gg_jsonmem_lacks() == lacks) {
+		*ret_instead = c && c->changes ? see_log : ask_again;
+		a = answer(g, req, c);
+	}
 	json_decref(req);
-	return ret;
+	if (a)
+		text = json_dumps(a, JSON_COMPACT | JSON_PRESERVE_ORDER);
+	json_decref(a);
+	if (gg_jsonmem_lacks() == lacks)
+		return text;
+	free(text);
+	return NULL;
 }

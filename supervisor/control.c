@@ -34,7 +34,8 @@ struct client {
 	char request[GG_ASK_REQUEST_MAX];
 	size_t len;
 	int64_t began_ms; /* of the waiting for the request, or of the answer */
-	char *answer;	  /* being written; owned */
+	char *answer;	  /* owned */
+	const char *text; /* being written: that, or what there is instead of it; NULL: not yet */
 	size_t size, sent;
 };
 
@@ -72,7 +73,7 @@ static size_t oldest(const struct gg_control *ctl, bool writing, size_t *ret_n)
 	for (size_t i = 0; i < CLIENTS_MAX; i++) {
 		const struct client *c = ctl->client[i];
 
-		if (!c || !c->answer == writing)
+		if (!c || !c->text == writing)
 			continue;
 		++*ret_n;
 		if (found == CLIENTS_MAX || c->began_ms < ctl->client[found]->began_ms)
@@ -85,8 +86,7 @@ static size_t oldest(const struct gg_control *ctl, bool writing, size_t *ret_n)
 static bool on_writable(struct client *c)
 {
 	while (c->sent < c->size) {
-		ssize_t n =
-			send(c->io.fd, c->answer + c->sent, c->size - c->sent, MSG_DONTWAIT | MSG_NOSIGNAL);
+		ssize_t n = send(c->io.fd, c->text + c->sent, c->size - c->sent, MSG_DONTWAIT | MSG_NOSIGNAL);
 
 		if (n < 0 && (errno == EAGAIN || errno == EINTR))
 			return true;
@@ -100,19 +100,18 @@ static bool on_writable(struct client *c)
 
 static void on_request(struct client *c, size_t line)
 {
-	json_t *j = gg_command_answer(c->gate, c->request, line);
 	struct gg_control *ctl = c->gate->control;
 	size_t slowest, writing;
+	const char *instead;
 
-	c->answer = j ? json_dumps(j, JSON_COMPACT | JSON_PRESERVE_ORDER) : NULL;
-	json_decref(j);
-	if (!c->answer)
-		return drop(c);
+	c->answer = gg_command_answer(c->gate, c->request, line, &instead);
+	c->text = c->answer ? c->answer : instead;
 	ev_timer_stop(c->gate->loop, &c->timer);
 	ev_timer_set(&c->timer, CLIENT_S, 0.);
 	ev_timer_start(c->gate->loop, &c->timer);
-	c->size = strlen(c->answer);
-	c->answer[c->size++] = '\n'; /* in the place of the NUL: it is bytes from here on */
+	c->size = strlen(c->text);
+	if (c->answer)
+		c->answer[c->size++] = '\n'; /* in the place of the NUL: it is bytes from here on */
 	ev_io_stop(c->gate->loop, &c->io);
 	ev_io_set(&c->io, c->io.fd, EV_WRITE);
 	ev_io_start(c->gate->loop, &c->io);
@@ -151,7 +150,7 @@ static void on_client(EV_P_ ev_io *w, int revents)
 
 	(void)loop;
 	(void)revents;
-	if (c->answer)
+	if (c->text)
 		on_writable(c);
 	else
 		take(c);
@@ -160,7 +159,7 @@ static void on_client(EV_P_ ev_io *w, int revents)
 /* Its time is up. If we are late, it may have done its part long ago: then it is not dropped. */
 static bool is_late(struct client *c)
 {
-	return c->answer ? on_writable(c) : take(c);
+	return c->text ? on_writable(c) : take(c);
 }
 
 static void on_timeout(EV_P_ ev_timer *w, int revents)
@@ -264,15 +263,17 @@ static void on_connect(EV_P_ ev_io *w, int revents)
 	(void)revents;
 	if (slot == CLIENTS_MAX) /* further ones wait in the queue; drop() ends the pause too */
 		return pause_accepting(EV_A_ ctl, SILENT_S);
+	c = calloc(1, sizeof(*c)); /* first: who is accepted has to be answered */
+	if (!c)
+		return pause_accepting(EV_A_ ctl, PAUSE_S);
 	fd = accept4(w->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-	if (fd < 0)
+	if (fd < 0) {
+		free(c);
 		return is_passing(errno) ? (void)0 : pause_accepting(EV_A_ ctl, PAUSE_S);
-	if (!may_ask(fd, g->conf->control))
+	}
+	if (!may_ask(fd, g->conf->control)) {
+		free(c);
 		return deny(ctl, fd);
-	c = calloc(1, sizeof(*c));
-	if (!c) {
-		close(fd);
-		return;
 	}
 	ctl->client[slot] = c;
 	c->gate = g;
@@ -301,6 +302,26 @@ static int make_parent(const char *path, struct gg_buf *err)
 		return -e;
 	}
 	return 0;
+}
+
+static int write_lock(int fd, const char *instance)
+{
+	char text[64];
+	int n = snprintf(text, sizeof(text), "%d %s\n", (int)getpid(), instance);
+	ssize_t written = pwrite(fd, text, (size_t)n, 0);
+
+	if (written != n)
+		return written < 0 ? -errno : -EIO;
+	return ftruncate(fd, n) < 0 ? -errno : 0;
+}
+
+int gg_control_sign(const struct gg_gate *g, struct gg_buf *err)
+{
+	int r = write_lock(g->control->lock, g->instance);
+
+	if (r < 0)
+		gg_buf_add(err, "gate.control: cannot write %s.lock: %s", g->conf->control, strerror(-r));
+	return r;
 }
 
 /* Held as long as we live: whoever gets it knows that no other gate uses this socket. */
@@ -333,10 +354,10 @@ static int take_lock(struct gg_gate *g, int *ret_fd, char ret_predecessor[static
 	text[n > 0 ? n : 0] = 0;
 	if (sscanf(text, "%*d %32[0-9a-f]", ret_predecessor) != 1)
 		ret_predecessor[0] = 0;
-	n = snprintf(text, sizeof(text), "%d %s\n", (int)getpid(), g->instance);
-	if (ftruncate(fd, 0) < 0 || pwrite(fd, text, (size_t)n, 0) != n) {
-		gg_buf_add(err, "gate.control: cannot write %s: %s", path, strerror(errno));
-		return -EIO;
+	e = write_lock(fd, ret_predecessor[0] ? ret_predecessor : g->instance);
+	if (e < 0) {
+		gg_buf_add(err, "gate.control: cannot write %s: %s", path, strerror(-e));
+		return e;
 	}
 	*ret_fd = gg_take_fd(&fd);
 	return 0;

@@ -14,6 +14,11 @@
  * ret_predecessor: the instance id of whoever had the lock before, and is dead; "": nobody.
  */
 int gg_control_open(struct gg_gate *g, char ret_predecessor[static 33], struct gg_buf *err);
+/*
+ * Write our instance id into the lock, in the place of the predecessor's, which stays there until it has been
+ * seen to: a start that fails must not make it unknown to the next. 0 or -errno with a text in err.
+ */
+int gg_control_sign(const struct gg_gate *g, struct gg_buf *err);
 void gg_control_close(struct gg_gate *g);
 
 #endif

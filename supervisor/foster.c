@@ -80,14 +80,14 @@ void gg_foster_repo(const struct gg_gate *g, pid_t pid, char ret[static GG_REPO_
 	snprintf(ret, GG_REPO_MAX, "%.*s", GG_REPO_MAX - 1, repo);
 }
 
-void gg_foster_adopt(struct gg_gate *g, const struct gg_adoptee *a)
+int gg_foster_adopt(struct gg_gate *g, const struct gg_adoptee *a)
 {
 	int err, sock = a->sock;
 	struct gg_session *s = begin(g, a->root, a->root_tick, &err);
 
 	if (!s) {
 		gg_close_fd(&sock);
-		return;
+		return err;
 	}
 	if (a->id[0])
 		memcpy(s->id, a->id, sizeof(s->id));
@@ -103,6 +103,7 @@ void gg_foster_adopt(struct gg_gate *g, const struct gg_adoptee *a)
 	gg_client_found(s, s->accepted_ms);
 	gg_reaper_end(s, GG_REASON_PREDECESSOR, -1, gg_now_ms());
 	gg_gate_wake(g);
+	return 0;
 }
 
 /* --- below a watched process --- */

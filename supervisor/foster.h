@@ -17,7 +17,8 @@ struct gg_adoptee {
 	int sock;
 	bool http; /* git-gate-http is its root */
 };
-void gg_foster_adopt(struct gg_gate *g, const struct gg_adoptee *a);
+/* 0 or -errno; -ESRCH: it has gone meanwhile. */
+int gg_foster_adopt(struct gg_gate *g, const struct gg_adoptee *a);
 
 /* A session found below a watched process; watch: who that is, for people; copied. 0 or -errno. */
 int gg_foster_watch(struct gg_gate *g, const struct gg_found *f, const char *watch);

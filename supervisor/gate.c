@@ -21,8 +21,10 @@
 #include "supervisor/control.h"
 #include "supervisor/foster.h"
 #include "supervisor/janitor.h"
+#include "supervisor/jsonmem.h"
 #include "supervisor/lameduck.h"
 #include "supervisor/linger.h"
+#include "supervisor/loopmem.h"
 #include "supervisor/predecessor.h"
 #include "supervisor/proxied.h"
 #include "supervisor/recent.h"
@@ -318,10 +320,14 @@ static int make_instance_id(struct gg_gate *g)
 	return 0;
 }
 
-static void end_predecessor(struct gg_gate *g, const char *instance)
+/* Without memory for it the gate does not start: the lock names the dead one still, and the next start looks
+ * again. */
+static int end_predecessor(struct gg_gate *g, const char *instance)
 {
 	int n = g->reaper.observe ? 0 : gg_predecessor_end(g, instance);
 
+	if (n == -ENOMEM)
+		return n;
 	gg_cgroups_end_before(g);
 	if (n < 0)
 		gg_event(GG_EV_GATE_ERROR, NULL, "cannot look for sessions of the gate before: %s",
@@ -329,6 +335,7 @@ static void end_predecessor(struct gg_gate *g, const char *instance)
 	else if (n > 0)
 		gg_event(GG_EV_GATE_PREDECESSOR, NULL,
 			 "%d processes of sessions of a gate that died were found; they are ended", n);
+	return 0;
 }
 
 /* What sessions of our own are made of. */
@@ -386,8 +393,8 @@ static int set_up(struct gg_gate *g, struct gg_buf *err)
 	r = g->start->watch ? 0 : gg_cgroups_open(g);
 	r = r ? r : gg_janitor_start(g);
 	if (r == 0 && g->predecessor[0])
-		end_predecessor(g, g->predecessor);
-	return r;
+		r = end_predecessor(g, g->predecessor);
+	return r ? r : gg_control_sign(g, err);
 }
 
 void gg_gate_ready(struct gg_gate *g)
@@ -481,9 +488,11 @@ int gg_gate_run(const struct gg_gate_start *start)
 	};
 	int r;
 
-	g.loop = ev_default_loop(EVFLAG_AUTO);
+	gg_jsonmem_open();
+	r = gg_loopmem_open();
+	g.loop = r ? NULL : ev_default_loop(EVFLAG_AUTO);
 	if (!g.loop) {
-		fprintf(stderr, "git-gate: cannot make an event loop: %s\n", strerror(errno));
+		fprintf(stderr, "git-gate: cannot make an event loop: %s\n", strerror(r ? -r : errno));
 		return 1;
 	}
 	ev_timer_init(&g.tick, on_tick, 0., 0.);

@@ -27,7 +27,7 @@
 #define CLOCK_STEP_MS 500
 
 struct job {
-	char *repo;	   /* "": all of them */
+	char *repo;	   /* owned, but for that of spare; "": all of them */
 	int64_t since_ms;  /* CLOCK_REALTIME, ms; 0: anything */
 	int64_t offset_ms; /* real time minus monotonic time when the job was made */
 	int64_t due_ms, wait_ms;
@@ -39,6 +39,9 @@ struct gg_janitor {
 	struct gg_gate *gate;
 	struct job *queue;
 	struct job *current; /* being done; not in the queue */
+	bool missed;	     /* for want of memory some repository was not noted: all are looked at */
+	int64_t missed_since_ms;
+	struct job spare; /* that look; in the queue, or current, while its repo is set */
 	ev_child child;
 	int pidfd; /* of the child, while current */
 	ev_io out;
@@ -47,11 +50,15 @@ struct gg_janitor {
 	int64_t begun_ms, not_before_ms;
 };
 
-static void job_free(struct job *j)
+static void job_free(struct gg_janitor *j, struct job *job)
 {
-	if (j)
-		free(j->repo);
-	free(j);
+	if (job == &j->spare) {
+		job->repo = NULL;
+		return;
+	}
+	if (job)
+		free(job->repo);
+	free(job);
 }
 
 static int64_t clock_offset(void)
@@ -126,7 +133,7 @@ static void on_done(EV_P_ ev_child *w, int revents)
 	j->current = NULL;
 	j->not_before_ms = gg_now_ms() + (gg_now_ms() - j->begun_ms) * (SHARE - 1);
 	if (WIFEXITED(w->rstatus) && WEXITSTATUS(w->rstatus) == 0)
-		job_free(job);
+		job_free(j, job);
 	else
 		again_later(j, job);
 	schedule(j);
@@ -189,6 +196,45 @@ static int run(struct gg_janitor *j, struct job *job)
 	return 0;
 }
 
+/* NULL: there is no memory for it. */
+static struct job *new_job(const char *repo)
+{
+	struct job *job = calloc(1, sizeof(*job));
+
+	if (job)
+		job->repo = strdup(repo);
+	if (job && job->repo)
+		return job;
+	free(job);
+	return NULL;
+}
+
+static void enqueue(struct gg_janitor *j, struct job *job, int64_t since_ms)
+{
+	job->since_ms = since_ms;
+	job->offset_ms = clock_offset();
+	job->due_ms = gg_now_ms();
+	job->next = j->queue;
+	j->queue = job;
+}
+
+static void enqueue_missed(struct gg_janitor *j)
+{
+	static char all[] = "";
+
+	if (!j->missed || j->spare.repo)
+		return;
+	j->missed = false;
+	j->spare = (struct job){ .repo = all };
+	enqueue(j, &j->spare, j->missed_since_ms);
+}
+
+static void miss(struct gg_janitor *j, int64_t since_ms)
+{
+	j->missed_since_ms = j->missed && j->missed_since_ms < since_ms ? j->missed_since_ms : since_ms;
+	j->missed = true;
+}
+
 /* Start the first job that is due, or wait for it. */
 static void schedule(struct gg_janitor *j)
 {
@@ -197,6 +243,7 @@ static void schedule(struct gg_janitor *j)
 
 	if (j->current)
 		return;
+	enqueue_missed(j);
 	for (struct job **at = &j->queue; *at; at = &(*at)->next)
 		if (!best || (*at)->due_ms < (*best)->due_ms)
 			best = at;
@@ -245,17 +292,12 @@ static void add(struct gg_janitor *j, const char *repo, int64_t since_ms)
 	if (job) {
 		job->since_ms = job->since_ms < since_ms ? job->since_ms : since_ms;
 	} else {
-		job = calloc(1, sizeof(*job));
-		if (!job || !(job->repo = strdup(repo))) {
-			job_free(job);
-			gg_event(GG_EV_CLEANUP_FAILED, NULL,
-				 "cannot note a repository to be cleaned: out of memory");
-			return;
+		job = new_job(repo);
+		if (!job) {
+			miss(j, since_ms);
+			return schedule(j);
 		}
-		job->since_ms = since_ms;
-		job->offset_ms = clock_offset();
-		job->next = j->queue;
-		j->queue = job;
+		enqueue(j, job, since_ms);
 	}
 	job->due_ms = gg_now_ms();
 	job->wait_ms = 0;
@@ -316,12 +358,12 @@ void gg_janitor_free(struct gg_gate *g)
 		ev_child_stop(g->loop, &j->child);
 		close_out(j);
 		gg_close_fd(&j->pidfd);
-		job_free(j->current);
+		job_free(j, j->current);
 	}
 	while (j->queue) {
 		struct job *next = j->queue->next;
 
-		job_free(j->queue);
+		job_free(j, j->queue);
 		j->queue = next;
 	}
 	free(j);

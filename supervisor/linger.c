@@ -2,22 +2,26 @@
 #include "supervisor/linger.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #define LINGER_MAX 256
 
 struct lingering {
+	bool taken;
 	ev_io io;
 	ev_timer timer;
 	size_t budget; /* bytes of input that are still thrown away */
 	struct lingering *next;
 };
 
-/* The oldest first. File scope: it belongs to the loop, of which there is one. */
-static struct lingering *head, **tail = &head;
-static int count;
+/*
+ * File scope: it belongs to the loop, of which there is one. Not allocated: what a push has come to is on its
+ * way, and for want of memory its client would read that the connection was reset. Untouched it costs
+ * nothing.
+ */
+static struct lingering pool[LINGER_MAX];
+static struct lingering *head, **tail = &head; /* the oldest first */
 
 static void drop(EV_P_ struct lingering *l)
 {
@@ -29,11 +33,25 @@ static void drop(EV_P_ struct lingering *l)
 		*at = l->next;
 	if (tail == &l->next)
 		tail = at;
-	count--;
 	ev_io_stop(EV_A_ & l->io);
 	ev_timer_stop(EV_A_ & l->timer);
 	close(l->io.fd);
-	free(l);
+	l->taken = false;
+}
+
+/* A free place; that of the oldest, when there is none. */
+static struct lingering *take_place(EV_P)
+{
+	struct lingering *l = pool;
+
+	while (l < pool + LINGER_MAX && l->taken)
+		l++;
+	if (l == pool + LINGER_MAX) {
+		l = head;
+		drop(EV_A_ l);
+	}
+	*l = (struct lingering){ .taken = true };
+	return l;
 }
 
 /* Throw away what is there. False: it has ended, or has sent more than it is worth. */
@@ -71,17 +89,14 @@ static void on_time(EV_P_ ev_timer *w, int revents)
 void gg_linger(struct gg_gate *g, int fd, bool half_closed, bool reaped)
 {
 	size_t budget = reaped ? 4 << 20 : 256 << 10;
-	struct lingering *l = NULL;
+	struct lingering *l;
 
 	shutdown(fd, SHUT_WR);
-	if (discard(fd, &budget) && !half_closed)
-		l = calloc(1, sizeof(*l));
-	if (!l) {
+	if (!discard(fd, &budget) || half_closed) {
 		close(fd);
 		return;
 	}
-	if (count == LINGER_MAX && head)
-		drop(g->loop, head);
+	l = take_place(g->loop);
 	l->budget = budget;
 	ev_io_init(&l->io, on_input, fd, EV_READ);
 	ev_timer_init(&l->timer, on_time, reaped ? 10. : 1., 0.);
@@ -90,7 +105,6 @@ void gg_linger(struct gg_gate *g, int fd, bool half_closed, bool reaped)
 	ev_timer_start(g->loop, &l->timer);
 	*tail = l;
 	tail = &l->next;
-	count++;
 }
 
 void gg_linger_stop(struct gg_gate *g)

@@ -18,6 +18,7 @@
 #include "base/service.h"
 #include "base/spawn.h"
 #include "supervisor/gate.h"
+#include "supervisor/jsonmem.h"
 #include "supervisor/loglines.h"
 #include "supervisor/report.h"
 
@@ -259,7 +260,8 @@ static void say_dropped(struct gg_onreap *o, bool whenever)
 
 	if (!o->dropped || (!whenever && o->said_ms && now - o->said_ms < SAY_EVERY_MS))
 		return;
-	failed(NULL, "it is too slow: %llu records were not given to it", (unsigned long long)o->dropped);
+	failed(NULL, "it is too slow, or memory lacks: %llu records were not given to it",
+	       (unsigned long long)o->dropped);
 	o->dropped = 0;
 	o->said_ms = now;
 }
@@ -269,17 +271,18 @@ static void start_waiting(struct gg_onreap *o)
 	struct gg_list words = { 0 };
 	const char *why;
 	struct run *r;
+	int split = gg_split_words(o->gate->conf->on_reap, &words, &why);
 
-	if (gg_split_words(o->gate->conf->on_reap, &words, &why) < 0)
-		gg_list_clear(&words);
 	while (o->first && (r = free_place(o))) {
 		struct record *record = take(o);
-		int e = words.n ? start(r, record, &words) : -ENOENT; /* a reload took it away */
+		/* none: a reload took it away */
+		int e = split < 0 ? split : words.n ? start(r, record, &words) : -ENOENT;
 
 		if (e == 0)
 			continue;
-		if (words.n)
-			failed(record, "%s cannot be started: %s", words.v[0], strerror(-e));
+		if (split < 0 || words.n)
+			failed(record, "%s cannot be started: %s", split < 0 ? "it" : words.v[0],
+			       strerror(-e));
 		record_free(record);
 	}
 	gg_list_clear(&words);
@@ -288,12 +291,13 @@ static void start_waiting(struct gg_onreap *o)
 
 static struct record *make_record(const struct gg_ended *e)
 {
+	uint64_t lacks = gg_jsonmem_lacks();
 	json_t *j = gg_report_ended_whole(e);
 	AUTO_FREE char *text = j ? json_dumps(j, JSON_COMPACT | JSON_ENSURE_ASCII) : NULL;
 	struct record *r = calloc(1, sizeof(*r));
 
 	json_decref(j);
-	if (!text || !r || asprintf(&r->json, "%s\n", text) < 0) {
+	if (!text || gg_jsonmem_lacks() != lacks || !r || asprintf(&r->json, "%s\n", text) < 0) {
 		free(r);
 		return NULL;
 	}

@@ -97,10 +97,12 @@ static bool is_http(pid_t pid)
 	       gg_role_of(argv, n, GG_ROLE_SESSION, &hook) == GG_ROLE_HTTP;
 }
 
-static void adopt(struct gg_gate *g, const struct gg_proctable_row *p)
+/* 1; 0: it has gone meanwhile; -ENOMEM. */
+static int adopt(struct gg_gate *g, const struct gg_proctable_row *p)
 {
 	char host[64] = "", port[16] = "";
 	struct gg_adoptee a = { .root = p->pid, .root_tick = p->start_tick, .sock = -1 };
+	int r;
 
 	gg_procfs_getenv(p->pid, "GIT_GATE_SESSION", a.id, sizeof(a.id)); /* none below a service */
 	gg_procfs_getenv(p->pid, "REMOTE_ADDR", host, sizeof(host));
@@ -113,27 +115,26 @@ static void adopt(struct gg_gate *g, const struct gg_proctable_row *p)
 	gg_foster_repo(g, p->pid, a.repo);
 	a.http = is_http(p->pid);
 	a.sock = find_socket(p->pid, p->start_tick);
-	gg_foster_adopt(g, &a);
+	r = gg_foster_adopt(g, &a);
+	return r == -ENOMEM ? r : r == 0;
 }
 
 /*
  * What a service left: ours would find its place taken, so it goes, but for the git sessions below it, which
- * are ended as gently as any. True: it was such a session.
+ * are ended as gently as any. 1: it was such a session; else as adopt.
  */
-static bool end_service(struct gg_gate *g, const struct gg_proctable_row *v, size_t n,
-			const struct gg_proctable_row *p)
+static int end_service(struct gg_gate *g, const struct gg_proctable_row *v, size_t n,
+		       const struct gg_proctable_row *p)
 {
 	bool below = false;
 
 	if (!gg_find_in_session(v, n, p)) {
 		gg_proc_signal(p->pid, p->start_tick, SIGKILL);
-		return false;
+		return 0;
 	}
 	for (size_t i = 0; i < n; i++)
 		below |= v[i].pid == p->ppid && gg_find_in_session(v, n, &v[i]);
-	if (!below)
-		adopt(g, p);
-	return !below;
+	return below ? 0 : adopt(g, p);
 }
 
 /* One that could not be looked into before. True: there is nothing more to find out. */
@@ -153,10 +154,10 @@ static bool settle(struct gg_predecessor *p, const struct gg_ident *who)
 	if (parent) /* else it is found through that one */
 		return parent > 0;
 	if (is_of_service(who->pid))
-		end_service(p->gate, &row, 1, &row);
+		r = end_service(p->gate, &row, 1, &row);
 	else if (!gg_orphan_is_gc(who->pid, st.sid))
-		adopt(p->gate, &row);
-	return true;
+		r = adopt(p->gate, &row);
+	return r >= 0;
 }
 
 static void on_timer(EV_P_ ev_timer *w, int revents)
@@ -223,15 +224,15 @@ int gg_predecessor_end(struct gg_gate *g, const char *instance)
 		return r;
 	if (p->n)
 		ev_timer_start(g->loop, &p->timer);
-	for (size_t i = 0; i < mine; i++) {
-		if (is_of_service(v[i].pid)) {
-			adopted += end_service(g, v, mine, &v[i]);
-		} else if (!has_parent(v, mine, &v[i]) && !is_gc(v[i].pid)) {
-			adopt(g, &v[i]);
-			adopted++;
-		}
+	for (size_t i = 0; i < mine && r >= 0; i++) {
+		r = 0;
+		if (is_of_service(v[i].pid))
+			r = end_service(g, v, mine, &v[i]);
+		else if (!has_parent(v, mine, &v[i]) && !is_gc(v[i].pid))
+			r = adopt(g, &v[i]);
+		adopted += r > 0;
 	}
-	return adopted;
+	return r < 0 ? r : adopted;
 }
 
 void gg_predecessor_free(struct gg_gate *g)

@@ -5,6 +5,7 @@
 #include "base/addr.h"
 #include "base/cleanup.h"
 #include "supervisor/admit.h"
+#include "supervisor/jsonmem.h"
 #include "supervisor/report.h"
 
 /* Bytes of the peer's address, without its port. */
@@ -58,6 +59,8 @@ static const struct gg_session **served(const struct gg_gate *g, bool with_repo,
 	const struct gg_session **v = calloc(g->reg.n + 1, sizeof(*v));
 
 	*ret_n = 0;
+	if (!v)
+		gg_jsonmem_lack();
 	for (size_t i = 0; v && i < g->reg.n; i++) {
 		const struct gg_session *s = g->reg.v[i];
 

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/event.h"
+#include "base/headroom.h"
 #include "base/service.h"
 #include "supervisor/servicesay.h"
 
@@ -60,7 +61,7 @@ static void spawn(struct gg_service *s)
 	r = gg_child_start(&s->child, g->path, g->instance);
 	if (r < 0) {
 		gg_service_note_end(s, r);
-		return step(s, GG_SVC_FAILED);
+		return step(s, gg_is_shortage(-r) ? GG_SVC_LACKED : GG_SVC_FAILED);
 	}
 	gg_service_say(s, GG_EV_SERVICE_STARTED, -1, -1, "started");
 	if (s->conf->watch)

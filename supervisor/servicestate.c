@@ -72,6 +72,16 @@ static enum gg_svc_act ended(struct gg_svc *s, const struct gg_service_conf *c, 
 	return GG_SVC_SLEEP;
 }
 
+/* The gate would else end for a shortage that passes, when the service is essential. */
+static enum gg_svc_act lacked(struct gg_svc *s, const struct gg_service_conf *c, int64_t now_ms,
+			      uint32_t random)
+{
+	enter(s, GG_SVC_BACKOFF, now_ms);
+	set_timer(s, now_ms + gg_svc_backoff(c, s->attempt++, random));
+	s->has_failed = true;
+	return GG_SVC_SLEEP;
+}
+
 static enum gg_svc_act start(struct gg_svc *s, const struct gg_service_conf *c, int64_t now_ms)
 {
 	enter(s, GG_SVC_STARTING, now_ms);
@@ -94,6 +104,7 @@ enum move {
 	BE_READY,
 	END_BY_ITSELF,
 	END_TOLD,
+	TRY_AGAIN,
 	ASK,
 	ASK_LATE,
 	ASKED_ALREADY,
@@ -106,6 +117,7 @@ static const enum move moves[GG_NSVC_STATES][GG_NSVC_EVENTS] = {
 	[GG_SVC_STARTING] = { [GG_SVC_READY] = BE_READY,
 			      [GG_SVC_OK] = END_BY_ITSELF,
 			      [GG_SVC_FAILED] = END_BY_ITSELF,
+			      [GG_SVC_LACKED] = TRY_AGAIN,
 			      [GG_SVC_TIMER] = ASK_LATE,
 			      [GG_SVC_STOP] = ASK },
 	[GG_SVC_UP] = { [GG_SVC_OK] = END_BY_ITSELF, [GG_SVC_FAILED] = END_BY_ITSELF, [GG_SVC_STOP] = ASK },
@@ -131,6 +143,8 @@ enum gg_svc_act gg_svc_step(struct gg_svc *s, const struct gg_service_conf *c, e
 		return GG_SVC_TELL_READY;
 	case END_BY_ITSELF:
 		return ended(s, c, event == GG_SVC_OK, now_ms, random);
+	case TRY_AGAIN:
+		return lacked(s, c, now_ms, random);
 	case END_TOLD:
 		enter(s, GG_SVC_STOPPED, now_ms);
 		return GG_SVC_END;

@@ -4,7 +4,8 @@
  *
  * An end counts when the process and all that was left of its process group are gone. It is a failure unless
  * the gate asked for it, or it was exit status 0 of a service that was ready, with restart = on-failure or
- * never. A failure after which there is no restart gives the service up.
+ * never. A failure after which there is no restart gives the service up. What the machine lacks is no failure
+ * of the service's: it is tried again, with growing waits, for as long as that takes.
  */
 #ifndef GG_SUPERVISOR_SERVICESTATE_H
 #define GG_SUPERVISOR_SERVICESTATE_H
@@ -32,6 +33,7 @@ enum gg_svc_event {
 	GG_SVC_READY,  /* it is ready; at once when there is nothing to wait for */
 	GG_SVC_OK,     /* it has ended, with exit status 0 */
 	GG_SVC_FAILED, /* it has ended otherwise, or could not be started */
+	GG_SVC_LACKED, /* it could not be started for want of memory, descriptors or processes */
 	GG_SVC_TIMER,  /* due_ms has come */
 	GG_SVC_STOP,   /* the gate stops */
 	GG_NSVC_EVENTS

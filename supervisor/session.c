@@ -243,7 +243,7 @@ static void on_status(EV_P_ ev_io *w, int revents)
 	if (s->refused) {
 		answer(s, st.refused, how);
 		s->refused = !s->http; /* that request was; another may follow */
-	} else if (!keep_request(io, &st)) {
+	} else if (gg_admit_repo_full(io->gate, s) && !keep_request(io, &st)) {
 		gg_session_give_up(s, "out of memory, try again");
 	} else if (gg_admit_repo(io->gate, s)) {
 		forget_held(io);
@@ -493,12 +493,6 @@ static int start(struct gg_gate *g, struct gg_session *s, const struct gg_waiter
 	return 0;
 }
 
-/* Passes, if others give back what they hold. */
-static bool is_shortage(int err)
-{
-	return err == EMFILE || err == ENFILE || err == EAGAIN || err == ENOMEM;
-}
-
 int gg_session_start(struct gg_gate *g, const struct gg_waiter *w)
 {
 	struct gg_session *s = gg_registry_add(&g->reg, gg_now_ms());
@@ -522,7 +516,7 @@ int gg_session_start(struct gg_gate *g, const struct gg_waiter *w)
 	r = start(g, s, w);
 	if (r < 0)
 		gg_cgroups_end(g, s);
-	if (is_shortage(-r)) {
+	if (gg_is_shortage(-r)) {
 		gg_registry_drop(&g->reg, s);
 		return r;
 	}

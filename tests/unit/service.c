@@ -31,6 +31,7 @@ Test(service, moves)
 		{ GG_SVC_STARTING, GG_SVC_READY, GG_SVC_UP, GG_SVC_TELL_READY, -1 },
 		{ GG_SVC_STARTING, GG_SVC_OK, GG_SVC_BACKOFF, GG_SVC_SLEEP, 1500 },
 		{ GG_SVC_STARTING, GG_SVC_FAILED, GG_SVC_BACKOFF, GG_SVC_SLEEP, 1500 },
+		{ GG_SVC_STARTING, GG_SVC_LACKED, GG_SVC_BACKOFF, GG_SVC_SLEEP, 1500 },
 		{ GG_SVC_STARTING, GG_SVC_TIMER, GG_SVC_FAILING, GG_SVC_TOO_LATE, 11000 },
 		{ GG_SVC_STARTING, GG_SVC_STOP, GG_SVC_STOPPING, GG_SVC_SIGNAL, 11000 },
 		{ GG_SVC_UP, GG_SVC_OK, GG_SVC_BACKOFF, GG_SVC_SLEEP, 1500 },
@@ -64,6 +65,26 @@ Test(service, moves)
 				     "%d %d: %lld", from, event, (long long)s.due_ms);
 		}
 	}
+}
+
+Test(service, a_shortage_is_no_failure)
+{
+	/* of more than burst allows, however it is to be started again: it waits, and longer each time */
+	struct gg_service_conf c = conf();
+	struct gg_svc s = { .state = GG_SVC_WAITING };
+	int64_t wait = 0;
+
+	c.burst = 3;
+	c.restart = GG_RESTART_NEVER;
+	cr_assert_eq(gg_svc_step(&s, &c, GG_SVC_GO, 0, 0), GG_SVC_SPAWN);
+	for (int i = 0; i < 200; i++) {
+		cr_assert_eq(gg_svc_step(&s, &c, GG_SVC_LACKED, 1000, 0), GG_SVC_SLEEP);
+		cr_assert_geq(s.due_ms - 1000, wait);
+		wait = s.due_ms - 1000;
+		cr_assert_eq(gg_svc_step(&s, &c, GG_SVC_TIMER, 1000, 0), GG_SVC_SPAWN);
+	}
+	cr_assert_eq(wait, c.backoff_max_ms);
+	cr_assert_eq(s.nfailures, 0);
 }
 
 /* A run: ready at once, ended after 'ran' ms. */
