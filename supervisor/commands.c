@@ -216,7 +216,7 @@ static json_t *answer(struct gg_gate *g, const json_t *req, const struct command
 	if (c)
 		return c->run(g, req);
 	return gg_command_error(
-		json_object_get(req, "cmd")
+		json_is_string(json_object_get(req, "cmd"))
 			? "unknown command: the git-gate that asks is newer or older than the gate"
 			: "the request is not a JSON object with a cmd");
 }
