@@ -23,6 +23,8 @@
 #define STREAM_BYTES (256 << 10)
 #define STREAM_SOON_MS 2000
 #define STREAM_LOOK_MS 100
+/* OpenSSH's client says what its program has read when that are more than three packets of 32 KiB */
+#define SSH_STEP (4U * (32 << 10))
 #define LOOK_FDS 4 /* that one look at a session and one step take at most, for a moment */
 
 /* A descriptor of ours for the stream that is another process's fd: it must be the very stream. */
@@ -107,6 +109,7 @@ static bool sample_pipes(struct gg_session *s, int64_t now)
 		gg_scan_tcp_info(&info, size, &tcp);
 		l->linked = tcp.valid;
 		l->known |= l->linked;
+		tcp.step = strcmp(s->transport, "ssh") == 0 ? SSH_STEP : 0;
 	}
 	tcp.valid = true;
 	tcp.received = l->taken;

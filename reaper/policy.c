@@ -83,7 +83,16 @@ enum gg_reason gg_track_silence(const struct gg_track *t, int64_t now_ms, int64_
 	return t->since_ms >= 0 ? t->bound : GG_REASON_NONE;
 }
 
-static int64_t limit_of(const struct gg_limits *lim, enum gg_reason r)
+/*
+ * deadline.idle for a client that reads. Where its reading shows in steps, one that reads as fast as rate.min
+ * asks for is silent for as long as a step takes it.
+ */
+static int64_t reading_limit(const struct gg_track *t, const struct gg_limits *lim)
+{
+	return lim->rate_min ? max64(lim->idle, (int64_t)t->step * 1000 / lim->rate_min) : lim->idle;
+}
+
+static int64_t limit_of(const struct gg_track *t, const struct gg_limits *lim, enum gg_reason r)
 {
 	switch (r) {
 	case GG_REASON_INIT:
@@ -93,8 +102,9 @@ static int64_t limit_of(const struct gg_limits *lim, enum gg_reason r)
 	case GG_REASON_PACK_START:
 		return lim->pack_start;
 	case GG_REASON_IDLE:
-	case GG_REASON_NOT_READING:
 		return lim->idle;
+	case GG_REASON_NOT_READING:
+		return reading_limit(t, lim);
 	case GG_REASON_HOOK:
 		return lim->hook;
 	case GG_REASON_WORK:
@@ -109,7 +119,7 @@ enum gg_reason gg_track_deadline(const struct gg_track *t, int64_t now_ms, const
 {
 	int64_t used, age = now_ms - t->accepted_ms;
 	enum gg_reason r = gg_track_silence(t, now_ms, &used);
-	int64_t limit = limit_of(lim, r);
+	int64_t limit = limit_of(t, lim, r);
 
 	if (t->phase == GG_PHASE_KEEP_ALIVE && t->client_turn && t->since_ms >= 0) {
 		r = GG_REASON_INIT;
@@ -167,7 +177,8 @@ static void add_slice(struct gg_track *t, uint64_t moved)
 
 static bool trickles(const struct gg_track *t, const struct gg_limits *lim)
 {
-	uint64_t sum = 0;
+	/* what it has read may show only later */
+	uint64_t sum = t->phase == GG_PHASE_SENDING ? t->step : 0;
 
 	if (t->slices < GG_SLICES)
 		return false;
@@ -285,6 +296,7 @@ bool gg_policy_sample(struct gg_track *t, const struct gg_snap *snap, const stru
 		t->received = tcp->received;
 		t->acked = tcp->acked;
 		t->takes = tcp->takes;
+		t->step = tcp->step;
 		measure(t, now);
 	}
 	if (!tcp->probes) {
@@ -333,7 +345,7 @@ static int64_t client_limit(const struct gg_track *t, const struct gg_snap *snap
 		return lim->idle;
 	default:
 		*ret = GG_REASON_NOT_READING;
-		return lim->idle;
+		return reading_limit(t, lim);
 	}
 }
 

@@ -41,6 +41,7 @@ struct gg_track {
 	int64_t look_ms;		 /* when the next look at /proc is due at the latest */
 	int looks;			 /* that agree, since since_ms */
 	uint64_t received, acked, takes; /* at the last sample */
+	uint32_t step;			 /* as of it, see struct gg_tcp */
 	uint64_t cpu_ticks, io_chars;	 /* at the last look */
 	pid_t hook_pid;
 	uint64_t hook_tick;

@@ -86,9 +86,10 @@ struct gg_tcp {
 	int64_t keep_ms;     /* and so much silence: TCP_KEEPIDLE + TCP_KEEPCNT * TCP_KEEPINTVL */
 	bool local;	     /* a unix socket: received and acked are what the session's processes read and
 				wrote, and the rest is not known */
-	uint64_t takes;	     /* of a unix socket: how often less was queued for the client than before */
-	bool peer_closed;    /* the client sent FIN, or the connection is gone */
-	bool gone;	     /* the connection is gone: reset, or timed out */
+	uint32_t step;	  /* so much may be read before anything of it shows in acked; 0: it shows at once */
+	uint64_t takes;	  /* of a unix socket: how often less was queued for the client than before */
+	bool peer_closed; /* the client sent FIN, or the connection is gone */
+	bool gone;	  /* the connection is gone: reset, or timed out */
 };
 
 struct gg_snap {

@@ -108,14 +108,17 @@ def slow_reader():
         server.start()
     except PermissionError as e:
         return tap.skip("sshd: readers", str(e).replace("\n", " "))
-    w = Watch(server.process.pid, base, deadline__idle="1500ms")
-    clients = [popen(server.ssh + ["git-upload-pack '%s'" % repo], stdin=subprocess.PIPE, stdout=subprocess.PIPE) for _ in range(2)]
-    slow, stuck = clients
+    # ssh tells of 96 KiB at once that they were read: at rate.min that is what a reader may be silent for, here 8 s
+    w = Watch(server.process.pid, base, deadline__idle="1500ms", rate__min="16384")
+    clients = [popen(server.ssh + ["git-upload-pack '%s'" % repo], stdin=subprocess.PIPE, stdout=subprocess.PIPE) for _ in range(3)]
+    slow, stuck, slowest = clients
     for c in clients:
         c.stdin.write(packets(b"want %s side-band-64k ofs-delta\n" % OID.encode(), b"", b"done\n"))
         c.stdin.flush()
     got = 0
     os.set_blocking(slow.stdout.fileno(), True)
+    sips = threading.Thread(target=sip, args=(slowest,))
+    sips.start()
     begun = time.monotonic()
     while True:
         piece = os.read(slow.stdout.fileno(), 65536)
@@ -127,9 +130,19 @@ def slow_reader():
     rec = wait_for(lambda: w.events("session.reaped"), "the clone that nobody reads to be ended")
     tap.eq([(r["phase"], r["reason"]) for r in rec], [("sending", "not-reading")], "one that is not read is ended, and no other", rec)
     stuck.kill()
+    sips.join(PATIENCE)
+    rest = slowest.stdout.read()
+    tap.ok(len(rest) > 20 << 20 and rest.endswith(b"0000"), "a clone read at 48 KiB a second for a while completes (%d bytes)" % len(rest), *w.events("session.reaped"))
     wait_for(lambda: not w.ask("sessions"), "the sessions to be gone")
     w.stop()
     server.stop()
+
+
+def sip(client):
+    """Long enough for several of ssh's steps, each longer than deadline.idle, once the megabytes between are full."""
+    for _ in range(44):
+        os.read(client.stdout.fileno(), 12288)
+        time.sleep(0.25)        # what is tested: a slow reader
 
 
 def packets(*data):

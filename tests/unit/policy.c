@@ -141,6 +141,44 @@ Test(policy, healthy)
 	}
 }
 
+/* Behind ssh it shows only now and then that a client reads. */
+Test(policy, reading_that_shows_in_steps)
+{
+	enum { STEP = 128 << 10 };
+	static const struct {
+		const char *name;
+		int every_ms, bytes;
+		enum gg_reason want;
+		int64_t due;
+	} rows[] = {
+		{ "16 KB a second", 6000, 96 << 10, GG_REASON_NONE, 0 },
+		{ "at the least rate", 96000, 96 << 10, GG_REASON_NONE, 0 },
+		{ "does not read", 0, 0, GG_REASON_NOT_READING, 128000 },
+	};
+	struct gg_limits lim = scaled();
+
+	for (size_t i = 0; i < GG_LEN(rows); i++) {
+		struct stretch s = { LONG, GG_PHASE_SENDING, true, rows[i].every_ms, rows[i].bytes, false };
+		struct result r = play_in_steps(STEP, NULL, &s, 1, &lim, 400000, false);
+
+		cr_expect_eq(r.reason, rows[i].want, "%s: %s at %d", rows[i].name, gg_reason_name(r.reason),
+			     (int)r.at_ms);
+		cr_expect_eq(r.limit_ms, rows[i].due, "%s: limit %d", rows[i].name, (int)r.limit_ms);
+		cr_expect(r.at_ms >= rows[i].due && r.at_ms <= rows[i].due + 2 * lim.period, "%s: at %d",
+			  rows[i].name, (int)r.at_ms);
+		if (rows[i].want == GG_REASON_NONE)
+			cr_expect_neq(play(&s, 1, &lim, 400000, false).reason, GG_REASON_NONE,
+				      "%s: where all shows at once", rows[i].name);
+	}
+	/* what is sent is another matter, and without rate.min there is deadline.idle alone */
+	static const struct stretch pack = PACK(LONG, 0, 0),
+				    unread = { LONG, GG_PHASE_SENDING, true, 0, 0, false };
+
+	cr_expect_eq(play_in_steps(STEP, NULL, &pack, 1, &lim, 400000, false).limit_ms, lim.idle);
+	lim.rate_min = 0;
+	cr_expect_eq(play_in_steps(STEP, NULL, &unread, 1, &lim, 400000, false).limit_ms, lim.idle);
+}
+
 /* The bounds above are worth something only if a hasty policy breaks them. */
 Test(policy, a_policy_that_acts_at_half_the_deadline_is_caught)
 {

@@ -83,9 +83,9 @@ static inline void probe(const struct host *h, bool dead, enum gg_phase phase, i
 	tcp->gone = tcp->peer_closed = silent >= tcp->keep_ms + tcp->keep_ms / 32;
 }
 
-/* Play for at most total ms; stops at the first verdict. */
-static inline struct result play_on(const struct host *host, const struct stretch *s, size_t n,
-				    const struct gg_limits *lim, int64_t total, bool opaque)
+/* Play for at most total ms; stops at the first verdict. step: see struct gg_tcp. */
+static inline struct result play_in_steps(uint32_t step, const struct host *host, const struct stretch *s,
+					  size_t n, const struct gg_limits *lim, int64_t total, bool opaque)
 {
 	struct result r = { 0 };
 	struct gg_track t;
@@ -119,6 +119,7 @@ static inline struct result play_on(const struct host *host, const struct stretc
 		snap.tcp = (struct gg_tcp){ .valid = true,
 					    .received = received,
 					    .acked = acked,
+					    .step = step,
 					    .recv_age_ms = now - last,
 					    .sent_age_ms = now - last };
 		if (host)
@@ -151,6 +152,12 @@ static inline struct result play_on(const struct host *host, const struct stretc
 		}
 	}
 	return r;
+}
+
+static inline struct result play_on(const struct host *host, const struct stretch *s, size_t n,
+				    const struct gg_limits *lim, int64_t total, bool opaque)
+{
+	return play_in_steps(0, host, s, n, lim, total, opaque);
 }
 
 static inline struct result play(const struct stretch *s, size_t n, const struct gg_limits *lim,
