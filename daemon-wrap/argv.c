@@ -39,13 +39,15 @@ void gg_strv_free(struct gg_strv *s)
 	*s = (struct gg_strv){ 0 };
 }
 
+#define LATE_MS 10000 /* by which the reaper may be late on a busy machine: its end of a session is told and recorded */
+
 /* Seconds for git-daemon's --init-timeout: a backstop behind the reaper's deadline, 0 (none) when it only
  * observes. */
 static int64_t init_timeout(const struct gg_conf *c)
 {
 	if (c->mode == GG_MODE_OBSERVE || c->init_ms == GG_NEVER)
 		return 0;
-	return (c->init_ms + 4 * c->grace_ms + 999) / 1000;
+	return (c->init_ms + (4 * c->grace_ms > LATE_MS ? 4 * c->grace_ms : LATE_MS) + 999) / 1000;
 }
 
 /* On: offered. Off: refused, and no repository's daemon.* setting can turn it on. */

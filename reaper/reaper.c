@@ -334,6 +334,19 @@ static void sample_in_time(struct gg_session *s, int64_t now)
 		s->due_ms = stream_ms;
 }
 
+/*
+ * After the gate was held up a client has a moment, in which what it sent meanwhile may arrive. One: a machine
+ * that holds us up again and again would spare the stuck for ever.
+ */
+static bool spare(const struct gg_reaper *r, struct gg_session *s, const struct gg_verdict *v, int64_t now)
+{
+	if (!v->reason)
+		s->spared_ms = 0;
+	else if (!s->spared_ms && now < r->doubt_ms)
+		s->spared_ms = r->doubt_ms;
+	return v->reason && now < s->spared_ms;
+}
+
 static void judge(struct gg_reaper *r, struct gg_session *s, struct gg_snap *snap)
 {
 	uint64_t received = s->tcp.received;
@@ -372,8 +385,8 @@ static void judge(struct gg_reaper *r, struct gg_session *s, struct gg_snap *sna
 		gg_record_kept(s, snap->now_ms, "it cannot be seen what the client takes");
 	} else if (v.doubted) {
 		gg_record_kept(s, snap->now_ms, "/proc does not show who waits for whom");
-	} else if (v.reason && snap->now_ms < r->doubt_ms)
-		s->due_ms = r->doubt_ms;
+	} else if (spare(r, s, &v, snap->now_ms))
+		s->due_ms = s->spared_ms;
 	else if (v.reason && s->view.phase == GG_PHASE_KEEP_ALIVE && !s->half_closed)
 		gg_reaper_close_idle(s, snap->now_ms, 0);
 	else if (v.reason && fetched(s, &v))

@@ -93,6 +93,7 @@ struct gg_session {
 	bool peer_gone;		  /* it ended by itself, and its client's kernel had fallen silent */
 	int64_t observed_since;	  /* observe mode: the silence that was reported already; -1 none */
 	enum gg_reason observed_reason;
+	int64_t spared_ms; /* until when a verdict waits because the gate was held up; 0: none does */
 	bool doubt_logged; /* session.kept was logged for this silence */
 	bool stray_logged;
 	struct gg_tcp tcp;   /* the last sample */

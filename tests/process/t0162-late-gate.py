@@ -40,6 +40,25 @@ g.settle()
 tap.eq(g.stop(), 0, "the gate stops cleanly", g.text()[-2000:])
 
 
+# --- a stuck client ---------------------------------------------------------------------------------------------------------------
+# held up again before the moment is over that a client has after the gate was (a quarter of the shortest deadline), again and again
+g = Gate({k: "4s" for k in SCALED if "grace" not in k})
+g.repo()
+client = Raw(g)
+client.advertisement()
+for turn in range(12):
+    os.kill(g.pid, signal.SIGSTOP)
+    time.sleep(1.5)
+    os.kill(g.pid, signal.SIGCONT)
+    time.sleep(0.8)
+    if g.events("session.reaped"):
+        break
+tap.eq([e["reason"] for e in g.events("session.reaped")], ["commands"], "a stuck client is ended by a gate that is held up again and again (turn %d)" % turn)
+client.close()
+g.settle()
+tap.eq(g.stop(), 0, "the gate stops cleanly", g.text()[-2000:])
+
+
 # --- many processes to start ----------------------------------------------------------------------------------------------------
 def crowd(g):
     """Clients arrive while the gate stands still; they, and how many sessions had been begun at each answer until all were."""

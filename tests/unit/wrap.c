@@ -158,11 +158,11 @@ Test(argv, rows)
 		{ NULL, NULL, "--informative-errors", true },
 		{ NULL, NULL, "--timeout=0", true },
 		{ NULL, NULL, "--base-path=/srv/git", true },
-		{ NULL, NULL, "--init-timeout=23", true }, /* 15 s + 4 x 2 s */
-		{ "deadline.init", "100ms", "--init-timeout=9",
+		{ NULL, NULL, "--init-timeout=25", true }, /* 15 s and 10 */
+		{ "deadline.init", "100ms", "--init-timeout=11",
 		  true }, /* rounded up: behind the reaper, never before it */
 		{ "deadline.init", "never", "--init-timeout=0", true },
-		{ "deadline.grace", "500ms", "--init-timeout=17", true },
+		{ "deadline.grace", "5s", "--init-timeout=35", true },
 		{ "reaper.mode", "observe", "--init-timeout=0", true },
 		{ NULL, NULL, "--export-all", false },
 		{ "gate.exportAll", "true", "--export-all", true },
