@@ -528,8 +528,14 @@ static void make_good(struct gg_reaper *r, int64_t late_ms, int64_t now)
 	struct gg_buf late = GG_BUF(mem);
 
 	r->doubt_ms = now + 2 * r->lim.period;
-	for (size_t i = 0; i < r->reg->n; i++)
-		gg_track_delay(&r->reg->v[i]->track, late_ms, now);
+	for (size_t i = 0; i < r->reg->n; i++) {
+		struct gg_session *s = r->reg->v[i];
+		bool same = s->observed_since == s->track.since_ms;
+
+		gg_track_delay(&s->track, late_ms, now);
+		if (same) /* of that silence a verdict was recorded already */
+			s->observed_since = s->track.since_ms;
+	}
 	if (late_ms < SAY_LATE_MS)
 		return;
 	gg_human_ms(&late, late_ms);
