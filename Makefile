@@ -77,7 +77,7 @@ PROGS   := $(addprefix $(O)/,git-gate $(HELPERS) $(TOOLS))
 TESTERS := $(O)/hook-scan $(O)/hook-forward $(O)/alloc-faults.so
 FUZZERS := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz-*.c))
 
-.PHONY: all man test check-asan check-static check-pure check-valgrind fuzz bench torture run size deps test-deps bench-deps torture-deps install uninstall clean
+.PHONY: all man test check-asan check-static check-pure check-valgrind fuzz bench soak torture run size deps test-deps bench-deps torture-deps install uninstall clean
 .DELETE_ON_ERROR:
 
 all: $(PROGS) $(O)/hooks/pre-receive $(O)/hooks/post-receive
@@ -161,6 +161,7 @@ bench: bench-deps
 	BUILD=$(abspath $(O)) tests/bench/transport
 	BUILD=$(abspath $(O)) tests/bench/supervisors
 	BUILD=$(abspath $(O)) tests/bench/silent
+	BUILD=$(abspath $(O)) tests/load/run
 $(O)/bench-kid: $(O)/tests/bench/kid.o
 	$(CC) -static -o $@ $^
 $(O)/bench-load: $(O)/tests/bench/load.o
@@ -170,6 +171,12 @@ $(O)/bench-load: $(O)/tests/bench/load.o
 torture: torture-deps
 	@$(MAKE) --no-print-directory all
 	@tests/torture/conformance.py $(O)
+
+# mixed traffic through one gate while its children are killed, from SEED: SOAK_SECONDS of it
+SOAK_SECONDS ?= 3600
+soak: test-deps
+	@$(MAKE) --no-print-directory all
+	BUILD=$(abspath $(O)) SOAK_SECONDS=$(SOAK_SECONDS) SEED=$(SEED) tests/load/soak
 
 # --- running, installing ---------------------------------------------------------------------------------------------
 run: deps
