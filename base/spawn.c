@@ -201,15 +201,13 @@ static int collect(int pipe_fd, int pidfd, int timeout_ms, char *out, size_t siz
 	}
 }
 
-int gg_spawn_capture(const struct gg_spawn *sp, int timeout_ms, char *out, size_t size, size_t *ret_len,
-		     int *ret_status)
+int gg_capture_begin(struct gg_capture *c, const struct gg_spawn *sp)
 {
-	AUTO_CLOSE int from_child = -1, to_us = -1, pidfd = -1;
+	AUTO_CLOSE int from_child = -1, to_us = -1;
 	struct gg_spawn s = *sp;
-	int fds[2], r, status = 0;
-	size_t len = 0;
-	pid_t pid;
+	int fds[2], r;
 
+	*c = (struct gg_capture){ .pid = -1, .pidfd = -1, .fd = -1 };
 	if (pipe2(fds, O_CLOEXEC) < 0)
 		return -errno;
 	from_child = fds[0];
@@ -217,24 +215,42 @@ int gg_spawn_capture(const struct gg_spawn *sp, int timeout_ms, char *out, size_
 	if (fcntl(from_child, F_SETFL, O_NONBLOCK) < 0)
 		return -errno;
 	s.out = s.err = to_us;
-	r = gg_spawn(&s, &pid, &pidfd);
-	if (r < 0)
-		return r;
-	gg_close_fd(&to_us);
+	r = gg_spawn(&s, &c->pid, &c->pidfd);
+	if (r == 0)
+		c->fd = gg_take_fd(&from_child);
+	return r;
+}
 
-	r = collect(from_child, pidfd, timeout_ms, out, size, &len);
+int gg_capture_end(struct gg_capture *c, int timeout_ms, char *out, size_t size, size_t *ret_len,
+		   int *ret_status)
+{
+	int r, status = 0;
+	size_t len = 0;
+
+	r = collect(c->fd, c->pidfd, timeout_ms, out, size, &len);
 	if (r < 0)
-		gg_pidfd_signal(pidfd, SIGKILL);
-	while (waitpid(pid, &status, 0) < 0) {
+		gg_pidfd_signal(c->pidfd, SIGKILL);
+	while (waitpid(c->pid, &status, 0) < 0) {
 		if (errno == EINTR)
 			continue;
 		r = -errno; /* ECHILD: someone ignores SIGCHLD, and the status is lost */
 		break;
 	}
+	gg_close_fd(&c->fd);
+	gg_close_fd(&c->pidfd);
 	out[len] = '\0';
 	*ret_len = len;
 	*ret_status = status;
 	return r;
+}
+
+int gg_spawn_capture(const struct gg_spawn *sp, int timeout_ms, char *out, size_t size, size_t *ret_len,
+		     int *ret_status)
+{
+	struct gg_capture c;
+	int r = gg_capture_begin(&c, sp);
+
+	return r < 0 ? r : gg_capture_end(&c, timeout_ms, out, size, ret_len, ret_status);
 }
 
 static bool executable(const char *path)

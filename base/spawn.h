@@ -40,6 +40,19 @@ int gg_spawn(const struct gg_spawn *sp, pid_t *ret_pid, int *ret_pidfd);
 int gg_spawn_capture(const struct gg_spawn *sp, int timeout_ms, char *out, size_t size, size_t *ret_len,
 		     int *ret_status);
 
+/*
+ * The same in two steps, so that several can run at once: what has begun (0; else there is no child) must be
+ * brought to its end, with arguments and result as above; for one that is not wanted any more a timeout_ms of
+ * 0 kills it.
+ */
+struct gg_capture {
+	pid_t pid;
+	int pidfd, fd;
+};
+int gg_capture_begin(struct gg_capture *c, const struct gg_spawn *sp);
+int gg_capture_end(struct gg_capture *c, int timeout_ms, char *out, size_t size, size_t *ret_len,
+		   int *ret_status);
+
 /* A SIGTERM, SIGINT or SIGPWR is blocked and pending: someone wants us to stop before we have begun. */
 bool gg_stop_pending(void);
 

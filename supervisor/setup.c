@@ -30,8 +30,8 @@ int gg_setup_parse_version(const char *text, int *ret_major, int *ret_minor)
 	return sscanf(text, "git version %d.%d", ret_major, ret_minor) == 2 ? 0 : -EINVAL;
 }
 
-/* Run `git ARG` and keep its first line. */
-static int ask_git(const char *git, const char *path, const char *arg, char *out, size_t size,
+/* Run `git ARG`; it is answered by its first line, see answer_of(). */
+static int ask_git(struct gg_capture *c, const char *git, const char *path, const char *arg,
 		   struct gg_buf *err)
 {
 	char path_var[PATH_MAX + 8];
@@ -39,11 +39,21 @@ static int ask_git(const char *git, const char *path, const char *arg, char *out
 	struct gg_spawn sp = {
 		.path = git, .argv = argv, .envp = envp, .in = -1, .out = -1, .err = -1, .extra = -1
 	};
-	size_t len;
-	int status, r;
+	int r;
 
 	snprintf(path_var, sizeof(path_var), "PATH=%s", path);
-	r = gg_spawn_capture(&sp, GIT_ANSWERS_MS, out, size, &len, &status);
+	r = gg_capture_begin(c, &sp);
+	if (r < 0)
+		gg_buf_add(err, "cannot run %s: %s", git, strerror(-r));
+	return r;
+}
+
+static int answer_of(struct gg_capture *c, const char *git, const char *arg, char *out, size_t size,
+		     struct gg_buf *err)
+{
+	size_t len;
+	int status, r = gg_capture_end(c, GIT_ANSWERS_MS, out, size, &len, &status);
+
 	if (r < 0) {
 		gg_buf_add(err, "cannot run %s: %s", git,
 			   r == -ETIMEDOUT ? "it does not answer" : strerror(-r));
@@ -56,6 +66,29 @@ static int ask_git(const char *git, const char *path, const char *arg, char *out
 		return -EIO;
 	}
 	return 0;
+}
+
+/* Both at once: a start waits for little else. */
+static int ask_both(const char *git, const char *path, char *version, char *exec_path, size_t size,
+		    struct gg_buf *err)
+{
+	char unread[256], unsaid[256];
+	struct gg_buf other = GG_BUF(unsaid);
+	struct gg_capture v, e;
+	int r = ask_git(&v, git, path, "version", err), r2;
+
+	if (r < 0)
+		return r;
+	r2 = ask_git(&e, git, path, "--exec-path", &other);
+	r = answer_of(&v, git, "version", version, size, err);
+	if (r == 0 && r2 < 0)
+		gg_buf_add(err, "%s", other.s);
+	if (r2 < 0)
+		return r ? r : r2;
+	if (r == 0)
+		return answer_of(&e, git, "--exec-path", exec_path, size, err);
+	gg_capture_end(&e, 0, unread, sizeof(unread), &(size_t){ 0 }, &r2);
+	return r;
 }
 
 /* Whoever serves nothing in a way need not have what it takes. Which sockets are inherited is found later. */
@@ -71,7 +104,7 @@ static bool is_wanted(const struct gg_gate *g, enum gg_transport t)
 
 int gg_setup_git(struct gg_gate *g, struct gg_buf *err)
 {
-	char git[PATH_MAX], out[PATH_MAX];
+	char git[PATH_MAX], version[PATH_MAX], out[PATH_MAX];
 	int major, minor, r;
 
 	g->path = getenv("PATH");
@@ -82,12 +115,12 @@ int gg_setup_git(struct gg_gate *g, struct gg_buf *err)
 		gg_buf_add(err, "git is not in PATH (%s): install it", g->path);
 		return r;
 	}
-	r = ask_git(git, g->path, "version", out, sizeof(out), err);
+	r = ask_both(git, g->path, version, out, sizeof(out), err);
 	if (r < 0)
 		return r;
-	if (gg_setup_parse_version(out, &major, &minor) < 0) {
+	if (gg_setup_parse_version(version, &major, &minor) < 0) {
 		gg_buf_add(err, "%s version said '", git);
-		gg_escape(err, out, strlen(out), 200);
+		gg_escape(err, version, strlen(version), 200);
 		gg_buf_add(err, "', which is no version");
 		return -EINVAL;
 	}
@@ -96,9 +129,6 @@ int gg_setup_git(struct gg_gate *g, struct gg_buf *err)
 			   GIT_MAJOR, GIT_MINOR);
 		return -EINVAL;
 	}
-	r = ask_git(git, g->path, "--exec-path", out, sizeof(out), err);
-	if (r < 0)
-		return r;
 	for (enum gg_transport t = 0; t < GG_NTRANSPORTS; t++) {
 		static const char *const commands[] = {
 			[GG_GIT] = "git-daemon", [GG_HTTP] = "git-http-backend"
