@@ -77,7 +77,7 @@ PROGS   := $(addprefix $(O)/,git-gate $(HELPERS) $(TOOLS))
 TESTERS := $(O)/hook-scan $(O)/hook-forward $(O)/alloc-faults.so
 FUZZERS := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz-*.c))
 
-.PHONY: all man test check-asan check-static check-pure check-valgrind fuzz bench soak torture run size deps test-deps bench-deps torture-deps install uninstall clean
+.PHONY: all man test check-asan check-static check-pure check-valgrind coverage fuzz bench soak torture run size deps test-deps bench-deps torture-deps install uninstall clean
 .DELETE_ON_ERROR:
 
 all: $(PROGS) $(O)/hooks/pre-receive $(O)/hooks/post-receive
@@ -150,6 +150,10 @@ check-pure: $(PURE)
 
 check-static: check-pure
 	tests/static $(O)
+
+# which lines and branches the tests reach, and why not the others (tests/coverage/reasons.txt); ONLY=unit for the unit tests alone
+coverage: test-deps
+	@tests/coverage/run $(O)/coverage $(JOBS) $(patsubst $(O)/%,%,$(TESTERS))
 
 fuzz:
 	tests/fuzz/run $(O)/fuzz $(FUZZ_SECONDS) $(FUZZERS)

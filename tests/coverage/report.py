@@ -1,0 +1,154 @@
+#!/usr/bin/python3
+"""report.py BUILD [DIRECTORY...] - what tests reached, from the counts that a build with --coverage left in BUILD: lines and branches by directory and
+file as Markdown, then the lines that nothing reached, by function: those of which reasons.txt says why, and at last those with neither test nor reason.
+
+DIRECTORY: of the sources, default all that is shipped. Exit 0, also when something is left over; 1 when there is nothing to count.
+"""
+import collections
+import fnmatch
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+SHIPPED = ["base", "daemon-wrap", "supervisor", "reaper", "hooks", "cli", "admin"]
+
+
+class File:
+    """What was counted of one source: lines by number, function by line, branches."""
+
+    def __init__(self):
+        self.lines, self.function, self.branches = {}, {}, {}
+
+    def add(self, line):
+        n = line["line_number"]
+        self.lines[n] = self.lines.get(n, 0) + line["count"]
+        self.function[n] = line.get("function_name", "")
+        taken = [b["count"] for b in line["branches"]]
+        before = self.branches.get(n, [0] * len(taken))
+        # a line of a header has other branches in another object: those that are there in all
+        self.branches[n] = [a + b for a, b in zip(before, taken)]
+
+    def reached(self):
+        return sum(count > 0 for count in self.lines.values()), len(self.lines)
+
+    def taken(self):
+        all_of_them = [count for counts in self.branches.values() for count in counts]
+        return sum(count > 0 for count in all_of_them), len(all_of_them)
+
+    def missed(self):
+        return sorted(n for n, count in self.lines.items() if not count)
+
+
+def gcov(notes):
+    """One object's report for each file of notes; an object that never ran has only those."""
+    with tempfile.TemporaryDirectory() as empty:
+        out = subprocess.run(["gcov", "--json-format", "--stdout", "--branch-probabilities", *notes], cwd=empty, capture_output=True, text=True, check=True).stdout
+    return [json.loads(line) for line in out.splitlines() if line.startswith("{")]
+
+
+def count(build, directories):
+    notes = [os.path.abspath(os.path.join(top, f)) for d in directories for top, _, names in os.walk(os.path.join(build, d)) for f in names if f.endswith(".gcno")]
+    files = collections.defaultdict(File)
+    for report in gcov(sorted(notes)) if notes else []:
+        for f in report["files"]:
+            name = os.path.normpath(f["file"])
+            if name.split("/")[0] in directories:
+                for line in f["lines"]:
+                    files[name].add(line)
+    return dict(files)
+
+
+def percent(part, whole):
+    return "%.1f %%" % (100 * part / whole) if whole else "-"
+
+
+def total(pairs):
+    pairs = list(pairs)
+    return sum(p[0] for p in pairs), sum(p[1] for p in pairs)
+
+
+def row(name, files):
+    lines, branches = total(f.reached() for f in files), total(f.taken() for f in files)
+    print("| %s | %d | %s | %d | %s |" % (name, lines[1], percent(*lines), branches[1], percent(*branches)))
+
+
+def table(files, directories):
+    print("| file | lines | reached | branches | taken |\n|---|--:|--:|--:|--:|")
+    row("**all**", files.values())
+    for d in directories:
+        below = {name: f for name, f in files.items() if name.startswith(d + "/")}
+        row("**%s/**" % d, below.values())
+        for name in sorted(below):
+            row(name, [below[name]])
+
+
+# --- reasons -----------------------------------------------------------------------------------------------------------
+
+def reasons(path):
+    """(pattern of file:function, expression or None, reason) for each line "PATTERN [/EXPRESSION/] REASON"."""
+    found = []
+    with open(path) as f:
+        for number, line in enumerate(f, 1):
+            if not line.strip() or line.startswith("#"):
+                continue
+            m = re.fullmatch(r"(\S+:\S+)\s+(?:/((?:[^/\\]|\\.)*)/\s+)?(\S.*)\n", line)
+            if not m:
+                raise ValueError("%s:%d: neither a comment nor PATTERN [/EXPRESSION/] REASON" % (path, number))
+            found.append((m[1], re.compile(m[2]) if m[2] else None, m[3]))
+    return found
+
+
+def why(all_of_them, name, function, text):
+    for i, (pattern, expression, _) in enumerate(all_of_them):
+        if fnmatch.fnmatchcase("%s:%s" % (name, function), pattern) and (not expression or expression.search(text)):
+            return i
+    return None
+
+
+def sort_out(files, all_of_them):
+    """Missed lines by reason's index, None for those without: {index: {(file, function): [(number, text)]}}."""
+    groups = collections.defaultdict(lambda: collections.defaultdict(list))
+    for name in sorted(files):
+        with open(name, errors="replace") as f:
+            source = f.read().splitlines()
+        for n in files[name].missed():
+            text = source[n - 1].strip() if n <= len(source) else ""
+            function = files[name].function[n]
+            groups[why(all_of_them, name, function, text)][name, function].append((n, text))
+    return groups
+
+
+def show(groups, all_of_them):
+    print("\n## Lines that no test reaches, with the reason\n")
+    for i, (_, _, reason) in enumerate(all_of_them):
+        if i in groups:
+            print("* %s (%d lines): %s" % (reason, sum(map(len, groups[i].values())), ", ".join(
+                "%s:%s %s" % (name, function, " ".join(str(n) for n, _ in lines)) for (name, function), lines in groups[i].items())))
+    stale = [pattern for i, (pattern, _, _) in enumerate(all_of_them) if i not in groups]
+    if stale:
+        print("\nReasons that are no longer needed: " + ", ".join(stale))
+    left = groups.get(None, {})
+    print("\n## Lines with neither a test nor a reason: %d\n" % sum(map(len, left.values())))
+    for (name, function), lines in left.items():
+        print("%s:%s" % (name, function))
+        for n, text in lines:
+            print("    %d: %s" % (n, text))
+
+
+def main(build, directories):
+    files = count(build, directories)
+    if not any(f.reached()[0] for f in files.values()):
+        print("report.py: nothing below %s has run with counters" % build, file=sys.stderr)
+        return 1
+    table(files, directories)
+    all_of_them = reasons(os.path.join(HERE, "reasons.txt"))
+    show(sort_out(files, all_of_them), all_of_them)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1] if len(sys.argv) > 1 else "build/coverage", sys.argv[2:] or SHIPPED))
