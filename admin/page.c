@@ -401,16 +401,16 @@ static void write_services(FILE *to, const json_t *status)
 	fputs("</tbody></table>\n", to);
 }
 
-void gg_page_write(FILE *to, const json_t *all, const char *nonce, bool hold)
+void gg_page_write(FILE *to, const json_t *overview, const char *nonce, bool hold)
 {
-	const json_t *status = json_object_get(all, "status");
+	const json_t *status = json_object_get(overview, "status");
 
 	write_head(to, nonce, !hold);
-	write_state(to, all);
+	write_state(to, overview);
 	write_counts(to, status);
-	write_timeline(to, all);
-	write_live(to, all);
-	write_reaped(to, all);
+	write_timeline(to, overview);
+	write_live(to, overview);
+	write_reaped(to, overview);
 	write_services(to, status);
 	if (hold)
 		fputs("<footer class=\"quiet\"><p>This page stands still. <a href=\"/\">Go on</a>. ", to);

@@ -13,8 +13,6 @@
 #include "base/service.h"
 #include "base/spawn.h"
 
-extern char **environ;
-
 enum {
 	MAX_BYTES = 4 << 20, /* of the listing: a thousand repositories have room in it */
 	MAX_SHOWN = 1000,    /* bytes of what git says */

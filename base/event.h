@@ -107,7 +107,7 @@ void gg_event_report(void);
 /* A message, or the value of a field, as it stands in a text line: for who shows a record that was kept as
  * JSON. Pure. */
 void gg_event_text_message(struct gg_buf *b, const char *message);
-void gg_event_text_value(struct gg_buf *b, const char *value);
+void gg_event_text_value(struct gg_buf *b, const char *s);
 
 /* The message catalog (systemd's format) and the list for the manual, from the table. */
 void gg_event_catalog(FILE *to);

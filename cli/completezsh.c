@@ -100,7 +100,7 @@ static void put_command(const struct gg_command *c)
 	for (size_t i = 0; gg_options_at(c, i, &o); i++)
 		put_option(&o);
 	if (*c->operands) {
-		printf(" \\\n\t\t\t'%s:", c->most > 1 ? "*" : c->least ? ":" : ":");
+		printf(" \\\n\t\t\t'%s:", c->most > 1 ? "*" : c->least ? "" : ":");
 		put_quoted(c->operands, "[]:\\");
 		printf(":%s'", functions[gg_words_of(c->operands)]);
 	}

@@ -4,6 +4,7 @@
  */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <linux/tcp.h>
 #include <signal.h>
@@ -323,7 +324,7 @@ static void try_subtree(struct gg_machine_steps *ret)
 	size_t left = 0;
 
 	r = r ? r : gg_subtree_elders(0, &elders);
-	if (r == 0 && pipe(ready) < 0)
+	if (r == 0 && pipe2(ready, O_CLOEXEC) < 0)
 		r = -errno;
 	ret->error[GG_TRIED_SUBTREE] = bad(r);
 	if (r < 0)

@@ -34,7 +34,7 @@ int gg_table_add(struct gg_table *t, const json_t *row, size_t indent);
 /* Header and rows, to stdout. 0 or -ENOMEM. */
 int gg_table_print(const struct gg_table *t);
 /* The same to somewhere else: cut to so many columns (0: not cut), painted or not. */
-int gg_table_write(const struct gg_table *t, FILE *to, size_t limit, bool painted);
+int gg_table_write(const struct gg_table *t, FILE *file, size_t limit, bool painted);
 void gg_table_free(struct gg_table *t);
 /* All of that: a row from each object of an array, to stdout. t: has columns, and no rows before and after.
  */

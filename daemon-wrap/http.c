@@ -29,8 +29,6 @@
 #include "daemon-wrap/refresh.h"
 #include "daemon-wrap/repoconf.h"
 
-extern char **environ;
-
 #define RETRY_S 5 /* Retry-After of a 503 */
 
 static const char NOT_EXPORTED[] =

@@ -12,8 +12,6 @@
 #include "base/spawn.h"
 #include "base/text.h"
 
-extern char **environ;
-
 /* Beside our own program. */
 static void find_hook(char *ret, size_t size)
 {

@@ -16,8 +16,6 @@
 #define GIT_MS 10000
 #define CONFIG_MAX (64 << 10)
 
-extern char **environ;
-
 /* As a key, in whatever section: [uploadpack] is none. */
 static bool has_key(const char *text, const char *word)
 {

@@ -13,7 +13,6 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "base/cleanup.h"
 #include "base/httplink.h"
 #include "base/text.h"
 #include "daemon-wrap/repo.h"

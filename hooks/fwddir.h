@@ -47,7 +47,7 @@ size_t gg_fwd_deletions(const struct gg_push *p);
  * 0; -EINVAL: two updates of one reference, or a name that git would not have; other -errno.
  *   ret_why  on failure: one line for people
  */
-int gg_fwddir_make(const struct gg_fwd *f, struct gg_fwddir *ret, struct gg_buf *ret_why);
+int gg_fwddir_make(const struct gg_fwd *w, struct gg_fwddir *ret, struct gg_buf *ret_why);
 
 /* What pre-push left: GG_PREPUSH_SENT or GG_PREPUSH_STALE. text may be NULL. False: not there. */
 bool gg_fwddir_left(const struct gg_fwddir *d, const char *name, char *text, size_t size);

@@ -143,7 +143,7 @@ static int write_file(int dirfd, const char *name, const char *text)
 /* Every line is read, whatever the verdict, so that git meets no closed pipe. 0, -EPERM or -errno. */
 static int check_all(char *const *expect, size_t n, int in_fd, struct gg_buf *why)
 {
-	AUTO_CLOSE int fd = dup(in_fd);
+	AUTO_CLOSE int fd = fcntl(in_fd, F_DUPFD_CLOEXEC, 0);
 	AUTO_FILE FILE *in = fd < 0 ? NULL : fdopen(fd, "r");
 	AUTO_FREE char *line = NULL;
 	size_t size = 0;

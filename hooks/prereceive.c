@@ -24,8 +24,6 @@ enum { WHY_MAX = 1000 };
 
 #define LET_GO_MS 10000 /* the holder compares the references before it lets go */
 
-extern char **environ;
-
 struct push {
 	struct gg_gate_link link;
 	struct gg_push_conf conf;
