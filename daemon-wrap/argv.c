@@ -39,7 +39,8 @@ void gg_strv_free(struct gg_strv *s)
 	*s = (struct gg_strv){ 0 };
 }
 
-#define LATE_MS 10000 /* by which the reaper may be late on a busy machine: its end of a session is told and recorded */
+/* By which the reaper may be late on a busy machine: of its ends clients are told, and there is a record. */
+#define LATE_MS 10000
 
 /* Seconds for git-daemon's --init-timeout: a backstop behind the reaper's deadline, 0 (none) when it only
  * observes. */

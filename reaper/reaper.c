@@ -12,6 +12,7 @@
 #include "reaper/act.h"
 #include "reaper/client.h"
 #include "reaper/follow.h"
+#include "reaper/late.h"
 
 #define SCAN_FAILED_EVERY_MS 60000 /* one scan.failed a minute says as much as a thousand */
 #define KNOWN_MAX 1024		   /* processes of a session that are remembered */
@@ -19,11 +20,9 @@
 #define REFRESH_PEEK_MS 200
 #define PEEKS_MAX 20 /* looks for the process that serves the request, before it is left to the policy */
 #define PACKED_BYTES \
-	(256 << 10)	 /* a fetch that took more than this has had a pack, or a very long list of refs */
-#define LATE_MS 1000	 /* a pass that comes later than this after it was due */
-#define SAY_LATE_MS 5000 /* said of a pass that is later than this */
-#define UNHEARD_MS 1000	 /* for so long the first two retransmissions at least went unanswered */
-#define AFTER_MS 20	 /* between looks while the rest of an ended session goes away */
+	(256 << 10)	/* a fetch that took more than this has had a pack, or a very long list of refs */
+#define UNHEARD_MS 1000 /* for so long the first two retransmissions at least went unanswered */
+#define AFTER_MS 20	/* between looks while the rest of an ended session goes away */
 
 static void scan_failed(struct gg_reaper *r, struct gg_session *s, int err, int64_t now)
 {
@@ -334,19 +333,6 @@ static void sample_in_time(struct gg_session *s, int64_t now)
 		s->due_ms = stream_ms;
 }
 
-/*
- * After the gate was held up a client has a moment, in which what it sent meanwhile may arrive. One: a machine
- * that holds us up again and again would spare the stuck for ever.
- */
-static bool spare(const struct gg_reaper *r, struct gg_session *s, const struct gg_verdict *v, int64_t now)
-{
-	if (!v->reason)
-		s->spared_ms = 0;
-	else if (!s->spared_ms && now < r->doubt_ms)
-		s->spared_ms = r->doubt_ms;
-	return v->reason && now < s->spared_ms;
-}
-
 static void judge(struct gg_reaper *r, struct gg_session *s, struct gg_snap *snap)
 {
 	uint64_t received = s->tcp.received;
@@ -385,7 +371,7 @@ static void judge(struct gg_reaper *r, struct gg_session *s, struct gg_snap *sna
 		gg_record_kept(s, snap->now_ms, "it cannot be seen what the client takes");
 	} else if (v.doubted) {
 		gg_record_kept(s, snap->now_ms, "/proc does not show who waits for whom");
-	} else if (spare(r, s, &v, snap->now_ms))
+	} else if (gg_late_spare(r, s, &v, snap->now_ms))
 		s->due_ms = s->spared_ms;
 	else if (v.reason && s->view.phase == GG_PHASE_KEEP_ALIVE && !s->half_closed)
 		gg_reaper_close_idle(s, snap->now_ms, 0);
@@ -517,41 +503,11 @@ static void relieve(struct gg_reaper *r, int64_t now)
 	free(snap.v);
 }
 
-/*
- * Stopped, starved, or a virtual machine that was paused: nobody knows what clients could do meanwhile, and
- * what they sent may not have arrived yet. That time counts against nobody, and they get a moment before
- * anybody is judged.
- */
-static void make_good(struct gg_reaper *r, int64_t late_ms, int64_t now)
-{
-	char mem[32];
-	struct gg_buf late = GG_BUF(mem);
-
-	r->doubt_ms = now + 2 * r->lim.period;
-	for (size_t i = 0; i < r->reg->n; i++) {
-		struct gg_session *s = r->reg->v[i];
-		bool same = s->observed_since == s->track.since_ms;
-
-		gg_track_delay(&s->track, late_ms, now);
-		if (same) /* of that silence a verdict was recorded already */
-			s->observed_since = s->track.since_ms;
-	}
-	if (late_ms < SAY_LATE_MS)
-		return;
-	gg_human_ms(&late, late_ms);
-	gg_event(GG_EV_GATE_LIMITED, NULL,
-		 "the gate could not look at its sessions for %s (stopped, starved, or the machine was): "
-		 "their "
-		 "deadlines are that much later",
-		 late.s);
-}
-
 int64_t gg_reaper_pass(struct gg_reaper *r, int64_t now_ms)
 {
 	int64_t next = GG_NEVER;
 
-	if (r->next_ms && now_ms - r->next_ms > LATE_MS)
-		make_good(r, now_ms - r->next_ms, now_ms);
+	gg_late_pass(r, now_ms);
 	r->orphans.fresh = false;
 	/* backwards: finish() takes the session out by moving the last one, already seen, into its place */
 	for (size_t i = r->reg->n; i-- > 0;) {

@@ -29,7 +29,8 @@ void gg_admit_refuse(struct gg_gate *g, int fd, const struct gg_addr *peer, enum
 		     enum gg_denial how, const char *why);
 /* A session has ended, or accepting goes on after a pause: serve who waits, as far as the limits allow. */
 void gg_admit_next(struct gg_gate *g);
-/* False: so many sessions were started in this turn of the loop that more connections are left for the next. */
+/* False: to start sessions took so long in this turn of the loop that further connections wait for the next.
+ */
 bool gg_admit_has_time(struct gg_gate *g);
 
 /*

@@ -133,6 +133,7 @@ class Worker:
         finally:
             c.close()
         if late and not p.accepted():       # on a machine like this it was no healthy client
+            self.soak.late.add(c.peer)
             self.known[p.ref] = {None, p.oid}
             return
         self.pushed(p.accepted(), p.said(), {p.ref: p.oid})
@@ -185,15 +186,18 @@ class Stuck:
 
     def __init__(self, soak, repo):
         self.soak, self.gate, self.repo, self.rnd, self.clients = soak, soak.gate, repo, random.Random("%d stuck" % soak.seed), []
+        self.unplayed = 0
 
     async def play(self, http):
         url = (self.gate.http if http else self.gate.url)(self.repo)
+        begun = time.time()
         p = await asyncio.create_subprocess_exec(TORTURE, "--url", url, "--limit", "10m", "--pause", "%dms" % (self.soak.idle_s * 400), "--json", env=ENV, cwd=TMP,
                                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        begun = time.time()
         out, err = await p.communicate()
-        if p.returncode and b"cannot push what the clones are to fetch" in err and self.soak.harm.hit(self.repo, begun, time.time()):
-            return              # its own session was killed
+        if p.returncode and (b"git fast-import failed: Connection timed out" in err or
+                             b"cannot push what the clones are to fetch" in err and self.soak.harm.hit(self.repo, begun, time.time())):
+            self.unplayed += 1      # a machine too busy to prepare a pack in time; or its own session was killed
+            return
         if p.returncode:
             self.soak.tap.ok(False, "git-gate-torture plays its clients", err.decode(), out.decode()[-1000:])
         else:
