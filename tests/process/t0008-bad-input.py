@@ -247,4 +247,16 @@ else:
             served(gates[-1], "gate.safeDirectory=%s" % value, push, "theirs.git")
     gates.append(variant(gate_safeDirectory=repo))
     refused(gates[-1], "gate.safeDirectory of another", True, "gate.safeDirectory", "theirs.git")
+# --- the command line: what is wrong, and what was probably meant ---------------------------------------------------------------
+for args, code, want in (
+        (["sesions"], 2, "unknown command 'sesions'; did you mean 'sessions'?"), (["xyzzy"], 2, "'git-gate --help' lists them"),
+        (["help", "sesions"], 2, "did you mean 'sessions'?"), (["sessions", "--wach"], 2, "unknown option '--wach'; did you mean '--watch'?"),
+        (["sessions", "--completely-else"], 2, "unknown option '--completely-else'\n"), (["sessions", "-Z"], 2, "unknown option '-Z'"),
+        (["sessions", "--json=1"], 2, "'--json' takes no value"), (["reaped", "--since"], 2, "'--since' needs a value"),
+        (["sessions", "extra"], 2, "unexpected argument 'extra'"), (["cleanup"], 2, "--base DIR is missing"),
+        (["cleanup", "--base", TMP, "--since", "soon"], 2, "'soon' is not a number"), (["cleanup", "--base", path("none")], 1, "cannot open '%s'" % path("none")),
+        (["sessions", "--control", "/" + "x" * 120], 2, "a socket's path has at most")):
+    r = subprocess.run([GATE, *args], env=ENV, capture_output=True, text=True, timeout=PATIENCE)
+    tap.ok(r.returncode == code and want in r.stderr and not r.stdout, "git-gate %s: exit %d, and it says so" % (" ".join(args)[:60], code), r)
+
 finish(tap, *gates)

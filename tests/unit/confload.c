@@ -34,8 +34,8 @@ static void enter_dir(void)
 
 static void leave_dir(void)
 {
-	static const char *const names[] = { "config",	     "more",	  "repo/config", "repo/HEAD",
-					     "repo/objects", "repo/refs", "repo",	 "x\ny" };
+	static const char *const names[] = { "config",	  "more", "repo/config", "repo/HEAD", "repo/objects",
+					     "repo/refs", "repo", "x\ny",	 "git" };
 
 	cr_assert_eq(chdir(dir), 0);
 	for (size_t i = 0; i < GG_LEN(names); i++)
@@ -275,4 +275,49 @@ Test(conf, print_round_trip, .init = enter_dir, .fini = leave_dir)
 	}
 	gg_reader_free(&a);
 	gg_reader_free(&b);
+}
+
+/* Settings that git cannot be asked for are refused, in words. */
+Test(conf, git_says_nothing, .init = enter_dir, .fini = leave_dir)
+{
+	static const struct {
+		const char *script, *want;
+	} rows[] = {
+		{ "#!/bin/sh\nkill -9 $$\n", "git says: nothing, it was killed by signal 9" },
+		{ "#!/bin/sh\nexit 3\n", "git says: nothing, it ended with status 3" },
+		{ "#!/bin/sh\nexec head -c 5000000 /dev/zero\n", "over 4 MiB of settings" },
+	};
+	char path[64];
+
+	write_file("config", "[deadline]\n\tidle = 5s\n");
+	snprintf(path, sizeof(path), "%s:/usr/bin:/bin", dir);
+	setenv("PATH", path, 1);
+	for (size_t i = 0; i < GG_LEN(rows); i++) {
+		struct gg_reader r;
+
+		write_file("git", rows[i].script);
+		cr_assert_eq(chmod("git", 0755), 0);
+		cr_assert_eq(gg_reader_init(&r), 0);
+		cr_expect_eq(gg_conf_load(&r, "config", NULL, 0), 0);
+		cr_expect(has_error(&r, rows[i].want), "%s: %s", rows[i].want,
+			  r.nerror ? r.error[0] : "no error");
+		gg_reader_free(&r);
+	}
+}
+
+Test(conf, too_large, .init = enter_dir, .fini = leave_dir)
+{
+	AUTO_FREE char *text = malloc(5 << 20);
+	struct gg_reader r;
+	size_t n = 0;
+
+	cr_assert(text);
+	n = (size_t)sprintf(text, "[repo \"a\"]\n");
+	while (n < (5 << 20) - 100)
+		n += (size_t)sprintf(text + n, "\tallowPush = uid:%zu\n", n);
+	write_file("config", text);
+	cr_assert_eq(gg_reader_init(&r), 0);
+	cr_expect_eq(gg_conf_load(&r, "config", NULL, 0), 0);
+	cr_expect(has_error(&r, "over 4 MiB of settings"), "%s", r.nerror ? r.error[0] : "no error");
+	gg_reader_free(&r);
 }
