@@ -35,8 +35,9 @@ int gg_ask_connect(const char *path, int64_t limit_ms, int *ret_fd)
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)) < 0)
 		return -errno;
-	if (connect(fd, (const struct sockaddr *)&to, sizeof(to)) < 0)
-		return -errno;
+	while (connect(fd, (const struct sockaddr *)&to, sizeof(to)) < 0)
+		if (errno != EINTR) /* a queue that is full was waited for, and nothing has begun */
+			return -errno;
 	*ret_fd = gg_take_fd(&fd);
 	return 0;
 }

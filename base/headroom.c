@@ -12,7 +12,7 @@
 
 bool gg_is_shortage(int err)
 {
-	return err == EMFILE || err == ENFILE || err == EAGAIN || err == ENOMEM;
+	return err == EMFILE || err == ENFILE || err == EAGAIN || err == ENOMEM || err == ENOBUFS;
 }
 
 #define MOST 32

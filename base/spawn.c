@@ -134,7 +134,9 @@ int gg_spawn(const struct gg_spawn *sp, pid_t *ret_pid, int *ret_pidfd)
 			/* the number is safe: it is our child and not waited for yet */
 			kill(sp->new_session ? -pid : pid, SIGKILL);
 			kill(pid, SIGKILL);
-			waitpid(pid, NULL, 0);
+			while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+				;
+			*ret_pid = pid;
 			return r;
 		}
 		*ret_pidfd = fd;

@@ -21,7 +21,8 @@ struct gg_spawn {
 };
 
 /*
- * ret_pid     the child; it stays ours to wait for (in the gate libev does)
+ * ret_pid     the child; it stays ours to wait for (in the gate libev does). Set with an error: it had begun
+ *             and there was no pidfd for it, so it was killed and waited for.
  * ret_pidfd   CLOEXEC, owned by the caller; may be NULL
  * Returns 0 or -errno (-ENOENT, -EACCES, -ENOEXEC: the exec failed; -EAGAIN, -ENOMEM: no process could be
  * made).

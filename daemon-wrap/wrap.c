@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -170,6 +171,24 @@ static void check_hook(const struct gg_wrap *o, struct gg_buf *err)
 			"pushes are refused: the gate's pre-receive hook cannot be executed; see hook.path");
 }
 
+/* receive-pack would say that it cannot make a directory, and not why. */
+static void check_place(const char *dir, struct gg_buf *err)
+{
+	char objects[PATH_MAX + 16];
+	struct statvfs fs;
+	int e;
+
+	snprintf(objects, sizeof(objects), "%s/objects", dir);
+	if (faccessat(AT_FDCWD, objects, W_OK | X_OK, AT_EACCESS) < 0) {
+		e = errno;
+		gg_buf_add(err, "pushes are refused: the repository cannot be written to: %s%s", strerror(e),
+			   e == EROFS ? "; the operator has to look at the file system of gate.basePath"
+				      : "");
+	} else if (statvfs(objects, &fs) == 0 && fs.f_files && !fs.f_favail) {
+		gg_buf_add(err, "pushes are refused: No space left on device (inodes), below gate.basePath");
+	}
+}
+
 void gg_wrap_examine(const struct gg_wrap *o, const struct gg_request *req, int known, struct gg_status *st)
 {
 	struct gg_buf err = GG_BUF(st->refused), repo = GG_BUF(st->repo), asked = GG_BUF(st->asked);
@@ -187,6 +206,10 @@ void gg_wrap_examine(const struct gg_wrap *o, const struct gg_request *req, int 
 	gg_buf_put(&repo, found.dir[0] ? found.below : req->path,
 		   strlen(found.dir[0] ? found.below : req->path));
 	strcpy(st->found, found.dir[0] ? "1" : "");
-	if (!err.len && !strcmp(req->service, "receive-pack"))
+	if (strcmp(req->service, "receive-pack"))
+		return;
+	if (!err.len)
 		check_hook(o, &err);
+	if (!err.len && found.dir[0])
+		check_place(found.dir, &err);
 }

@@ -51,20 +51,32 @@ static int keep_only(struct holder *h)
 	return close_range(6, UINT_MAX, 0) < 0 ? -errno : 0;
 }
 
-/* "PID START-TICK SESSION": with it post-receive finds us. */
-static int sign(const struct holder *h)
+/* "PID START-TICK SESSION": with it post-receive finds us. Where it cannot be written, on a full disk, the
+ * lock is kept until receive-pack has ended. */
+static void sign(const struct holder *h)
 {
 	char text[256];
 	struct gg_pstat st;
-	int n, r = gg_pstat_read(getpid(), &st);
+	int n;
 
-	if (r < 0)
-		return r;
+	if (gg_pstat_read(getpid(), &st) < 0)
+		return;
 	n = snprintf(text, sizeof(text), "%d %llu %.100s\n", (int)getpid(), (unsigned long long)st.start_tick,
 		     h->l->session ? h->l->session : "-");
 	if (ftruncate(h->lock, 0) < 0 || pwrite(h->lock, text, (size_t)n, 0) != n)
-		return errno ? -errno : -EIO;
-	return 0;
+		(void)!ftruncate(h->lock, 0);
+}
+
+/* Where the parent reads it: 0, or an errno. */
+static bool say_ready(const struct holder *h, int r)
+{
+	unsigned char e = (unsigned char)(r < 0 && r > -256 ? -r : 0);
+	ssize_t n;
+
+	do
+		n = write(h->ready, &e, 1);
+	while (n < 0 && errno == EINTR);
+	return n == 1;
 }
 
 /* Until receive-pack has ended, or SIGTERM, or time is up. */
@@ -118,8 +130,10 @@ static void hold(struct holder *h)
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
 	sigfd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	r = r ? r : sign(h);
-	if (r < 0 || sigfd < 0 || write(h->ready, "", 1) != 1)
+	r = r < 0 || sigfd >= 0 ? r : -errno;
+	if (r == 0)
+		sign(h);
+	if (!say_ready(h, r) || r < 0)
 		_exit(1);
 	gg_close_fd(&h->ready);
 	wait_for_end(h, sigfd);
@@ -154,7 +168,8 @@ int gg_lock_hold(int fd, const char *gitdir, const struct gg_push *p, const stru
 	sigset_t term, before;
 	int fds[2], r = dir ? open_parent(p->receive_pack, &receive_pack) : -errno;
 	pid_t pid;
-	char c;
+	unsigned char e;
+	ssize_t n;
 
 	if (r < 0)
 		return r;
@@ -175,8 +190,11 @@ int gg_lock_hold(int fd, const char *gitdir, const struct gg_push *p, const stru
 	if (pid < 0)
 		return -errno;
 	gg_close_fd(&ready);
-	if (read(ours, &c, 1) != 1)
-		return -EIO;
+	do
+		n = read(ours, &e, 1);
+	while (n < 0 && errno == EINTR);
+	if (n != 1 || e)
+		return n == 1 ? -(int)e : -EIO;
 	if (ret_pid)
 		*ret_pid = pid;
 	return 0;

@@ -37,7 +37,7 @@ int gg_lock_wait(const char *gitdir, int64_t limit_ms, int *ret_fd, bool *ret_wa
  * Leave the holder behind: a child without any of our descriptors but fd. It ends as soon as receive-pack has
  * (our parent), or gg_lock_let_go asks it to, or limit_ms is over; before it lets go it compares the
  * references with p, and has push.diverged recorded when they differ. Returns once it can be found by
- * gg_lock_let_go.
+ * gg_lock_let_go, which without space on the disk it cannot.
  *   ret_pid  the holder, for gg_run.spare; may be NULL
  * 0: fd may be closed here; -ESRCH: receive-pack has ended; other -errno: there is none. The lock is fd's
  * alone then.

@@ -89,6 +89,9 @@ static bool is_noise(const char *line)
 		"fatal: the remote end hung up unexpected",
 		"error: remote unpack failed",
 		"send-pack: unexpected disconnect while",
+		"fatal: unpack-objects failed",
+		"fatal: index-pack failed",
+		"fatal: fetch-pack: invalid index-pack output",
 	};
 
 	for (size_t i = 0; i < GG_LEN(begins); i++)

@@ -154,8 +154,10 @@ static int with_lock(const char *gitdir, int dirfd, const struct gg_push_conf *c
 		until_ms = INT64_MAX;
 	r = gg_lock_wait(gitdir, c->refresh_ms, &lock, &waited);
 	if (r < 0) {
-		gg_buf_add(ret_why, r == -ETIMEDOUT ? "a push or another fetch has kept the repository busy"
-						    : "the repository cannot be locked");
+		if (r == -ETIMEDOUT)
+			gg_buf_add(ret_why, "a push or another fetch has kept the repository busy");
+		else
+			gg_buf_add(ret_why, "the repository cannot be locked: %s", strerror(-r));
 		return r == -ETIMEDOUT ? -EBUSY : r;
 	}
 	gg_stamp_read(dirfd, &s);
@@ -178,13 +180,15 @@ int gg_refresh(const char *gitdir, const struct gg_push_conf *c, const struct gg
 {
 	AUTO_CLOSE int dirfd = -1;
 	struct gg_stamp s;
+	int r;
 
 	if (!*c->upstream)
 		return 0;
 	dirfd = open(gitdir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dirfd < 0) {
-		gg_buf_add(ret_why, "the repository cannot be opened");
-		return -errno;
+		r = -errno;
+		gg_buf_add(ret_why, "the repository cannot be opened: %s", strerror(-r));
+		return r;
 	}
 	gg_stamp_read(dirfd, &s);
 	if (s.ok && is_recent(s.at_ms, wall_ms(), c->fresh_ms) && !is_doubtful(gitdir))

@@ -284,7 +284,8 @@ int gg_scan_push(const struct gg_push_conf *c, const struct gg_gate_link *l, con
 	r = begin(s);
 	if (r == 0)
 		r = scan_all(s);
-	gg_scratch_remove(&s->scratch);
+	if (gg_scratch_remove(&s->scratch) < 0)
+		gg_gate_step(l, GG_GATE_LEFT);
 	sigprocmask(SIG_SETMASK, &before, NULL);
 	gg_push_options_free(&s->options);
 	gg_objects_free(&s->o);

@@ -68,6 +68,8 @@ int gg_scratch_remove(struct gg_scratch *s)
 {
 	int r = s->dir[0] ? gg_scratchdir_remove(s->dir) : 0;
 
+	if (r < 0) /* what the machine lacked it may have again */
+		r = gg_scratchdir_remove(s->dir);
 	s->dir[0] = '\0';
 	gg_close_fd(&s->dir_fd);
 	gg_close_fd(&s->objects_fd);

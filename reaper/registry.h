@@ -108,7 +108,9 @@ struct gg_session {
 	int64_t step_ms;	       /* since when, CLOCK_MONOTONIC */
 	struct gg_story story;	       /* owned; handed to history at the end */
 	struct gg_account account;     /* over HTTP: of the present request */
-	bool hook_died;	       /* of an earlier request of the connection: it never said that it was done */
+	bool hook_died; /* of an earlier request of the connection: it never said that it was done */
+	bool dirty; /* something may be left of it though it ends well: a failed refresh, a scratch directory
+		     */
 	unsigned told;	       /* events that its hooks had recorded, of the present request */
 	uint64_t told_dropped; /* and those that were too many, of all */
 };

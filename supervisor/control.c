@@ -82,13 +82,19 @@ static size_t oldest(const struct gg_control *ctl, bool writing, size_t *ret_n)
 	return found;
 }
 
+/* Of a connection: the next time may go well. Its limits of time hold. */
+static bool is_passing(int err)
+{
+	return err == EAGAIN || err == EINTR || err == ECONNABORTED || err == ENOBUFS || err == ENOMEM;
+}
+
 /* True: some of it is still to be sent; false: c is gone. */
 static bool on_writable(struct client *c)
 {
 	while (c->sent < c->size) {
 		ssize_t n = send(c->io.fd, c->text + c->sent, c->size - c->sent, MSG_DONTWAIT | MSG_NOSIGNAL);
 
-		if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		if (n < 0 && is_passing(errno))
 			return true;
 		if (n < 0)
 			break;
@@ -128,7 +134,7 @@ static bool take(struct client *c)
 	ssize_t n = recv(c->io.fd, c->request + c->len, sizeof(c->request) - c->len, MSG_DONTWAIT);
 	char *eol;
 
-	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+	if (n < 0 && is_passing(errno))
 		return true;
 	if (n > 0) {
 		c->len += (size_t)n;
@@ -149,7 +155,8 @@ static void on_client(EV_P_ ev_io *w, int revents)
 	struct client *c = w->data;
 
 	(void)loop;
-	(void)revents;
+	if (revents & EV_ERROR)
+		return drop(c); /* it can ask again */
 	if (c->text)
 		on_writable(c);
 	else
@@ -220,11 +227,6 @@ static void on_pause_over(EV_P_ ev_timer *w, int revents)
 	ev_io_start(EV_A_ & ctl->io);
 }
 
-static bool is_passing(int err)
-{
-	return err == EAGAIN || err == EINTR || err == ECONNABORTED;
-}
-
 /* Out of descriptors, memory or places: the client stays in the queue, and to ask for it again at once would
  * spin. */
 static void pause_accepting(EV_P_ struct gg_control *ctl, double seconds)
@@ -260,7 +262,8 @@ static void on_connect(EV_P_ ev_io *w, int revents)
 	size_t slot = make_place(ctl);
 	int fd;
 
-	(void)revents;
+	if (revents & EV_ERROR) /* libev has given it up: see gg_sessionio_lost */
+		return pause_accepting(EV_A_ ctl, PAUSE_S);
 	if (slot == CLIENTS_MAX) /* further ones wait in the queue; drop() ends the pause too */
 		return pause_accepting(EV_A_ ctl, SILENT_S);
 	c = calloc(1, sizeof(*c)); /* first: who is accepted has to be answered */
@@ -269,7 +272,9 @@ static void on_connect(EV_P_ ev_io *w, int revents)
 	fd = accept4(w->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	if (fd < 0) {
 		free(c);
-		return is_passing(errno) ? (void)0 : pause_accepting(EV_A_ ctl, PAUSE_S);
+		return is_passing(errno) && errno != ENOBUFS && errno != ENOMEM
+			       ? (void)0
+			       : pause_accepting(EV_A_ ctl, PAUSE_S);
 	}
 	if (!may_ask(fd, g->conf->control)) {
 		free(c);
@@ -384,8 +389,12 @@ static int make_socket(const char *path, int *ret_fd, struct gg_buf *err)
 	}
 	unlink(path); /* a dead predecessor's: we hold the lock */
 	mask = umask(0117);
-	r = fd < 0 || bind(fd, (struct sockaddr *)&a, sizeof(a)) < 0 || listen(fd, QUEUE) < 0 ? -errno : 0;
+	r = fd < 0 || bind(fd, (struct sockaddr *)&a, sizeof(a)) < 0 ? -errno : 0;
 	umask(mask);
+	if (r == 0 && listen(fd, QUEUE) < 0) {
+		r = -errno;
+		unlink(path);
+	}
 	if (r < 0) {
 		gg_buf_add(err, "gate.control: %s: %s", path, strerror(-r));
 		return r;

@@ -26,7 +26,8 @@ static void on_root_exit(EV_P_ ev_io *w, int revents)
 {
 	struct gg_io *io = w->data;
 
-	(void)revents;
+	if (gg_sessionio_lost(io->gate, revents))
+		return;
 	ev_io_stop(EV_A_ w);
 	w->fd = -1; /* it is the session's pidfd, closed with it */
 	gg_session_root_gone(io->session, -1);

@@ -6,11 +6,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
 #include <systemd/sd-daemon.h> /* sd_watchdog_enabled; sd_notify may wait */
 #include <unistd.h>
 
+#include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/event.h"
 #include "base/spawn.h"
@@ -33,6 +36,7 @@
 #include "supervisor/onreap.h"
 #include "supervisor/service.h"
 #include "supervisor/session.h"
+#include "supervisor/sessionio.h"
 #include "supervisor/setup.h"
 #include "supervisor/signals.h"
 #include "supervisor/state.h"
@@ -41,6 +45,7 @@
 #define STATUS_EVERY_MS 5000 /* STATUS= for systemctl status, when something changed */
 #define HURRY_GRACE_MS 100   /* between steps once "at once" was asked for */
 #define EXTEND_S 5	     /* between two requests for more time; each asks for three times that */
+#define SOON_MS 100	     /* for what would fail again at once */
 #define PATIENCE_GRACES 6    /* after this many graces whatever is left is left */
 
 static const char stopping[] = "the gate is stopping, try again";
@@ -123,6 +128,7 @@ static int64_t pass(struct gg_gate *g, int64_t now)
 {
 	int64_t begun = now_us(), next;
 
+	gg_sessionio_rewatch(g);
 	g->reaper.pressed = gg_admit_pressed(g);
 	next = gg_reaper_pass(&g->reaper, now);
 	gg_hist_add(&g->metrics.pass, GG_METRIC_PASS, now_us() - begun);
@@ -175,6 +181,12 @@ static void on_extend(EV_P_ ev_timer *w, int revents)
 void gg_gate_wake(struct gg_gate *g)
 {
 	arm_tick(g, 0);
+}
+
+void gg_gate_wake_soon(struct gg_gate *g)
+{
+	if (!ev_is_active(&g->tick) || ev_timer_remaining(g->loop, &g->tick) > SOON_MS / 1000.)
+		arm_tick(g, SOON_MS);
 }
 
 void gg_gate_keep_or_close(struct gg_gate *g)
@@ -313,8 +325,13 @@ static int make_instance_id(struct gg_gate *g)
 {
 	unsigned char raw[16];
 
-	if (getrandom(raw, sizeof(raw), 0) != (ssize_t)sizeof(raw))
-		return -EIO;
+	ssize_t n;
+
+	do /* early after boot it waits, and a signal ends that */
+		n = getrandom(raw, sizeof(raw), 0);
+	while (n < 0 && errno == EINTR);
+	if (n != (ssize_t)sizeof(raw))
+		return n < 0 ? -errno : -EIO;
 	for (size_t i = 0; i < sizeof(raw); i++)
 		snprintf(g->instance + 2 * i, 3, "%02x", raw[i]);
 	return 0;
@@ -479,6 +496,18 @@ static void tear_down(struct gg_gate *g)
 	ev_loop_destroy(g->loop);
 }
 
+/*
+ * Does epoll take a descriptor more? It counts them for each user (fs.epoll.max_user_watches), and libev
+ * fails an assertion when it cannot watch its own. poll(2) needs none of that.
+ */
+static bool epoll_works(void)
+{
+	AUTO_CLOSE int epoll = epoll_create1(EPOLL_CLOEXEC), fd = eventfd(0, EFD_CLOEXEC);
+	struct epoll_event e = { .events = EPOLLIN };
+
+	return epoll >= 0 && fd >= 0 && epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &e) == 0;
+}
+
 int gg_gate_run(const struct gg_gate_start *start)
 {
 	char err_mem[1024];
@@ -490,7 +519,7 @@ int gg_gate_run(const struct gg_gate_start *start)
 
 	gg_jsonmem_open();
 	r = gg_loopmem_open();
-	g.loop = r ? NULL : ev_default_loop(EVFLAG_AUTO);
+	g.loop = r ? NULL : ev_default_loop(epoll_works() ? EVFLAG_AUTO : EVBACKEND_POLL);
 	if (!g.loop) {
 		fprintf(stderr, "git-gate: cannot make an event loop: %s\n", strerror(r ? -r : errno));
 		return 1;
@@ -509,7 +538,8 @@ int gg_gate_run(const struct gg_gate_start *start)
 	if (r < 0 && gg_stop_pending())
 		r = 0; /* stopped before it began */
 	else if (r < 0)
-		fprintf(stderr, "git-gate: %s\n", err.len ? err.s : strerror(-r));
+		fprintf(stderr, "git-gate: %s%s\n",
+			err.len ? "" : "this machine lets no gate start: ", err.len ? err.s : strerror(-r));
 	tear_down(&g);
 	return r < 0 ? 2 : g.exit_code;
 }

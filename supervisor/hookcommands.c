@@ -57,6 +57,10 @@ json_t *gg_hook_step(struct gg_gate *g, const json_t *req)
 		return ret;
 	if (!step || strlen(step) >= sizeof(s->step) || strspn(step, letters) != strlen(step))
 		return gg_command_error("a step is a word of at most 31 letters, digits and '-'");
+	if (!strcmp(step, GG_GATE_LEFT)) {
+		s->dirty = true;
+		return gg_command_data(json_object());
+	}
 	gg_follow_hook(&g->reg, s); /* a refresh, which is before the push comes, has no steps */
 	gg_metrics_step_over(g, s, now);
 	snprintf(s->step, sizeof(s->step), "%s", step);
@@ -127,6 +131,7 @@ json_t *gg_hook_event(struct gg_gate *g, const json_t *req)
 		return gg_command_data(json_object());
 	}
 	s->told++;
+	s->dirty |= id == GG_EV_REFRESH_FAILED;
 	gg_event((enum gg_event_id)id, &f, "%s", message);
 	return gg_command_data(json_object());
 }

@@ -126,7 +126,9 @@ static void on_client(EV_P_ ev_io *w, int revents)
 	struct gg_gate *g = o->gate;
 
 	(void)loop;
-	(void)revents;
+	if (revents & EV_ERROR) /* libev has given it up: the kernel watches no more descriptors for us */
+		return gg_listen_pause(g, "cannot watch a listening socket (fs.epoll.max_user_watches)",
+				       ENOSPC);
 	for (int i = 0; i < ACCEPT_BATCH && !g->listen->paused && gg_admit_has_time(g); i++) {
 		struct gg_addr peer = { .len = sizeof(peer.ss) };
 		int fd = accept4(w->fd, (struct sockaddr *)&peer.ss, &peer.len, SOCK_CLOEXEC);
@@ -205,6 +207,16 @@ static int bind_unix(struct gg_gate *g, enum gg_transport transport, const struc
 	return 0;
 }
 
+static int cannot_listen(enum gg_transport transport, const char *text, int r, struct gg_buf *err)
+{
+	gg_buf_add(err, "cannot listen on %s (listen.%s): %s%s", text, gg_transport_name(transport),
+		   strerror(-r),
+		   r == -EADDRINUSE ? "; stop what uses the port (ss -ltnp shows it), or change the setting"
+		   : r == -EADDRNOTAVAIL ? "; it must be an address of this machine"
+					 : "");
+	return r;
+}
+
 static int bind_one(struct gg_gate *g, enum gg_transport transport, const char *text, struct gg_buf *err)
 {
 	AUTO_CLOSE int fd = -1;
@@ -225,20 +237,13 @@ static int bind_one(struct gg_gate *g, enum gg_transport transport, const char *
 	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) < 0 ||
 	    (a.ss.ss_family == AF_INET6 &&
 	     setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one)) < 0) ||
-	    bind(fd, (struct sockaddr *)&a.ss, a.len) < 0 || listen(fd, GG_LISTEN_BACKLOG) < 0) {
-		r = -errno;
-		gg_buf_add(err, "cannot listen on %s (listen.%s): %s%s", text, gg_transport_name(transport),
-			   strerror(-r),
-			   r == -EADDRINUSE
-				   ? "; stop what uses the port (ss -ltnp shows it), or change the setting"
-			   : r == -EADDRNOTAVAIL ? "; it must be an address of this machine"
-						 : "");
-		return r;
-	}
+	    bind(fd, (struct sockaddr *)&a.ss, a.len) < 0 || listen(fd, GG_LISTEN_BACKLOG) < 0)
+		return cannot_listen(transport, text, -errno, err);
 	r = add(g, fd, transport);
-	if (r == 0)
-		gg_take_fd(&fd);
-	return r;
+	if (r < 0)
+		return cannot_listen(transport, text, r, err);
+	gg_take_fd(&fd);
+	return 0;
 }
 
 static enum gg_transport transport_named(const char *name)

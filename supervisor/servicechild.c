@@ -60,7 +60,11 @@ static void on_output(EV_P_ ev_io *w, int revents)
 	int64_t now = gg_now_ms();
 	bool more = gg_loglines_read(&c->lines, w->fd, now);
 
-	(void)revents;
+	if (revents & EV_ERROR) { /* libev has given it up: the kernel watches no more for us now */
+		ev_timer_set(&c->calm, CALM_S, 0.);
+		ev_timer_start(EV_A_ & c->calm);
+		return;
+	}
 	if (!more || c->lines.dropped != before)
 		ev_io_stop(EV_A_ w);
 	if (more && c->lines.dropped != before) {

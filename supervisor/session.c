@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -79,9 +78,8 @@ static void answer(struct gg_session *s, const char *why, int status)
 	snprintf(a.refused, sizeof(a.refused), "%s", why);
 	strcpy(a.user, s->user);
 	n = gg_answer_pack(&a, buf);
-	if (io->status.fd >= 0)
-		(void)!send(io->status.fd, buf, n, MSG_DONTWAIT | MSG_NOSIGNAL);
-	if (!s->http)
+	/* without an answer it would wait for ever: the end of the socket is one, too */
+	if (!gg_sessionio_answer(io->status.fd, buf, n) || !s->http)
 		close_status(io);
 }
 
@@ -197,8 +195,9 @@ static bool take_status(struct gg_io *io, struct gg_status *ret, int *ret_how)
 	ssize_t n = recv(io->status.fd, buf, sizeof(buf), MSG_DONTWAIT);
 	bool valid;
 
-	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+	if (n < 0 && (errno == EAGAIN || errno == EINTR || gg_is_shortage(errno)))
 		return false;
+	io->asked = true;
 	if (!s->http)
 		ev_io_stop(io->gate->loop, &io->status);
 	if (n == 1 && s->http) {
@@ -237,8 +236,7 @@ static void on_status(EV_P_ ev_io *w, int revents)
 	int how;
 
 	(void)loop;
-	(void)revents;
-	if (!take_status(io, &st, &how))
+	if (gg_sessionio_lost(io->gate, revents) || !take_status(io, &st, &how))
 		return;
 	if (s->refused) {
 		answer(s, st.refused, how);
@@ -266,7 +264,8 @@ static void on_stderr(EV_P_ ev_io *w, int revents)
 	struct gg_io *io = w->data;
 
 	(void)loop;
-	(void)revents;
+	if (gg_sessionio_lost(io->gate, revents))
+		return;
 	/* what was written first: it says whose lines these are */
 	if (ev_is_active(&io->status))
 		on_status(io->gate->loop, &io->status, 0);
@@ -304,7 +303,8 @@ static void on_server_exit(EV_P_ ev_io *w, int revents)
 	struct gg_io *io = w->data;
 
 	(void)loop;
-	(void)revents;
+	if (gg_sessionio_lost(io->gate, revents))
+		return;
 	close_watcher(io->gate, w);
 	server_gone(io);
 }
@@ -356,13 +356,6 @@ static void on_root_exit(EV_P_ ev_child *w, int revents)
 	(void)revents;
 	ev_child_stop(EV_A_ w);
 	gg_session_root_gone(io->session, w->rstatus);
-}
-
-uint64_t gg_socket_inode(int fd)
-{
-	struct stat st;
-
-	return fd >= 0 && fstat(fd, &st) == 0 ? st.st_ino : 0;
 }
 
 static int http_env(const struct gg_gate *g, const struct gg_session *s, const struct gg_env *e,
@@ -441,7 +434,8 @@ static int identify(struct gg_session *s)
 		/* without its identity nothing could ever be done about it, nor about what it started */
 		kill(-s->root, SIGKILL);
 		gg_pidfd_signal(s->pidfd, SIGKILL);
-		waitpid(s->root, NULL, 0);
+		while (waitpid(s->root, NULL, 0) < 0 && errno == EINTR)
+			;
 		gg_close_fd(&s->pidfd);
 		return r;
 	}
@@ -493,6 +487,12 @@ static int start(struct gg_gate *g, struct gg_session *s, const struct gg_waiter
 	return 0;
 }
 
+/* A process that had begun, and was killed again, may have read of the request: another would wait for it. */
+static bool may_be_tried_again(const struct gg_session *s, int err)
+{
+	return gg_is_shortage(err) && (!s->http || s->root <= 0);
+}
+
 int gg_session_start(struct gg_gate *g, const struct gg_waiter *w)
 {
 	struct gg_session *s = gg_registry_add(&g->reg, gg_now_ms());
@@ -516,7 +516,7 @@ int gg_session_start(struct gg_gate *g, const struct gg_waiter *w)
 	r = start(g, s, w);
 	if (r < 0)
 		gg_cgroups_end(g, s);
-	if (gg_is_shortage(-r)) {
+	if (r < 0 && may_be_tried_again(s, -r)) {
 		gg_registry_drop(&g->reg, s);
 		return r;
 	}
@@ -572,8 +572,9 @@ void gg_session_finish(struct gg_session *s, void *gate)
 		gg_janitor_add_all(g->janitor);
 	else if (s->lent && s->verdict.reason == GG_REASON_NONE)
 		; /* how others leave their repositories is their business, unless we had a hand in it */
-	else if (s->found && !strcmp(s->service, "receive-pack") && !s->refused &&
-		 (s->root_status || s->verdict.reason != GG_REASON_NONE || s->hook_died || s->step[0]))
+	else if (s->found && (s->dirty || (!strcmp(s->service, "receive-pack") && !s->refused &&
+					   (s->root_status || s->verdict.reason != GG_REASON_NONE ||
+					    s->hook_died || s->step[0]))))
 		gg_janitor_add(g->janitor, s->repo, s->accepted_ms);
 	else
 		gg_janitor_retry(g->janitor, s->repo);

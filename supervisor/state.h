@@ -66,6 +66,7 @@ struct gg_gate {
 		int fd;			/* which holds it; 0: none does */
 		char command[PATH_MAX]; /* git-daemon, git-http-backend */
 	} served[GG_NTRANSPORTS];
+	bool lost_watch;			     /* see supervisor/sessionio.h */
 	bool said_replaced;			     /* gate.outdated was said */
 	struct gg_strv session_argv[GG_NTRANSPORTS]; /* the same for every new session */
 	size_t room_fds;			     /* descriptors that the waiting room may use */
@@ -102,6 +103,8 @@ struct gg_gate {
 
 /* Have the reaper look again at once: a session changed outside of its passes. */
 void gg_gate_wake(struct gg_gate *g);
+/* The same before long: for what would fail again at once. */
+void gg_gate_wake_soon(struct gg_gate *g);
 /* Give the reaper the limits and the mode of conf. */
 void gg_gate_set_limits(struct gg_gate *g);
 /* g->stage or g->drained has changed: with it how long HTTP connections are kept between requests. */

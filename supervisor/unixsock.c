@@ -86,10 +86,12 @@ int gg_unixsock_open(const struct gg_addr *a, mode_t mode, int backlog, int *ret
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	/* at no moment can more people connect than the mode says */
 	mask = umask(0777 & ~mode);
-	r = fd < 0 || bind(fd, (const struct sockaddr *)&a->ss, a->len) < 0 || listen(fd, backlog) < 0
-		    ? -errno
-		    : 0;
+	r = fd < 0 || bind(fd, (const struct sockaddr *)&a->ss, a->len) < 0 ? -errno : 0;
 	umask(mask);
+	if (r == 0 && listen(fd, backlog) < 0) {
+		r = -errno;
+		gg_unixsock_remove(a);
+	}
 	if (r < 0)
 		return cannot(err, path_of(a), r);
 	*ret_fd = gg_take_fd(&fd);
