@@ -77,7 +77,7 @@ PROGS   := $(addprefix $(O)/,git-gate $(HELPERS) $(TOOLS))
 TESTERS := $(O)/hook-scan $(O)/hook-forward $(O)/alloc-faults.so
 FUZZERS := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz-*.c))
 
-.PHONY: all man test check-asan check-static check-pure check-valgrind coverage fuzz bench soak torture run size deps test-deps bench-deps torture-deps install uninstall clean
+.PHONY: all man test check-asan check-static check-pure check-valgrind coverage fuzz bench faults soak torture run size deps test-deps bench-deps torture-deps install uninstall clean
 .DELETE_ON_ERROR:
 
 all: $(PROGS) $(O)/hooks/pre-receive $(O)/hooks/post-receive
@@ -159,6 +159,10 @@ fuzz:
 	tests/fuzz/run $(O)/fuzz $(FUZZ_SECONDS) $(FUZZERS)
 
 # figures for docs/performance.md, about a quarter of an hour on a quiet machine
+# one error of the machine at each system call of each program, FAULTS: options of tests/faults/sweep
+faults: all
+	tests/faults/sweep $(O) $(FAULTS)
+
 bench: bench-deps
 	@$(MAKE) --no-print-directory all $(O)/bench-kid $(O)/bench-load
 	BUILD=$(abspath $(O)) tests/bench/run
