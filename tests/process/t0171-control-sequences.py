@@ -20,7 +20,7 @@ repo, work = g.repo(), g.work("work")
 push = g.push(work, "held")
 latch.reached()
 held = wait_for(lambda: [s["id"] for s in g.sessions()], "the push's session")[0]
-COMMANDS_KNOWN = re.findall(r'\{ "(\w+)", \w+ \}', read(os.path.join(ROOT, "supervisor", "commands.c")))
+COMMANDS_KNOWN = re.findall(r"(?m)^\| `(\w+)` \|", read(os.path.join(ROOT, "supervisor", "protocol.md")))
 tap.ok(len(COMMANDS_KNOWN) > 15 and "events" in COMMANDS_KNOWN, "the commands are known: %s" % " ".join(COMMANDS_KNOWN))
 # what takes long or ends what goes on is asked for less often, or not for the held one
 RARE = {"reload": 0.1, "drain": 0.3, "resume": 0.5, "metrics": 0.5}
