@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -152,4 +153,13 @@ int gg_pstat_read(pid_t pid, struct gg_pstat *ret)
 		return -EINVAL;
 	*ret = st;
 	return 0;
+}
+
+int gg_pstat_check(void)
+{
+	char link[16];
+	ssize_t n = readlink("/proc/self", link, sizeof(link) - 1);
+
+	link[n > 0 ? n : 0] = 0;
+	return atoi(link) == getpid() ? 0 : -ENODEV;
 }

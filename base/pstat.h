@@ -22,6 +22,9 @@ struct gg_pstat {
 /* text: NUL-terminated contents of the file; comm ends at the LAST ')'. 0 or -EINVAL. */
 int gg_pstat_parse(const char *text, struct gg_pstat *ret);
 
+/* Is /proc there, and of our PID namespace? 0 or -ENODEV. */
+int gg_pstat_check(void);
+
 /* 0, -ESRCH (gone), -EINVAL (not understood) or another -errno. */
 int gg_pstat_read(pid_t pid, struct gg_pstat *ret);
 

@@ -165,6 +165,8 @@ int gg_push_read(int fd, int64_t limit_refs, struct gg_push *ret, struct gg_buf 
 {
 	AUTO_FREE char *bytes = NULL;
 	pid_t parent = getppid(); /* before all else: it may end while we read */
+	/* or it had ended before: then we were left to the session's root, which is never receive-pack */
+	bool left = parent == getsid(0) && getenv("GIT_GATE_SESSION");
 	size_t n = 0;
 	int r = read_all(fd, &bytes, &n);
 
@@ -175,6 +177,6 @@ int gg_push_read(int fd, int64_t limit_refs, struct gg_push *ret, struct gg_buf 
 	if (r == 0)
 		r = gg_push_parse(bytes, n, limit_refs, ret, ret_err);
 	if (r == 0)
-		ret->receive_pack = parent;
+		ret->receive_pack = left ? 0 : parent;
 	return r;
 }

@@ -28,7 +28,8 @@ struct gg_push {
 	struct gg_update *v; /* owned, in git's order */
 	size_t n;
 	size_t hash;	    /* hex digits of an object id: 40 or 64; 0 without updates */
-	pid_t receive_pack; /* our parent when gg_push_read began, which is to move the references; else 0 */
+	pid_t receive_pack; /* our parent when gg_push_read began, which is to move the references; else, and
+				if it has ended, 0 */
 };
 
 /*

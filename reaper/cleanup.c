@@ -8,12 +8,15 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/gitdir.h"
 #include "base/text.h"
+#include "hooks/lock.h"
 #include "reaper/leftover.h"
 #include "reaper/users.h"
 
@@ -81,6 +84,14 @@ static int64_t born_ms(const struct statx *stx)
 	return (int64_t)t->tv_sec * 1000 + t->tv_nsec / 1000000;
 }
 
+static void remove_it(struct run *run, const char *path)
+{
+	int err = remove_tree(path);
+
+	say(run, err ? "failed" : "removed", path, err ? strerror(err) : NULL);
+	run->left += err != 0;
+}
+
 static void judge(struct run *run, const char *path, enum gg_leftover_kind kind)
 {
 	struct gg_rule rule = { .uid = geteuid(),
@@ -91,7 +102,6 @@ static void judge(struct run *run, const char *path, enum gg_leftover_kind kind)
 	const char *why = NULL;
 	enum gg_leftover_fate fate;
 	struct statx stx;
-	int err;
 
 	if (statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS | STATX_BTIME, &stx) < 0)
 		return; /* gone: its owner was alive */
@@ -108,9 +118,26 @@ static void judge(struct run *run, const char *path, enum gg_leftover_kind kind)
 		run->left += fate == GG_LEFTOVER_IN_USE;
 		return;
 	}
-	err = remove_tree(path);
-	say(run, err ? "failed" : "removed", path, err ? strerror(err) : NULL);
-	run->left += err != 0;
+	remove_it(run, path);
+}
+
+/* What a push was forwarded from is of whoever has the repository's lock: it may go while nobody has. */
+static void judge_forward(struct run *run, const char *path)
+{
+	char lock[PATH_MAX];
+	AUTO_CLOSE int fd = -1;
+	struct stat st;
+
+	if (lstat(path, &st) < 0 || st.st_uid != geteuid() ||
+	    snprintf(lock, sizeof(lock), "%s/" GG_LOCK_FILE, run->repo) >= (int)sizeof(lock))
+		return;
+	fd = open(lock, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	if (fd < 0 ? errno != ENOENT : flock(fd, LOCK_EX | LOCK_NB) < 0) {
+		say(run, "kept", path, "a push or a fetch of the repository is under way");
+		run->left++;
+		return;
+	}
+	remove_it(run, path);
 }
 
 /* Directories that hold nothing a push leaves, or very many files of other kinds. */
@@ -135,7 +162,9 @@ static void walk(struct run *run, const char *dir, int depth)
 		    snprintf(path, sizeof(path), "%s/%s", dir, e->d_name) >= (int)sizeof(path))
 			continue;
 		kind = gg_leftover_kind(path + root);
-		if (kind != GG_LEFT_NONE)
+		if (kind == GG_LEFT_FORWARD)
+			judge_forward(run, path);
+		else if (kind != GG_LEFT_NONE)
 			judge(run, path, kind);
 		else if (worth_entering(path + root) && lstat(path, &st) == 0 && S_ISDIR(st.st_mode))
 			walk(run, path, depth + 1);

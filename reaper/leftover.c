@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "hooks/fwddir.h"
+
 /* Start times have a resolution of 10 ms, and file systems round theirs down to a jiffy. */
 #define SLACK_MS 50
 
@@ -37,6 +39,8 @@ enum gg_leftover_kind gg_leftover_kind(const char *path)
 		}
 		return starts(name, "tmp_obj_") ? GG_LEFT_TEMPORARY : GG_LEFT_NONE;
 	}
+	if (!strcmp(path, GG_FWDDIR))
+		return GG_LEFT_FORWARD;
 	if (!ends(name, ".lock"))
 		return GG_LEFT_NONE;
 	if (starts(path, "refs/") || starts(path, "logs/"))

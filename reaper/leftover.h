@@ -18,6 +18,7 @@ enum gg_leftover_kind {
 	GG_LEFT_TEMPORARY,  /* objects/pack/tmp_pack_* and the like, objects/xx/tmp_obj_* */
 	GG_LEFT_KEEP,	    /* objects/pack/pack-*.keep */
 	GG_LEFT_LOCK,	    /* *.lock of refs, HEAD, packed-refs, config, shallow */
+	GG_LEFT_FORWARD,    /* git-gate.forward: not judged here, see hooks/fwddir.h for whose it is */
 };
 
 /* By the name below the git directory, e.g. "objects/pack/tmp_pack_x1Y2z3". */

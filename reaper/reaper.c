@@ -33,7 +33,7 @@ static void scan_failed(struct gg_reaper *r, struct gg_session *s, int err, int6
 	r->scan_failed_ms = now;
 	gg_session_fields(s, now, &f);
 	gg_event(GG_EV_SCAN_FAILED, &f, "cannot look at the session's processes: %s; it is kept",
-		 strerror(-err));
+		 err == -ENODEV ? "/proc is not there, or another PID namespace's" : strerror(-err));
 }
 
 static int compare_pids(const void *a, const void *b)

@@ -297,8 +297,8 @@ static int add_start(struct queue *q, const struct gg_scan_target *t, const stru
 
 	if (r == 0 && st.start_tick == t->root_tick)
 		r = queue_add(q, t->root, -1);
-	else if (gone(r))
-		r = 0;
+	else if (r == 0 || gone(r))
+		r = gg_pstat_check();
 	for (size_t i = 0; r == 0 && orphans && i < orphans->n; i++) {
 		const struct gg_orphan *o = &orphans->v[i];
 

@@ -37,7 +37,7 @@ struct gg_scan_target {
 /*
  * Look at the session's processes: root, descendants, and its orphans. Fills snap->v (freed by the caller
  * with free()), n and cut. Processes that vanish while being read are left out. o may be NULL. Returns 0 or
- * -errno (-EMFILE, -ENOMEM, …): then nothing may be concluded.
+ * -errno (-EMFILE, -ENOMEM, …; -ENODEV: as gg_pstat_check): then nothing may be concluded.
  */
 int gg_scan_procs(const struct gg_scan_target *t, const struct gg_orphans *o, struct gg_snap *snap);
 

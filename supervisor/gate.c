@@ -379,8 +379,9 @@ static int set_up(struct gg_gate *g, struct gg_buf *err)
 {
 	char warn_mem[300];
 	struct gg_buf warn = GG_BUF(warn_mem);
-	int r = make_instance_id(g);
+	int r = gg_setup_proc(err);
 
+	r = r ? r : make_instance_id(g);
 	r = r ? r : gg_recent_open(&g->recent);
 	r = r ? r : gg_remains_open(g);
 	if (r == 0 && !g->start->watch)

@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/pstat.h"
 #include "base/spawn.h"
 #include "supervisor/proxied.h"
 
@@ -100,6 +101,17 @@ static bool is_wanted(const struct gg_gate *g, enum gg_transport t)
 		if (strcmp(l->v[i], "off"))
 			return true;
 	return getenv("LISTEN_FDS");
+}
+
+int gg_setup_proc(struct gg_buf *err)
+{
+	int r = gg_pstat_check();
+
+	if (r < 0)
+		gg_buf_add(err,
+			   "/proc, by which the gate follows processes, is not mounted, or is of another PID "
+			   "namespace: mount it in the gate's own");
+	return r;
 }
 
 int gg_setup_git(struct gg_gate *g, struct gg_buf *err)

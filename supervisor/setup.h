@@ -11,6 +11,9 @@
 #include "base/text.h"
 #include "supervisor/state.h"
 
+/* Is /proc there, and of our PID namespace? 0 or -errno with err. */
+int gg_setup_proc(struct gg_buf *err);
+
 /* Find git and git-daemon through $PATH; git must be 2.36 or newer. Fills g->path and the commands
  * of g->served. */
 int gg_setup_git(struct gg_gate *g, struct gg_buf *err);

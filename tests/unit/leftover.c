@@ -28,6 +28,9 @@ Test(leftover, kind)
 		{ "HEAD.lock", GG_LEFT_LOCK },
 		{ "packed-refs.lock", GG_LEFT_LOCK },
 		{ "shallow.lock", GG_LEFT_LOCK },
+		{ "git-gate.forward", GG_LEFT_FORWARD },
+		{ "git-gate.forward/config", GG_LEFT_NONE },
+		{ "git-gate.lock", GG_LEFT_NONE },
 		{ "config.lock", GG_LEFT_NONE }, /* an operator's git config, never a push's */
 		{ "gc.pid.lock", GG_LEFT_NONE },
 		{ "hooks/x.lock", GG_LEFT_NONE },
