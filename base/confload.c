@@ -53,7 +53,7 @@ int gg_reader_finish(struct gg_reader *r)
 	struct gg_place place = { .root = geteuid() == 0,
 				  .runtime_dir = getenv("XDG_RUNTIME_DIR"),
 				  .cwd = cwd };
-	int e = gg_reader_settle(r, &place);
+	int e = !cwd && errno == ENOMEM ? -ENOMEM : gg_reader_settle(r, &place);
 
 	return e ? e : check_commands(r);
 }
@@ -173,6 +173,8 @@ static int read_file(struct gg_reader *r, const char *file)
 		return -ENOMEM;
 	if (*file != '/') { /* origins are shown to people who stand elsewhere, and "-" means stdin to git */
 		cwd = getcwd(NULL, 0);
+		if (!cwd && errno == ENOMEM)
+			return -ENOMEM;
 		if (!cwd)
 			return file_error(r, file, strerror(errno));
 		if (asprintf(&full, "%s/%s", strcmp(cwd, "/") == 0 ? "" : cwd, file) < 0) {
