@@ -143,6 +143,11 @@ check-valgrind: $(O)/unit
 		--show-leak-kinds=definite,indirect $(O)/unit -j1 --timeout 300 --pattern \
 		'@(text|addr|cidr|proxyhead|classify|policy|escalate|leftover|request|status|tell|argv|pstat|table|http*|hooksay)/*'
 
+# each allocation fails in turn: minutes; CI has a sample (t0170)
+.PHONY: faults-alloc
+faults-alloc: all $(O)/alloc-faults.so
+	BUILD=$(abspath $(O)) ALLOC=all tests/process/t0170-allocations.py
+
 # decisions import nothing that could look at the world
 check-pure: $(PURE)
 	@! nm -u $^ | grep -E ' U ' | grep -vE ' U (gg_|http_|nettle_|mem|str|__mem|__str|snprintf|vsnprintf|__s?n?printf|__v?snprintf|__stack_chk|__isoc|sscanf|__ctype|inet_pton|inet_ntop|if_|__errno|_GLOBAL|__ubsan|__asan|htons|ntohs|tolower|toupper)' \

@@ -14,6 +14,7 @@
 #include "cli/config.h"
 #include "cli/format.h"
 #include "cli/say.h"
+#include "supervisor/jsonmem.h"
 
 enum { MAX_ANSWER = 64 << 20 };
 
@@ -133,12 +134,15 @@ static int talk(const char *path, const char *line, char **ret, size_t *ret_len,
 static int unpack(const char *path, const char *answer, size_t n, json_type type, json_t **ret_data,
 		  struct gg_buf *why)
 {
+	uint64_t lacks = gg_jsonmem_lacks();
 	json_t *all = json_loadb(answer, n, 0, NULL), *data = json_object_get(all, "data");
 	const json_t *errors = json_object_get(all, "errors");
 	const char *error = json_string_value(json_object_get(all, "error"));
 	int code = GG_EXIT_FAILED;
 
-	if (json_is_true(json_object_get(all, "ok")) && data && json_typeof(data) == type) {
+	if (gg_jsonmem_lacks() != lacks) {
+		complain(why, "out of memory");
+	} else if (json_is_true(json_object_get(all, "ok")) && data && json_typeof(data) == type) {
 		*ret_data = json_incref(data);
 		code = 0;
 	} else if (json_is_false(json_object_get(all, "ok")) && error) {
@@ -158,8 +162,10 @@ static char *make_line(json_t *request, int *ret_code, struct gg_buf *why)
 	AUTO_FREE char *text = request ? json_dumps(request, JSON_COMPACT) : NULL;
 	char *line;
 
-	*ret_code = GG_EXIT_USAGE;
-	if (!text)
+	*ret_code = gg_jsonmem_lacks() ? GG_EXIT_FAILED : GG_EXIT_USAGE;
+	if (gg_jsonmem_lacks())
+		complain(why, "out of memory");
+	else if (!text)
 		complain(why, "an argument is not valid UTF-8");
 	else if (strlen(text) >= GG_ASK_REQUEST_MAX)
 		complain(why, "the arguments are too long: a request has at most %d bytes",

@@ -16,6 +16,7 @@
 #include "cli/man.h"
 #include "cli/options.h"
 #include "cli/say.h"
+#include "supervisor/jsonmem.h"
 
 static int cmd_help(const struct gg_args *a);
 static int cmd_completion(const struct gg_args *a);
@@ -170,6 +171,11 @@ static int dispatch(int argc, char **argv)
 	code = gg_options_parse(c, argc, argv, &a);
 	if (code == 0)
 		code = a.help ? help_on(c) : c->run(&a);
+	/* a gate has dealt with it */
+	if (code == 0 && gg_jsonmem_lacks() && c->run != gg_cmd_run && c->run != gg_cmd_watch) {
+		gg_say("out of memory: a part of what was to be printed is missing");
+		code = GG_EXIT_FAILED;
+	}
 	gg_options_free(&a);
 	return code;
 }
@@ -191,6 +197,7 @@ int main(int argc, char **argv)
 	if (!fill_standard_fds())
 		return GG_EXIT_FAILED;
 	signal(SIGPIPE, SIG_IGN);
+	gg_jsonmem_open();
 	if (argc < 2)
 		help(stderr);
 	else

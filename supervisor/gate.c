@@ -24,7 +24,6 @@
 #include "supervisor/control.h"
 #include "supervisor/foster.h"
 #include "supervisor/janitor.h"
-#include "supervisor/jsonmem.h"
 #include "supervisor/lameduck.h"
 #include "supervisor/linger.h"
 #include "supervisor/loopmem.h"
@@ -518,7 +517,6 @@ int gg_gate_run(const struct gg_gate_start *start)
 	};
 	int r;
 
-	gg_jsonmem_open();
 	r = gg_loopmem_open();
 	g.loop = r ? NULL : ev_default_loop(epoll_works() ? EVFLAG_AUTO : EVBACKEND_POLL);
 	if (!g.loop) {

@@ -1,0 +1,282 @@
+#!/usr/bin/python3
+"""Allocations that fail, one by one, in a start and in a running gate, its sessions' programs and git-gate itself: nobody dies or lies.
+
+A sample by chance (SEED= repeats it). ALLOC=all: each one, and a Markdown table (make faults-alloc).
+"""
+import random
+import signal
+import sys
+
+import alloc
+from gate import *
+
+ALL = os.environ.get("ALLOC") == "all"
+SEED = int(os.environ.get("SEED", random.randrange(10 ** 6)))
+rng = random.Random(SEED)
+tap = Tap()
+rows = []
+if not alloc.works():
+    skip_all("a sanitizer has an allocator of its own")
+note("SEED=%d" % SEED)
+
+
+def sweep(what, once, total, sample, faults, program=GATE):
+    """once(): what is wrong, or ''; it arms before and disarms after. Which of its allocations fail: each, or some."""
+    numbers = range(1, total + 1) if ALL else sorted(rng.sample(range(1, total + 1), min(sample, total)))
+    wrong = []
+    reached = 0
+    for n in numbers:
+        bad = once(n)
+        reached += faults.failed > 0
+        if bad:
+            wrong.append("%d of %d: %s; %s" % (n, total, bad, faults.where(program)))
+    rows.append((what, total, reached, len(wrong)))
+    tap.eq(wrong[:20], [], "%s: %d of %d allocations fail, one at a time" % (what, len(numbers), total))
+    tap.ok(reached > 0, "%s: some were reached (%d)" % (what, reached))
+
+
+# --- a start -----------------------------------------------------------------------------------------------------------
+
+start = alloc.Faults("git-gate")
+conf, log = path("conf"), path("start.log")
+os.makedirs(path("base"))
+with open(path("tokens"), "w") as f:
+    os.fchmod(f.fileno(), 0o600)
+with open(conf, "w") as f:
+    f.write("[gate]\nbasePath = base\ncontrol = ctl\nlog = json\nlogLevel = debug\n[listen]\ngit = 127.0.0.1:0\nhttp = 127.0.0.1:0\nadmin = 127.0.0.1:0\n"
+            "[hook]\nscanner = none\n[reaper]\nonReap = /bin/true\n[access]\nallow = 127.0.0.0/8\ntokenFile = tokens\n"
+            "[service \"x\"]\ncommand = sleep 1000\nessential = true\n[repo \"r.git\"]\nallowPush = any\n")
+
+
+def launch():
+    with open(log, "wb") as out:
+        return popen([GATE, "run", "--config", "conf"], stdout=out, stderr=out, stdin=subprocess.DEVNULL,
+                     env={**ENV, **start.env, "GIT_GATE_DEADLINE__IDLE": "3s"})
+
+
+def ready():
+    return '"event":"gate.ready"' in read(log)
+
+
+def start_once(n):
+    """It serves, and stops when it is told; or it says why not, and ends."""
+    dead = launch()         # who is killed leaves a lock with its name, for the next to look after it
+    wait_for(ready, "a gate to kill")
+    dead.kill()
+    dead.wait()
+    start.arm(n)
+    p = launch()
+    wait_for(lambda: p.poll() is not None or ready(), "the start to come to an end")
+    if p.poll() is None:
+        start.disarm()
+        p.send_signal(signal.SIGTERM)
+        code = p.wait(PATIENCE)
+        return "" if code == 0 else "exit code %s after SIGTERM: %s" % (code, read(log)[-300:])
+    text = read(log).strip()
+    clear = p.returncode in (1, 2) and ("memory" in text)
+    return "" if clear else "exit code %s: %s" % (p.returncode, text[-300:])
+
+
+tap.eq(start_once(0), "", "a start without a fault")
+sweep("start", start_once, start.count, 15, start)
+
+# --- what a gate that was killed has left: a start that fails leaves it to the next --------------------------------------
+
+start.arm()
+heir = Gate(env=start.env)
+total = start.disarm()[0]
+heir.repo()
+stuck = Raw(heir)
+stuck.advertisement()
+os.kill(heir.pid, signal.SIGKILL)
+heir.process.wait()
+failed_starts = 0
+for n in rng.sample(range(10, total // 2), 12):
+    start.arm(n)
+    heir.launch()
+    wait_for(lambda: heir.process.poll() is not None or heir.events("gate.ready"), "the start to come to an end")
+    start.disarm()
+    if heir.process.poll() is None:
+        break
+    failed_starts += 1
+else:
+    heir.start()
+tap.ok(wait_for(lambda: heir.reaped(reason="predecessor"), "its session to be ended"), "after %d failed starts its session is ended" % failed_starts)
+stuck.close()
+heir.ready()
+heir.stop()
+
+# --- a running gate ------------------------------------------------------------------------------------------------------
+
+faults = alloc.Faults("git-gate")
+g = Gate({"listen.http": "127.0.0.1:0", "reaper.onReap": "/bin/true", "limit.sessionsPerRepo": "20", "deadline.commands": "30s",
+          "deadline.packStart": "30s", "deadline.idle": "30s", "deadline.init": "300ms"}, env=faults.env)
+repo = g.repo()
+work = g.work("work")
+git("push", "-q", "origin", "HEAD:main", cwd=work)
+g.settle()
+
+
+def shape(answer):
+    """Its names and types: the values change."""
+    if isinstance(answer, dict):
+        return {k: shape(v) for k, v in answer.items() if k != "data" or not isinstance(v, str)}
+    return [shape(v) for v in answer[:1]] if isinstance(answer, list) else None
+
+
+def ask(**request):
+    def once(n):
+        faults.arm(n)
+        try:
+            a = g.request(**request)
+        finally:
+            faults.disarm()
+        if g.process.poll() is not None:
+            raise RuntimeError("the gate died: %s" % faults.where())
+        if not a:
+            return "no answer"
+        if a["ok"]:
+            return "" if not once.want or shape(a) == once.want else "a part of it is missing: %s" % json.dumps(a)[:300]
+        return "" if "memory" in json.dumps(a) else "it is not said why: %s" % json.dumps(a)
+    once.want = None
+    faults.arm()
+    once.want = shape(g.request(**request))
+    return once, faults.disarm()[0]
+
+
+for cmd, sample in (("health", 4), ("status", 12), ("sessions", 4), ("reaped", 4), ("report", 8), ("tune", 12), ("reload", 20), ("ready", 4),
+                    ("metrics", 6), ("overview", 12), ("access", 4), ("drain", 4), ("resume", 4)):
+    once, total = ask(cmd=cmd)
+    sweep("answer to " + cmd, once, total, sample, faults)
+once, total = ask(cmd="events", last=5)
+sweep("answer to events", once, total, 8, faults)
+
+
+def client(*command):
+    return subprocess.run(["git", *command], cwd=work, env=ENV, capture_output=True, text=True, errors="replace", timeout=PATIENCE)
+
+
+def traffic(make):
+    """A client's command: it does what it should, or its client is told that memory lacks, and so is the log."""
+    def once(n):
+        command = make()
+        faults.arm(n)
+        refused = len(g.events("session.refused"))
+        r = client(*command)
+        wait_for(lambda: not g.processes(), "its processes to go")
+        faults.disarm()
+        if g.process.poll() is not None:
+            raise RuntimeError("the gate died: %s" % faults.where())
+        g.settle()
+        if r.returncode == 0:
+            return ""
+        said = "out of memory" in r.stderr or "503" in r.stderr
+        recorded = len(g.events("session.refused")) > refused
+        again = client(*command)
+        if again.returncode:
+            return "and the next one fails too: %s" % again.stderr[-300:]
+        return "" if said and recorded else "exit code %d, recorded: %s: %s" % (r.returncode, recorded, r.stderr[-300:])
+    once(0)
+    return once, faults.count
+
+
+def a_push(url):
+    def make():
+        commit(work, "f%d" % rng.randrange(10 ** 9))
+        return ["push", url, "HEAD:main"]
+    return make
+
+
+for what, make, sample in (("fetch, git://", lambda: ["ls-remote", g.url("r.git")], 12), ("push, git://", a_push(g.url("r.git")), 20),
+                           ("fetch, http://", lambda: ["ls-remote", g.http("r.git")], 8), ("push, http://", a_push(g.http("r.git")), 20)):
+    once, total = traffic(make)
+    sweep(what, once, total, sample, faults)
+tap.eq((fsck(repo), leftovers(repo)), ("", []), "the repository is sound, and nothing is left in it")
+
+
+def reap_once(n):
+    """A client that says nothing is ended, late perhaps, and recorded."""
+    before, begun = g.status()["reaped"], len(g.text())
+    faults.arm(n)
+    c = Raw(g, request=False)
+    c.rest()
+    c.close()
+    g.settle() if not n else wait_for(lambda: not g.processes(), "its processes to go")
+    faults.disarm()
+    if g.process.poll() is not None:
+        raise RuntimeError("the gate died: %s" % faults.where())
+    g.settle()
+    told = faults.failed and "memory" in g.text()[begun:]
+    return "" if g.status()["reaped"] == before + 1 or told else "it is not recorded"
+
+
+reap_once(0)
+sweep("a stuck client", reap_once, min(faults.count, 200), 10, faults)
+
+# all that is asked for fails, for a while: clients wait or are told, and all goes on afterwards
+for what, make in (("push, git://", a_push(g.url("r.git"))), ("push, http://", a_push(g.http("r.git")))):
+    for n in (range(1, 60) if ALL else sorted(rng.sample(range(1, 60), 4))):
+        command = make()
+        faults.arm(n, alloc.ALL)
+        p = popen(["git", *command], cwd=work, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
+        wait_for(lambda: faults.failed > 5 or p.poll() is not None, "the shortage to be felt")
+        faults.disarm()
+        end(p)
+        if client(*command).returncode or g.process.poll() is not None:
+            tap.ok(False, "%s, all from the %dth on: the next one succeeds" % (what, n), g.text()[-1000:])
+g.settle()
+tap.eq((fsck(repo), leftovers(repo)), ("", []), "nothing at all for a while: the repository is sound, and nothing is left in it")
+
+# one of thirty, by chance, while many come
+faults.arm(one_in=30, seed=SEED * 2 + 1)
+many = [popen(["git", "ls-remote", g.url("r.git") if i % 2 else g.http("r.git")], cwd=work, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        for i in range(16)]
+told = [p.communicate(timeout=PATIENCE)[1] for p in many]
+wait_for(lambda: not g.processes(), "their processes to go")
+count, failed = faults.disarm()
+tap.ok(failed > 0, "by chance %d of %d failed" % (failed, count))
+tap.eq([t for p, t in zip(many, told) if p.returncode and "memory" not in t and "503" not in t], [], "who is refused is told why")
+tap.eq(client("ls-remote", g.url("r.git")).returncode, 0, "and the next is served")
+g.settle()
+resting = faults.live
+for _ in range(3):
+    client("ls-remote", g.url("r.git"))
+    g.settle()
+tap.ok(abs(faults.live - resting) < 30, "nothing is kept (%d allocations, %d before)" % (faults.live, resting))
+tap.eq(g.stop(), 0, "the gate stops cleanly", g.text()[-1000:])
+
+# --- git-gate's own commands ---------------------------------------------------------------------------------------------
+
+g = Gate()
+g.repo()
+faults = alloc.Faults("git-gate")
+
+
+def command(*args):
+    """Its result, or that memory lacks, and an exit code that says so."""
+    where = [] if args[0] in ("explain", "check-config") else ["--control", g.control]
+
+    def once(n):
+        faults.arm(n)
+        r = subprocess.run([GATE, *args, *where], env={**ENV, **faults.env}, cwd=TMP, capture_output=True, text=True, timeout=PATIENCE)
+        faults.disarm()
+        if r.returncode == once.code and "memory" not in r.stderr:
+            same = args[-1] != "--json" or shape(json.loads(r.stdout)) == once.want
+            return "" if same else "a part of it is missing: %s" % r.stdout[:300]
+        # 0: what could be had, without that of the journal
+        return "" if r.returncode in (0, 1, 2) and "memory" in r.stderr else "exit code %d: %s" % (r.returncode, r.stderr[-200:])
+    faults.arm()
+    r = subprocess.run([GATE, *args, *where], env={**ENV, **faults.env}, cwd=TMP, capture_output=True, text=True, timeout=PATIENCE)
+    once.code, once.want = r.returncode, shape(json.loads(r.stdout)) if args[-1] == "--json" else None
+    return once, faults.disarm()[0]
+
+
+for args in (("status",), ("status", "--json"), ("reaped", "--all", "--json"), ("sessions", "--json"), ("metrics",), ("health",), ("report", "--json"),
+             ("tune", "--json"), ("kill", "nobody"), ("show", "nobody"), ("check-config", "-c", "gate.basePath=" + g.base), ("explain", "idle")):
+    once, total = command(*args)
+    sweep("git-gate " + " ".join(args[:2]), once, total, 6, faults)
+tap.eq(g.stop(), 0, "the gate that was asked stops cleanly")
+
+if ALL:
+    print("\n".join("# " + line for line in ["| what | allocations | failed in turn | wrong |", "|---|--:|--:|--:|"] + ["| %s | %d | %d | %d |" % r for r in rows]))
+tap.done()
