@@ -34,16 +34,16 @@ static bool is_linked(const struct gg_gate_link *l)
 static int ask_once(const struct gg_gate_link *l, const char *line, int64_t limit_ms, json_t **ret)
 {
 	AUTO_FREE char *answer = NULL;
-	json_error_t why;
 	size_t n = 0;
 	int e = gg_ask(l->control, line, strlen(line), limit_ms, MAX_ANSWER, &answer, &n);
 
 	if (e < 0)
 		return e;
-	*ret = json_loadb(answer, n, JSON_REJECT_DUPLICATES, &why);
+	errno = 0; /* jansson's own error does not tell */
+	*ret = json_loadb(answer, n, JSON_REJECT_DUPLICATES, NULL);
 	if (*ret)
 		return 0;
-	return json_error_code(&why) == json_error_out_of_memory ? -ENOMEM : -EPROTO;
+	return errno == ENOMEM ? -ENOMEM : -EPROTO;
 }
 
 /*
