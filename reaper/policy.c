@@ -9,6 +9,7 @@
  * faster at first. */
 #define ANSWERS_MS 500
 #define RATE_MS 1000
+#define PAUSES 2 /* looks of a phase that found silence, and it was over before a deadline */
 
 const char *gg_verdict_key(const struct gg_verdict *v)
 {
@@ -276,6 +277,31 @@ static int64_t probes_due(const struct gg_track *t, const struct gg_tcp *tcp, in
 	return unheard(tcp) < tcp->keep_ms ? now + tcp->keep_ms - unheard(tcp) : GG_NEVER;
 }
 
+/*
+ * Silence counts from the first look that shows it, so each moment by which that comes later is one by which
+ * the end is late. While something moves a look finds nothing out, and costs more than many samples. So who
+ * moves is sampled twice in a period, and looked at when nothing moved between two samples; who often pauses
+ * for so long, when nothing moved for a whole period.
+ */
+static bool moves(const struct gg_track *t, const struct gg_tcp *tcp, int64_t now,
+		  const struct gg_limits *lim)
+{
+	if (!tcp->valid)
+		return false;
+	if (t->pauses >= PAUSES && now - t->moved_ms < lim->period)
+		return true;
+	/* samples may be close together, and a sample may come just after the last byte */
+	return now == t->moved_ms || min64(tcp->recv_age_ms, tcp->sent_age_ms) < lim->period / 4;
+}
+
+/* The same instants for all, so that they share their wake-ups. */
+static int64_t half_a_period(const struct gg_limits *lim, int64_t now)
+{
+	int64_t half = max64(lim->period / 2, 1);
+
+	return ((now + half / 2) / half + 1) * half;
+}
+
 bool gg_policy_sample(struct gg_track *t, const struct gg_snap *snap, const struct gg_limits *lim,
 		      int64_t *ret_next_ms)
 {
@@ -290,8 +316,10 @@ bool gg_policy_sample(struct gg_track *t, const struct gg_snap *snap, const stru
 		/* a client that does not read is not excused by what it sends into our buffer meanwhile */
 		if (read_some || (sent_some && t->phase != GG_PHASE_SENDING)) {
 			t->moved_ms = now;
-			if (t->phase != GG_PHASE_REQUEST && t->phase != GG_PHASE_HOOK)
+			if (t->phase != GG_PHASE_REQUEST && t->phase != GG_PHASE_HOOK) {
+				t->pauses += t->since_ms >= 0;
 				start_again(t);
+			}
 		}
 		t->received = tcp->received;
 		t->acked = tcp->acked;
@@ -310,10 +338,8 @@ bool gg_policy_sample(struct gg_track *t, const struct gg_snap *snap, const stru
 		due = t->looks ? t->look_ms : after(t->accepted_ms, lim->init);
 	else if (t->since_ms >= 0)
 		due = t->look_ms;
-	else if (tcp->valid && min64(tcp->recv_age_ms, tcp->sent_age_ms) < lim->period / 2)
-		due = now + lim->period; /* moving: nothing to find out */
 	else
-		due = now;
+		due = moves(t, tcp, now, lim) ? half_a_period(lim, now) : now;
 	due = min64(min64(due, probes_due(t, tcp, now)), after(t->accepted_ms, lim->session));
 	look = due <= now || t->slow_pending;
 	*ret_next_ms = min64(gg_policy_next_sample(lim, now), max64(due, now + 1));
@@ -459,6 +485,8 @@ struct gg_verdict gg_policy_look(struct gg_track *t, const struct gg_snap *snap,
 		if (view->phase != GG_PHASE_REQUEST || t->phase != GG_PHASE_REQUEST)
 			t->looks = 0;
 	}
+	if (t->phase != view->phase)
+		t->pauses = 0;
 	if (t->slow_pending)
 		finish_slice(t,
 			     view->client_turn &&

@@ -40,6 +40,7 @@ struct gg_track {
 	int64_t moved_ms;		 /* when the client was last seen to do something */
 	int64_t look_ms;		 /* when the next look at /proc is due at the latest */
 	int looks;			 /* that agree, since since_ms */
+	int pauses;			 /* silences of this phase that were looked at and ended by themselves */
 	uint64_t received, acked, takes; /* at the last sample */
 	uint32_t step;			 /* as of it, see struct gg_tcp */
 	uint64_t cpu_ticks, io_chars;	 /* at the last look */

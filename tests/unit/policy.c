@@ -48,11 +48,10 @@ Test(policy, verdicts)
 		  GG_REASON_NOT_READING,
 		  2000 },
 		{ "does not read, but sends",
-		  { { 100, GG_PHASE_SENDING, true, 0, 0, false },
-		    { LONG, GG_PHASE_PACK, true, 0, 0, false } },
+		  { { 50, GG_PHASE_SENDING, true, 0, 0, false }, { LONG, GG_PHASE_PACK, true, 0, 0, false } },
 		  2,
 		  GG_REASON_IDLE,
-		  2100 },
+		  2050 },
 		{ "a hook hangs", { HOOK(LONG) }, 1, GG_REASON_HOOK, 5000 },
 		{ "a busy hook has the same limit",
 		  { { LONG, GG_PHASE_HOOK, false, 0, 0, true } },
@@ -240,6 +239,47 @@ Test(policy, a_silent_session_costs_two_looks_a_deadline)
 	struct result r = play(silent, 1, &lim, 60000, false);
 
 	cr_expect_eq(r.looks, 2, "%d looks", r.looks);
+}
+
+/* Wherever between two samples the last byte comes: no earlier than the limit after it, and no later than a
+ * period more. */
+Test(policy, who_stops_is_ended_within_a_period_of_the_deadline)
+{
+	struct gg_limits lim = scaled();
+
+	lim.period = 1000;
+	lim.idle = 8000;
+	lim.rate_min = 0; /* or it is a trickle by then */
+	for (int64_t ms = 3000; ms < 5000; ms += 10) {
+		struct stretch stops[] = { PACK(0, 10, 1000), PACK(LONG, 0, 0) };
+		struct result r;
+
+		stops[0].ms = ms;
+		r = play(stops, 2, &lim, 60000, false);
+		cr_expect_eq(r.reason, GG_REASON_IDLE);
+		cr_expect_geq(r.at_ms, ms - 10 + lim.idle, "stopped at %d", (int)ms);
+		cr_expect_leq(r.at_ms, ms + lim.idle + lim.period + 1, "stopped at %d: %d", (int)ms,
+			      (int)r.at_ms);
+	}
+}
+
+/* Who moves, however slowly, costs samples and next to no looks. */
+Test(policy, a_busy_session_is_sampled_and_not_looked_at)
+{
+	static const struct stretch busy[] = { PACK(LONG, 400, 1000),
+					       { LONG, GG_PHASE_SENDING, true, 480, 1000, false },
+					       { LONG, GG_PHASE_SENDING, true, 700, 1500, false },
+					       PACK(LONG, 950, 1500) };
+	struct gg_limits lim = scaled();
+
+	lim.period = 1000;
+	for (size_t i = 0; i < GG_LEN(busy); i++) {
+		struct result r = play(&busy[i], 1, &lim, 60000, false);
+
+		cr_expect_eq(r.reason, GG_REASON_NONE);
+		cr_expect_leq(r.looks, 4, "%zu: %d looks", i, r.looks);
+		cr_expect_leq(r.samples, 2 * 60 + 1, "%zu: %d samples", i, r.samples);
+	}
 }
 
 Test(policy, reduced_evidence)
