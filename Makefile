@@ -74,10 +74,11 @@ TOOLS   ?= git-gate-torture
 HELPERS := git-gate-session git-gate-http git-gate-hook git-gate-admin
 PROGS   := $(addprefix $(O)/,git-gate $(HELPERS) $(TOOLS))
 # for tests only
-TESTERS := $(O)/hook-scan $(O)/hook-forward $(O)/alloc-faults.so
+BENCHERS := $(addprefix $(O)/bench-,kid load herd strangers)
+TESTERS := $(O)/hook-scan $(O)/hook-forward $(O)/alloc-faults.so $(BENCHERS)
 FUZZERS := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz-*.c))
 
-.PHONY: all man test check-asan check-static check-pure check-valgrind coverage fuzz bench faults soak torture run size deps test-deps bench-deps torture-deps install uninstall clean
+.PHONY: all man test check-asan check-static check-pure check-valgrind coverage fuzz bench bench-short faults soak torture run size deps test-deps bench-deps torture-deps install uninstall clean
 .DELETE_ON_ERROR:
 
 all: $(PROGS) $(O)/hooks/pre-receive $(O)/hooks/post-receive
@@ -163,22 +164,33 @@ coverage: test-deps
 fuzz:
 	tests/fuzz/run $(O)/fuzz $(FUZZ_SECONDS) $(FUZZERS)
 
-# figures for docs/performance.md, about a quarter of an hour on a quiet machine
 # one error of the machine at each system call of each program, FAULTS: options of tests/faults/sweep
 faults: all
 	tests/faults/sweep $(O) $(FAULTS)
 
+# figures for docs/performance.md, in Markdown: 25 minutes or so on a quiet machine, a good half of it for watching
 bench: bench-deps
-	@$(MAKE) --no-print-directory all $(O)/bench-kid $(O)/bench-load
+	@$(MAKE) --no-print-directory all $(BENCHERS)
 	BUILD=$(abspath $(O)) tests/bench/run
 	BUILD=$(abspath $(O)) tests/bench/transport
 	BUILD=$(abspath $(O)) tests/bench/supervisors
-	BUILD=$(abspath $(O)) tests/bench/silent
+	BUILD=$(abspath $(O)) tests/bench/watching
 	BUILD=$(abspath $(O)) tests/load/run
+# the same programs with small numbers: they fail for wrong results, never for how long anything took. tests/run runs them too
+bench-short: bench-deps
+	@$(MAKE) --no-print-directory all $(BENCHERS)
+	@mkdir -p $(LOGS)
+	@ONLY=t0176 tests/run $(LOGS) $(O) 1
+	@ONLY=t0177 tests/run $(LOGS) $(O) 1
+	@cat $(LOGS)/t0176-*.log $(LOGS)/t0177-*.log | grep -v '^ok'
 $(O)/bench-kid: $(O)/tests/bench/kid.o
 	$(CC) -static -o $@ $^
 $(O)/bench-load: $(O)/tests/bench/load.o
 	$(CC) $(ALL_LD) -o $@ $^
+$(O)/bench-herd: $(O)/tests/bench/herd.o
+	$(CC) $(ALL_LD) -o $@ $^
+$(O)/bench-strangers: $(O)/tests/bench/strangers.o
+	$(CC) -static -o $@ $^
 
 # who ends which client, after how long, and what is left: docs/conformance.md and the README's table; some three minutes
 torture: torture-deps
