@@ -88,3 +88,15 @@ int gg_children_read(pid_t pid, pid_t **v, size_t *n, size_t *size, uint64_t *re
 	}
 	return r;
 }
+
+int gg_children_read_lone(pid_t pid, pid_t **v, size_t *n, size_t *size, uint64_t *reads)
+{
+	char tid[16];
+	size_t before = *n;
+
+	snprintf(tid, sizeof(tid), "%d", (int)pid);
+	if (add_thread(pid, tid, v, n, size, reads) == 0)
+		return 0;
+	*n = before;
+	return gg_children_read(pid, v, n, size, reads); /* which knows why */
+}

@@ -14,5 +14,7 @@
  * files.
  */
 int gg_children_read(pid_t pid, pid_t **v, size_t *n, size_t *size, uint64_t *reads);
+/* The same for a process that has one thread, as was just seen: one file, and no directory. */
+int gg_children_read_lone(pid_t pid, pid_t **v, size_t *n, size_t *size, uint64_t *reads);
 
 #endif

@@ -281,14 +281,15 @@ static int64_t probes_due(const struct gg_track *t, const struct gg_tcp *tcp, in
  * Silence counts from the first look that shows it, so each moment by which that comes later is one by which
  * the end is late. While something moves a look finds nothing out, and costs more than many samples. So who
  * moves is sampled twice in a period, and looked at when nothing moved between two samples; who often pauses
- * for so long, when nothing moved for a whole period.
+ * for so long, when nothing moved for a whole period. So is a reader: what it takes shows in lumps, as its
+ * window opens.
  */
 static bool moves(const struct gg_track *t, const struct gg_tcp *tcp, int64_t now,
 		  const struct gg_limits *lim)
 {
 	if (!tcp->valid)
 		return false;
-	if (t->pauses >= PAUSES && now - t->moved_ms < lim->period)
+	if ((t->pauses >= PAUSES || t->reads) && now - t->moved_ms < lim->period)
 		return true;
 	/* samples may be close together, and a sample may come just after the last byte */
 	return now == t->moved_ms || min64(tcp->recv_age_ms, tcp->sent_age_ms) < lim->period / 4;
@@ -316,6 +317,7 @@ bool gg_policy_sample(struct gg_track *t, const struct gg_snap *snap, const stru
 		/* a client that does not read is not excused by what it sends into our buffer meanwhile */
 		if (read_some || (sent_some && t->phase != GG_PHASE_SENDING)) {
 			t->moved_ms = now;
+			t->reads = read_some;
 			if (t->phase != GG_PHASE_REQUEST && t->phase != GG_PHASE_HOOK) {
 				t->pauses += t->since_ms >= 0;
 				start_again(t);
@@ -442,16 +444,24 @@ static struct gg_verdict judge_client(struct gg_track *t, const struct gg_snap *
 	return v;
 }
 
+/*
+ * The turn may go back to the client without a sign on the wire: look again, eight times in deadline.idle, or
+ * nearly: together with a sample, or each session that runs a hook would wake the gate at moments of its own.
+ */
+static int64_t look_again(const struct gg_limits *lim, int64_t now)
+{
+	int64_t every = max64(lim->period, lim->idle / 8);
+
+	return gg_policy_next_sample(lim, now + every - lim->period / 2 - 1);
+}
+
 static struct gg_verdict judge_server(struct gg_track *t, int64_t now, const struct gg_view *view,
 				      const struct gg_limits *lim)
 {
 	int64_t limit = view->phase == GG_PHASE_HOOK ? lim->hook : lim->work;
 
 	t->bound = view->phase == GG_PHASE_HOOK ? GG_REASON_HOOK : GG_REASON_WORK;
-	/* the turn may go back to the client without a sign on the wire: look again, eight times in
-	 * deadline.idle */
-	t->look_ms =
-		min64(now + max64(lim->period, lim->idle / 8), max64(now + 1, after(t->since_ms, limit)));
+	t->look_ms = min64(look_again(lim, now), max64(now + 1, after(t->since_ms, limit)));
 	if (limit == GG_NEVER || now - t->since_ms < limit || t->looks < 2)
 		return (struct gg_verdict){ 0 };
 	return (struct gg_verdict){ .reason = t->bound, .limit_ms = limit, .quiet_ms = now - t->since_ms };
@@ -509,7 +519,7 @@ struct gg_verdict gg_policy_look(struct gg_track *t, const struct gg_snap *snap,
 		return judge_request(t, snap, view, lim);
 	t->looks++;
 	if (view->phase == GG_PHASE_CLOSING) {
-		t->look_ms = now + max64(lim->period, lim->idle / 8);
+		t->look_ms = look_again(lim, now);
 		return (struct gg_verdict){ 0 };
 	}
 	if (view->phase == GG_PHASE_KEEP_ALIVE)

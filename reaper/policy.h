@@ -35,12 +35,13 @@ struct gg_track {
 	int64_t accepted_ms;
 	enum gg_phase phase; /* as of the last look at /proc; GG_PHASE_REQUEST before the first */
 	bool client_turn;
-	int64_t looked_ms;		 /* last look at /proc, -1: none */
-	int64_t since_ms;		 /* the first of the agreeing looks; -1: nothing to agree with */
-	int64_t moved_ms;		 /* when the client was last seen to do something */
-	int64_t look_ms;		 /* when the next look at /proc is due at the latest */
-	int looks;			 /* that agree, since since_ms */
-	int pauses;			 /* silences of this phase that were looked at and ended by themselves */
+	int64_t looked_ms; /* last look at /proc, -1: none */
+	int64_t since_ms;  /* the first of the agreeing looks; -1: nothing to agree with */
+	int64_t moved_ms;  /* when the client was last seen to do something */
+	int64_t look_ms;   /* when the next look at /proc is due at the latest */
+	int looks;	   /* that agree, since since_ms */
+	int pauses;	   /* silences of this phase that were looked at and ended by themselves */
+	bool reads;	   /* when it moved last, it took something */
 	uint64_t received, acked, takes; /* at the last sample */
 	uint32_t step;			 /* as of it, see struct gg_tcp */
 	uint64_t cpu_ticks, io_chars;	 /* at the last look */

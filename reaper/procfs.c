@@ -209,7 +209,8 @@ int gg_procfs_getenv(pid_t pid, const char *name, char *buf, size_t size)
 	return r > 0 ? 0 : -ENODATA;
 }
 
-int gg_procfs_children(pid_t pid, pid_t **v, size_t *n, size_t *size)
+int gg_procfs_children(pid_t pid, bool lone, pid_t **v, size_t *n, size_t *size)
 {
-	return gg_children_read(pid, v, n, size, &reads);
+	return lone ? gg_children_read_lone(pid, v, n, size, &reads)
+		    : gg_children_read(pid, v, n, size, &reads);
 }

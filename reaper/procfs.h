@@ -46,9 +46,9 @@ int gg_procfs_argv(pid_t pid, char *buf, size_t size, size_t *ret_len);
  */
 int gg_procfs_getenv(pid_t pid, const char *name, char *buf, size_t size);
 
-/* Append a process's children (of all its threads) to *v, which is grown. -EOPNOTSUPP: the kernel has no such
- * files. */
-int gg_procfs_children(pid_t pid, pid_t **v, size_t *n, size_t *size);
+/* Append a process's children (of all its threads; lone: it has one) to *v, which is grown. -EOPNOTSUPP: the
+ * kernel has no such files. */
+int gg_procfs_children(pid_t pid, bool lone, pid_t **v, size_t *n, size_t *size);
 
 uint64_t gg_procfs_reads(void);
 

@@ -90,13 +90,23 @@ static int table_children(pid_t pid, pid_t **v, size_t *n, size_t *size)
 	return r;
 }
 
-int gg_children(pid_t pid, pid_t **v, size_t *n, size_t *size)
+static int children(pid_t pid, bool lone, pid_t **v, size_t *n, size_t *size)
 {
 	size_t before = *n;
-	int r = gg_procfs_children(pid, v, n, size);
+	int r = gg_procfs_children(pid, lone, v, n, size);
 
 	if (r != -EOPNOTSUPP)
 		return r;
 	*n = before;
 	return table_children(pid, v, n, size);
+}
+
+int gg_children(pid_t pid, pid_t **v, size_t *n, size_t *size)
+{
+	return children(pid, false, v, n, size);
+}
+
+int gg_children_lone(pid_t pid, pid_t **v, size_t *n, size_t *size)
+{
+	return children(pid, true, v, n, size);
 }

@@ -26,5 +26,7 @@ int gg_proctable_read(struct gg_proctable_row **ret, size_t *ret_n);
  * without those files. 0 or -errno; -ENOENT or -ESRCH when it is gone.
  */
 int gg_children(pid_t pid, pid_t **v, size_t *n, size_t *size);
+/* The same for a process that was just seen to have one thread. */
+int gg_children_lone(pid_t pid, pid_t **v, size_t *n, size_t *size);
 
 #endif

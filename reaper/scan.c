@@ -368,11 +368,11 @@ static int add_members(struct queue *q, const struct gg_scan_target *t, const st
 	return gone(r) ? 0 : r;
 }
 
-static int add_children(struct queue *q, pid_t pid, size_t at)
+static int add_children(struct queue *q, pid_t pid, bool lone, size_t at)
 {
 	AUTO_FREE pid_t *child = NULL;
 	size_t n = 0, size = 0;
-	int r = gg_children(pid, &child, &n, &size);
+	int r = lone ? gg_children_lone(pid, &child, &n, &size) : gg_children(pid, &child, &n, &size);
 
 	for (size_t i = 0; r == 0 && i < n; i++)
 		r = queue_add(q, child[i], (ssize_t)at);
@@ -410,7 +410,7 @@ static int look_at_next(struct queue *q, size_t i, const struct gg_scan_target *
 		return r;
 	p->orphan = q->parent[i] < 0 ? q->pid[i] != t->root
 				     : parent == GG_ROLE_DAEMON && p->role == GG_ROLE_OTHER;
-	return add_children(q, p->pid, snap->n++);
+	return add_children(q, p->pid, p->nlwp == 1, snap->n++);
 }
 
 int gg_scan_procs(const struct gg_scan_target *target, const struct gg_orphans *orphans, struct gg_snap *snap)
