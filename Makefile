@@ -28,11 +28,12 @@ ALL_LD   = -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(LDFLAGS) $(SAN)
 # Debian packages: to build and run, and to test
 DEPS      := gcc libc6-dev make pkg-config git libev-dev libsystemd-dev libjansson-dev libhttp-parser-dev \
 	     libseccomp-dev libmicrohttpd-dev nettle-dev
+INITS     := tini dumb-init catatonit s6 runit supervisor
 PEERS     := lighttpd nginx-light fcgiwrap apache2-bin
 TEST_DEPS := openssh-server openssh-client libcriterion-dev zlib1g-dev perl python3 iproute2 util-linux procps strace clang clang-tidy clang-format cppcheck git-secrets \
 	     shellcheck valgrind libclang-rt-14-dev jgit-cli default-jre-headless python3-dulwich python3-pygit2 libgit2-dev \
 	     systemd systemd-container debhelper lintian crun runc busybox-static libnss-extrausers mandoc zsh fish systemd-journal-remote haproxy openssl docker-compose \
-	     python3-yaml $(PEERS)
+	     python3-yaml $(PEERS) $(INITS)
 # large, and only looked at from outside: their tests are skipped when these cannot be installed
 WATCHERS  := prometheus chromium
 # a scanner for tests of hook.scannerCommand; the last version that runs with the node of Debian 12
@@ -40,7 +41,7 @@ SECRETLINT := @secretlint/core@9.3.4 @secretlint/secretlint-rule-preset-recommen
 # the types and schemas of Kubernetes' API, and what checks an object by them, for sidecar/examples
 KUBERNETES := kubernetes-models@5.1.0 typescript@5.4.5
 # what git-gate is measured beside
-BENCH_DEPS := tini dumb-init catatonit s6 runit supervisor python3 $(PEERS)
+BENCH_DEPS := python3 $(PEERS) $(INITS)
 # what the table of `make torture` is made with, beside git daemon
 TORTURE_DEPS := openssh-server openssh-client python3 $(PEERS)
 

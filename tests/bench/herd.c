@@ -8,18 +8,15 @@
  *   open KIND N     N more clients; prints "open KIND N" once all of them are where their kind waits
  *   stall KIND N    N of them, the newest first, do nothing from now on; prints "stall KIND N"
  *
- * The end of its input: all connections are closed
- *
- * and prints "end KIND MS" when the connection of a stalled one was ended, so long after its last byte; "done
- * KIND" when a whole push was answered with ok; "lost KIND TEXT" when another one lost its
- * connection. A busy client moves a few bytes four times a second, each at its own moment, so that the
- * load is even.
+ * until its end, when all connections are closed, and prints "end KIND MS" when the connection of a stalled
+ * one was ended, so long after its last byte; "done KIND" when a whole push was answered with ok; "lost KIND
+ * TEXT" when another one lost its connection. A busy client moves a few bytes four times a second, each at
+ * its own moment, so that the load is even.
  */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
