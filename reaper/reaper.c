@@ -23,6 +23,7 @@
 	(256 << 10)	/* a fetch that took more than this has had a pack, or a very long list of refs */
 #define UNHEARD_MS 1000 /* for so long the first two retransmissions at least went unanswered */
 #define AFTER_MS 20	/* between looks while the rest of an ended session goes away */
+#define GONE_MS 20	/* to a second look, when the first finds nobody left */
 
 static void scan_failed(struct gg_reaper *r, struct gg_session *s, int err, int64_t now)
 {
@@ -409,6 +410,13 @@ static void after_root(struct gg_reaper *r, struct gg_session *s, struct gg_snap
 		/* git-daemon --serve was killed, and its receive-pack goes on */
 		r->reroot(s, s->view.server_pid, s->view.server_tick, r->arg);
 		s->due_ms = now + r->lim.period;
+		return;
+	}
+	/* who gets another parent while processes are listed is missed: the holder of a push's lock, which
+	 * has something to record yet */
+	if (!s->view.alive && !s->seen_gone && !s->lent && !strcmp(s->service, "receive-pack")) {
+		s->seen_gone = true;
+		s->due_ms = now + GONE_MS;
 		return;
 	}
 	/* what hooks of others leave behind is theirs, unless we ended the session */
