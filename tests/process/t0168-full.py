@@ -153,6 +153,7 @@ g.free()
 if code:
     tap.ok("No space left" in out or "failed to" in out, "full when upstream had it: the client is told what git says", out)
 tap.ok(code != 0, "full when upstream had it: the references here could not move", out)
+tap.ok(wait_for(lambda: g.events("push.diverged", repo="r.git"), "push.diverged"), "full when upstream had it: it is on record")
 g.serves("full when upstream had it")
 
 # --- hook.scratch -----------------------------------------------------------------------------------------------------------------
