@@ -51,7 +51,7 @@ for s in slow.sessions():
     os.kill(s["pid"], signal.SIGSTOP)
 waits = Raw(slow)
 tap.ok(waits.advertisement() is not None, "a client that waits is served when the first has gone")
-tap.eq([(e["reason"], "kill-git" in e["steps"]) for e in slow.reaped()], [("pressure", True)], "which took a kill", slow.reaped())
+tap.eq([(e["reason"], "kill-git" in e["steps"]) for e in wait_for(slow.reaped, "its record")], [("pressure", True)], "which took a kill", slow.reaped())
 tap.eq([e["peer"] for e in slow.sessions() if e["ending"]], [], "and nobody else was told to go")
 for s in slow.sessions():
     os.kill(s["pid"], signal.SIGCONT)
