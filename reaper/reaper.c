@@ -542,7 +542,8 @@ int64_t gg_reaper_pass(struct gg_reaper *r, int64_t now_ms)
 		if (next > gg_policy_next_sample(&r->lim, now_ms))
 			next = gg_policy_next_sample(&r->lim, now_ms);
 	}
-	r->next_ms = next == GG_NEVER ? 0 : next;
+	/* when the next pass can be at the earliest: what was due before is no delay of ours */
+	r->next_ms = next == GG_NEVER ? 0 : next > now_ms ? next : now_ms;
 	return next;
 }
 
