@@ -10,6 +10,7 @@
 #include "base/children.h"
 #include "base/cleanup.h"
 #include "base/readfile.h"
+#include "reaper/envsearch.h"
 
 #define HELD_THREADS 256 /* of one process that are looked at */
 
@@ -148,43 +149,9 @@ int gg_procfs_argv(pid_t pid, char *buf, size_t size, size_t *ret_len)
 	return r ? r : gg_procfs_read(pid, "cmdline", buf, size, ret_len);
 }
 
-/* One variable, out of an environment that comes byte by byte: it may be large, and is not kept. */
-struct env_search {
-	const char *name;
-	char *buf;
-	size_t size;
-	size_t at;  /* of the entry: how many bytes of "NAME=" it has matched */
-	size_t n;   /* of the value, so far */
-	bool other; /* this entry is another variable */
-	bool value; /* its "NAME=" is over */
-};
-
-/* 1: it was found whole; 0: not yet; -ENODATA: it has no room. */
-static int env_byte(struct env_search *e, char c)
-{
-	if (e->value) {
-		if (e->n == e->size) {
-			e->buf[0] = 0;
-			return -ENODATA;
-		}
-		e->buf[e->n++] = c;
-		return !c;
-	}
-	if (!c) {
-		e->at = 0;
-		e->other = false;
-	} else if (!e->other && !e->name[e->at]) {
-		e->value = c == '=';
-		e->other = !e->value;
-	} else if (!e->other) {
-		e->other = c != e->name[e->at++];
-	}
-	return 0;
-}
-
 int gg_procfs_getenv(pid_t pid, const char *name, char *buf, size_t size)
 {
-	struct env_search e = { .name = name, .buf = buf, .size = size };
+	struct gg_envsearch e = { .name = name, .buf = buf, .size = size };
 	char path[64], text[16384];
 	AUTO_CLOSE int fd = -1;
 	ssize_t k;
@@ -201,11 +168,11 @@ int gg_procfs_getenv(pid_t pid, const char *name, char *buf, size_t size)
 		if (k < 0)
 			return -errno;
 		for (ssize_t i = 0; i < k && r == 0; i++)
-			r = env_byte(&e, text[i]);
+			r = gg_envsearch_byte(&e, text[i]);
 	}
 	/* one that a process has cut short by writing over it ends where its environment does */
 	if (r == 0 && e.value)
-		r = env_byte(&e, 0);
+		r = gg_envsearch_byte(&e, 0);
 	return r > 0 ? 0 : -ENODATA;
 }
 

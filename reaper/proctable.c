@@ -50,8 +50,11 @@ int gg_proctable_read(struct gg_proctable_row **ret, size_t *ret_n)
 	AUTO_FREE struct gg_proctable_row *v = NULL;
 	size_t n = 0, size = 0;
 	struct dirent *e;
-	int r = dir ? make_room(&v, n, &size) : -errno;
+	int r;
 
+	if (!dir)
+		return -errno;
+	r = make_room(&v, n, &size);
 	while (r >= 0 && (e = readdir(dir))) {
 		if (e->d_name[0] < '1' || e->d_name[0] > '9')
 			continue;
