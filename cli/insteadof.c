@@ -103,6 +103,9 @@ static void add_scp(struct gg_buf *b, const char *url, const struct gg_upstream 
 	add_account(&form, u);
 	gg_buf_add(&form, ":");
 	add_decoded(&form, path);
+	for (const char *c = mem; *c; c++)
+		if ((unsigned char)*c < ' ' || *c == 0x7f)
+			return; /* nobody writes it so, and a terminal would obey it */
 	add_line(b, url, "--add", mem);
 }
 

@@ -76,6 +76,9 @@ Test(clientlines, forms)
 		  { "'ssh://git@[fe80::1]/r.git'", "'ssh://git@[fe80::1]:22/r.git'", "'git@[fe80::1]:r.git'",
 		    "'git@[fe80::1]:/r.git'" } },
 		{ "ssh://h/a%20b%2", { "ssh://h/a%20b%2", "ssh://h:22/a%20b%2", "'h:a b%2'", "'h:/a b%2'" } },
+		/* decoded it would be a line's end, or a terminal's command */
+		{ "ssh://h/a%0a", { "ssh://h/a%0a", "ssh://h:22/a%0a" } },
+		{ "ssh://h/a%1b", { "ssh://h/a%1b", "ssh://h:22/a%1b" } },
 		{ "git@h:r.git", { NULL } },
 		{ "", { NULL } },
 	};
