@@ -45,8 +45,9 @@ base, seed = path("git"), path("seed")
 git("init", "-q", seed)
 commit(seed, "first", "first\n")
 sections = up.mirrored(base, "r.git", seed=seed)
-git("config", "receive.unpackLimit", "1", cwd=os.path.join(base, "r.git"))
-git("config", "receive.unpackLimit", "1", cwd=os.path.join(up.base, "r.git"))
+for d in base, up.base:
+    git("config", "receive.unpackLimit", "1", cwd=os.path.join(d, "r.git"))
+    git("config", "receive.autogc", "false", cwd=os.path.join(d, "r.git"))       # it is nobody's session, and whoever stops it has to wake it
 here, there = os.path.join(base, "r.git"), os.path.join(up.base, "r.git")
 # receive-pack ends just before its hook begins; git-daemon stays for whoever has its log, and is the hook's parent then
 orphaned = path("orphaned")
@@ -92,17 +93,15 @@ def counts(calls):
 
 
 def wake(p):
-    """Let go on what was stopped, until p has ended; what ended meanwhile has ended."""
-    while p.poll() is None:
+    """Let go on what was stopped, until p and its session have ended; what ended meanwhile has ended."""
+    until = time.monotonic() + 2 * PATIENCE
+    while time.monotonic() < until and (p.poll() is None or g.sessions()):
         for pid in g.processes():
             try:
                 os.kill(pid, signal.SIGCONT)
             except ProcessLookupError:
                 pass
-        try:
-            p.wait(0.3)
-        except subprocess.TimeoutExpired:
-            pass
+        time.sleep(0.1)         # stopped ones come without a sign
 
 
 idle = {}
