@@ -1,8 +1,7 @@
 #!/usr/bin/python3
 """procview.py - what the gate sees of processes, or does not: run by r0010-procview.sh, as root.
 
-/proc with each hidepid, or not mounted at all; git that may be run and not be looked into; a number that another process has by the time of the next
-look; a process that the machine has frozen. The gate is an ordinary user's, in a PID namespace of its own.
+/proc with each hidepid, not mounted at all, of another namespace, taken away. The gate is an ordinary user's, in a PID namespace of its own.
 """
 import os
 import sys

@@ -1,6 +1,6 @@
 #!/bin/bash
 # r0010 - what the gate, an ordinary user's, sees of processes, or does not: /proc with each hidepid, taken away under it, of another PID
-# namespace; a number that another process has by the next look; a process that the machine has frozen. See procview.py.
+# namespace. See procview.py.
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
