@@ -354,7 +354,9 @@ static void judge(struct gg_reaper *r, struct gg_session *s, struct gg_snap *sna
 		scan_failed(r, s, err, snap->now_ms);
 		return;
 	}
-	if (!s->view.certain && !r->reduced) {
+	/* twice: for a moment of an exec nobody may look into a process */
+	s->opaque = s->view.certain ? 0 : s->opaque + 1;
+	if (s->opaque > 1 && !r->reduced) {
 		r->reduced = true;
 		gg_event(GG_EV_SCAN_REDUCED, NULL,
 			 "system calls of sessions' processes cannot be read (hidepid, ptrace rules "

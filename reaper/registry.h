@@ -110,6 +110,7 @@ struct gg_session {
 	struct gg_account account;     /* over HTTP: of the present request */
 	bool hook_died; /* of an earlier request of the connection: it never said that it was done */
 	bool seen_gone; /* a look has found nobody left of it */
+	int opaque;	/* looks in a row that found a process whose system call cannot be read */
 	bool dirty; /* something may be left of it though it ends well: a failed refresh, a scratch directory
 		     */
 	unsigned told;	       /* events that its hooks had recorded, of the present request */
