@@ -68,8 +68,8 @@ int main(int argc, char **argv)
 	}
 	if (argc == 2 && strcmp(name, "git-gate-hook") == 0)
 		name = argv[1]; /* from a script of the operator's own in hook.path */
-	setenv("LC_ALL", "C.UTF-8",
-	       1);		  /* git has C, which costs nothing; the operator's programs may need more */
+	/* git has C, which costs nothing; the operator's programs may need more */
+	setenv("LC_ALL", "C.UTF-8", 1);
 	signal(SIGPIPE, SIG_IGN); /* what nobody reads any more is no reason to die */
 	for (size_t i = 0; i < GG_LEN(hooks); i++)
 		if (strcmp(name, hooks[i].name) == 0)

@@ -15,9 +15,8 @@
 
 #include "base/conf.h"
 
-#define GG_GATE_LEFT \
-	"left" /* in place of a step: something could not be removed, the gate is to try later \
-		*/
+/* In place of a step: something could not be removed, and the gate is to try later. */
+#define GG_GATE_LEFT "left"
 
 /* Owned texts, none of which is NULL: "" for none. Durations can be GG_NEVER, limits 0 for none. */
 struct gg_push_conf {

@@ -11,8 +11,7 @@
 /* Before a pass. One that is late by more than a second: that time counts against nobody. */
 void gg_late_pass(struct gg_reaper *r, int64_t now_ms);
 
-/* Is s spared a verdict for now? After a late pass its client has a moment in which what it sent may arrive.
- */
+/* Does its verdict wait? After a late pass a client has a moment in which what it sent may arrive. */
 bool gg_late_spare(const struct gg_reaper *r, struct gg_session *s, const struct gg_verdict *v,
 		   int64_t now_ms);
 
