@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/cleanup.h"
+#include "base/headroom.h"
 #include "base/pstat.h"
 #include "reaper/procfs.h"
 
@@ -16,7 +17,7 @@ static int read_row(pid_t pid, struct gg_proctable_row *ret)
 	struct gg_pstat st;
 	int r = gg_pstat_read(pid, &st);
 
-	if (r == -EMFILE || r == -ENFILE || r == -ENOMEM)
+	if (gg_is_shortage(-r))
 		return r;
 	if (r < 0)
 		return 0;
