@@ -51,7 +51,7 @@ git("config", "--unset", "include.path", cwd=repo)
 def trace(what):
     """The lines of strace over the gate and all below it while what() happens."""
     out = path("trace")
-    p = popen(["strace", "-f", "-qq", "-o", out, "-e", "trace=execve,sendto,ppoll,epoll_wait", "-p", str(g.pid)], stderr=subprocess.PIPE, text=True)
+    p = popen(["strace", "-f", "-qq", "-s", "4096", "-o", out, "-e", "trace=execve,sendto,ppoll,epoll_wait", "-p", str(g.pid)], stderr=subprocess.PIPE, text=True)
     wait_for(lambda: re.search(r"(?m)^TracerPid:\s+%d$" % p.pid, read("/proc/%d/status" % g.pid)), "strace to be there")
     what()
     g.settle()
