@@ -109,16 +109,57 @@ def why(all_of_them, name, function, text):
     return None
 
 
+def runs(file):
+    """Missed lines with nothing between them that was reached, of one function each."""
+    run, before = [], None
+    for n in sorted(file.lines):
+        if run and (file.lines[n] or file.function[n] != before):
+            yield run
+            run = []
+        if not file.lines[n]:
+            run.append(n)
+            before = file.function[n]
+    if run:
+        yield run
+
+
+LEAVES = re.compile(r"(return|goto|break|continue)\b")
+
+
+def same_block(texts, i):
+    """From the i-th of a run's texts: those that are executed if, and only if, it is, and what is inside them."""
+    def depth(text):
+        return len(text) - len(text.lstrip("\t"))
+
+    first = last = i
+    while last + 1 < len(texts) and depth(texts[last + 1]) >= depth(texts[i]) and not (depth(texts[last]) == depth(texts[i]) and LEAVES.match(texts[last].strip())):
+        last += 1
+    while first and depth(texts[first - 1]) == depth(texts[i]) and not LEAVES.match(texts[first - 1].strip()):
+        first -= 1
+    return range(first, last + 1)
+
+
+def reasons_of(texts, all_of_them, name, function):
+    """For each text of a run: its own reason's index, or that of another of its block, or None."""
+    own = [why(all_of_them, name, function, text.strip()) for text in texts]
+    found = list(own)
+    for i, reason in enumerate(own):
+        for k in same_block(texts, i) if reason is not None else ():
+            found[k] = reason if found[k] is None else found[k]
+    return found
+
+
 def sort_out(files, all_of_them):
     """Missed lines by reason's index, None for those without: {index: {(file, function): [(number, text)]}}."""
     groups = collections.defaultdict(lambda: collections.defaultdict(list))
     for name in sorted(files):
         with open(name, errors="replace") as f:
             source = f.read().splitlines()
-        for n in files[name].missed():
-            text = source[n - 1].strip() if n <= len(source) else ""
-            function = files[name].function[n]
-            groups[why(all_of_them, name, function, text)][name, function].append((n, text))
+        for run in runs(files[name]):
+            texts = [source[n - 1] if n <= len(source) else "" for n in run]
+            function = files[name].function[run[0]]
+            for n, text, reason in zip(run, texts, reasons_of(texts, all_of_them, name, function)):
+                groups[reason][name, function].append((n, text.strip()))
     return groups
 
 
