@@ -184,6 +184,8 @@ bench-short: bench-deps
 	@ONLY=t0176 tests/run $(LOGS) $(O) 1
 	@ONLY=t0177 tests/run $(LOGS) $(O) 1
 	@cat $(LOGS)/t0176-*.log $(LOGS)/t0177-*.log | grep -v '^ok'
+# static, which neither sanitizers nor counters can be
+$(O)/bench-kid $(O)/bench-strangers: override SAN :=
 $(O)/bench-kid: $(O)/tests/bench/kid.o
 	$(CC) -static -o $@ $^
 $(O)/bench-load: $(O)/tests/bench/load.o

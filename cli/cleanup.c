@@ -19,7 +19,8 @@ static bool clean_one(const struct gg_cleanup *c, const char *repo)
 	int left = gg_cleanup_run(c, repo, stdout);
 
 	if (left < 0)
-		gg_say("cannot clean up '%s/%s': %s", c->base, repo ? repo : "", strerror(-left));
+		gg_say("cannot clean up '%s%s%s': %s", c->base, repo ? "/" : "", repo ? repo : "",
+		       strerror(-left));
 	return left == 0;
 }
 

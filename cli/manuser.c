@@ -221,7 +221,8 @@ static const struct gg_page_item more[] = {
 	  "the first of "
 	  "these words another tab and the reason: removed; kept, its owner may be alive; "
 	  "foreign, it is not to be "
-	  "removed; failed. The exit status is 1 when something was kept or failed." },
+	  "removed; failed; unread, a directory of which it is not known what is in it. The exit status is "
+	  "1 when something was kept, failed or is unread." },
 };
 
 /* What the manual says of an option beyond its help; by long name, or the letter. */

@@ -2,6 +2,7 @@
 #include "cli/section.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -12,6 +13,19 @@
 
 enum { CONFIG_MS = 10000, MODE = 0644 };
 
+/* Why git could not make the lock, as errno has it; 0: it is not known. Some of git's commands do not say. */
+static int why_no_lock(const char *file)
+{
+	char path[PATH_MAX];
+
+	if (snprintf(path, sizeof(path), "%s.lock", file) >= (int)sizeof(path))
+		return 0;
+	if (access(path, F_OK) == 0)
+		return EEXIST;
+	*strrchr(path, '/') = '\0'; /* it is absolute, and "" cannot be written to either */
+	return access(path, W_OK) < 0 ? errno : 0;
+}
+
 static bool bad(const struct gg_repo_section *s, const struct gg_tool *t, const struct gg_tool_end *end,
 		struct gg_found *f)
 {
@@ -20,14 +34,18 @@ static bool bad(const struct gg_repo_section *s, const struct gg_tool *t, const 
 
 	gg_tool_why(&w, t, end);
 	gg_found_bad(f, "cannot change %s: %s", s->file, why);
-	if (strstr(end->err, "File exists"))
+	switch (strstr(end->err, "could not lock") ? why_no_lock(s->file) : 0) {
+	case EEXIST:
 		return gg_found_cure(f, "somebody else changes it now, or was killed and left %s.lock",
 				     s->file);
-	if (strstr(end->err, "Permission denied"))
+	case EACCES:
+	case EROFS:
 		return gg_found_cure(f, "do it as who may write there, or name another file with --config");
-	if (strstr(end->err, "No such file or directory"))
+	case ENOENT:
 		return gg_found_cure(f, "make its directory first, or name another file with --config");
-	return false;
+	default:
+		return false;
+	}
 }
 
 /* git writes a new file in the old one's place, which is then the writer's. */

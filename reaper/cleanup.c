@@ -37,7 +37,7 @@ static void say(struct run *run, const char *what, const char *path, const char 
 {
 	char mem[PATH_MAX * 2];
 	struct gg_buf b = GG_BUF(mem);
-	const char *shown = path + run->below;
+	const char *shown = strlen(path) < run->below ? "." : path + run->below; /* the base itself */
 
 	gg_escape(&b, shown, strlen(shown), PATH_MAX);
 	fprintf(run->out, "%s\t%s%s%s\n", what, b.s, why ? "\t" : "", why ? why : "");
@@ -140,6 +140,18 @@ static void judge_forward(struct run *run, const char *path)
 	remove_it(run, path);
 }
 
+/* NULL: there is nothing to be seen. What others keep from us is theirs; else nobody knows what is in it. */
+static DIR *look_into(struct run *run, const char *dir)
+{
+	DIR *d = opendir(dir);
+
+	if (!d && errno != ENOENT && errno != ENOTDIR && errno != EACCES) {
+		say(run, "unread", dir, strerror(errno));
+		run->left++;
+	}
+	return d;
+}
+
 /* Directories that hold nothing a push leaves, or very many files of other kinds. */
 static bool worth_entering(const char *below)
 {
@@ -149,7 +161,7 @@ static bool worth_entering(const char *below)
 
 static void walk(struct run *run, const char *dir, int depth)
 {
-	AUTO_DIR DIR *d = depth < DEPTH_MAX ? opendir(dir) : NULL;
+	AUTO_DIR DIR *d = depth < DEPTH_MAX ? look_into(run, dir) : NULL;
 	size_t root = strlen(run->repo) + 1;
 	char path[PATH_MAX];
 	struct dirent *e;
@@ -194,7 +206,7 @@ static int clean_all(struct run *run, const char *dir, int depth)
 
 	if (gg_gitdir_is(dir))
 		return clean_repo(run, dir);
-	d = depth < DEPTH_MAX ? opendir(dir) : NULL;
+	d = depth < DEPTH_MAX ? look_into(run, dir) : NULL;
 	while (d && r == 0 && (e = readdir(d))) {
 		struct stat st;
 

@@ -68,6 +68,15 @@ static int64_t clock_offset(void)
 
 static void schedule(struct gg_janitor *j);
 
+/* rest: "PATH\twhy" */
+static void say_failed(const struct gg_fields *f, const char *what, const char *rest)
+{
+	const char *tab = strchrnul(rest, '\t');
+
+	gg_event(GG_EV_CLEANUP_FAILED, f, "%s %.*s%s%s", what, (int)(tab - rest), rest, *tab ? ": " : "",
+		 *tab ? tab + 1 : "");
+}
+
 /* A line of cleanup's answer: "removed\tPATH", "kept\tPATH\twhy", … */
 static void on_line(const char *line, void *arg)
 {
@@ -81,7 +90,9 @@ static void on_line(const char *line, void *arg)
 	else if (!strncmp(line, "removed\t", 8))
 		gg_event(GG_EV_CLEANUP_REMOVED, &f, "removed %s", tab + 1);
 	else if (!strncmp(line, "failed\t", 7))
-		gg_event(GG_EV_CLEANUP_FAILED, &f, "cannot remove %s", tab + 1);
+		say_failed(&f, "cannot remove", tab + 1);
+	else if (!strncmp(line, "unread\t", 7))
+		say_failed(&f, "cannot look into", tab + 1);
 }
 
 static void on_output(EV_P_ ev_io *w, int revents)

@@ -1,0 +1,341 @@
+#!/usr/bin/python3
+"""Commands of people when a call of the machine fails in them, when git or rm does, or when what answers in the gate's place does not do what a gate does:
+each says which and why, has the exit code that is documented, and leaves all as it was."""
+import shutil
+
+from gate import *
+
+tap = Tap()
+STRACE = shutil.which("strace") and subprocess.run(["strace", "-qq", "-o", "/dev/null", "-e", "inject=getpid:error=EIO", "true"], capture_output=True).returncode == 0
+NO_STRACE = "strace cannot inject here"
+ROOT_ONLY = "needs root, to be two users"
+IS_ROOT = os.geteuid() == 0
+os.chmod(TMP, 0o755)
+TOOLS = path("tools")
+os.mkdir(TOOLS)
+TRACE = path("trace")
+
+
+def inject(*faults, follow=False):
+    """faults: "CALL:error=E[:when=N]", or "CALL:…@PATH": only where it is about that path."""
+    args = ["strace", "-qq", "-o", TRACE, "-e", "signal=none"] + ["-f"] * follow
+    for f in faults:
+        what, _, at = f.partition("@")
+        args += ["-e", "inject=" + what] + (["-P", at] if at else [])
+    return args + ["-e", "trace=" + ",".join(f.split(":")[0] for f in faults)]
+
+
+def run(args, faults=(), prefix=(), follow=False, tools=(), only=False, env=None, **kw):
+    """tools: (name, what it does first, as sh, with all arguments in "$*") for programs that are found before the machine's; only: no others."""
+    shutil.rmtree(TOOLS)
+    os.mkdir(TOOLS)
+    for name, does in tools:
+        if does.startswith("#!") or not does:
+            with open(os.path.join(TOOLS, name), "w") as f:
+                f.write(does)
+            os.chmod(os.path.join(TOOLS, name), 0o755)
+        else:
+            put_script(os.path.join(TOOLS, name), "%s\nexec %s \"$@\"" % (does, shutil.which(name)))
+    where = {"PATH": TOOLS if only else TOOLS + ":" + ENV["PATH"]} if tools else {}
+    command = [*(inject(*faults, follow=follow) if faults else []), *prefix, GATE, *args]
+    return subprocess.run(command, env={**ENV, **where, **(env or {})}, cwd=kw.pop("cwd", TMP), capture_output=True, text=True, errors="replace", timeout=PATIENCE, **kw)
+
+
+def state(*tops):
+    """Names, and what is in the files; of a bare repository its being there."""
+    found = {}
+    for top in tops:
+        for at, dirs, files in os.walk(top):
+            if "HEAD" in files:
+                found[at], dirs[:] = "a repository", []
+                continue
+            found.update({os.path.join(at, d): "a directory" for d in dirs})
+            found.update({os.path.join(at, f): read(os.path.join(at, f)) for f in files})
+    return found
+
+
+def judge(what, r, code, says, out=""):
+    """says: what stands in its errors, "" nothing does."""
+    fine = r.returncode == code and out in r.stdout and (all(s in r.stderr for s in ([says] if isinstance(says, str) else says)) if says else not r.stderr)
+    return tap.ok(fine, what, "exit code %d, wanted %d" % (r.returncode, code), r.stdout, r.stderr)
+
+
+# --- what is typed wrong --------------------------------------------------------------------------------------------------
+
+for args, says in (
+        (["statsu"], "unknown command 'statsu'; did you mean 'status'?"), (["frobnicate"], "unknown command 'frobnicate'; 'git-gate --help' lists them"),
+        (["help", "frobnicate"], "unknown command 'frobnicate'"), (["status", "--jsno"], ["status: unknown option '--jsno'; did you mean '--json'?", "try 'git-gate status --help'"]),
+        (["status", "--frobnicate"], "status: unknown option '--frobnicate'\n"), (["status", "-z"], "status: unknown option '-z'"),
+        (["status", "--control"], "status: '--control' needs a value (PATH)"), (["status", "-c"], "status: '-c' needs a value (KEY=VALUE)"),
+        (["status", "--json=yes"], "status: '--json' takes no value"), (["status", "extra"], "status: unexpected argument 'extra'"), (["kill"], "kill: ID is missing"),
+        (["status", "--gate", "a/b"], "--gate: a name is 1 to 64"), (["status", "--gate", "a", "--control", "b"], "leave one out"),
+        (["cleanup"], "cleanup: --base DIR is missing"), (["cleanup", "--base", TMP, "--since", "monday"], "--since: 'monday' is not a number of milliseconds"),
+        (["tail", "--lines", "many"], "--lines: 'many' is no number"), (["token", "frob"], "'frob' is nothing that can be done"),
+        (["status", "--control", "/" + "x" * 200], "a socket's path has at most 107 bytes"), (["kill", "ab", "--reason", "x" * 5000, "--control", "/x"], "a request has at most 4096 bytes"),
+        (["kill", b"\xff", "--control", "/x"], "not valid UTF-8")):
+    judge("%s: said, and 2" % " ".join(map(repr, args))[:60], run(args), 2, says)
+r = run([])
+judge("no command: the list of them", r, 2, ["Usage: git-gate COMMAND", "\nExit status: 0 done"])
+judge("--help: the same", run(["--help"]), 0, "", r.stderr)
+judge("--version", run(["--version"]), 0, "", "git-gate ")
+judge("help COMMAND", run(["help", "kill"]), 0, "", "Usage: git-gate kill")
+judge("sessions --watch NUMBER is as --watch=NUMBER", run(["sessions", "--watch", "1", "extra"]), 2, "unexpected argument 'extra'")
+closed = subprocess.run(["sh", "-c", 'exec "$0" status --control /nowhere 0<&- 1>&-', GATE], env=ENV, capture_output=True, text=True, timeout=PATIENCE)
+judge("closed descriptors are filled", closed, 3, "no gate is running")
+full = subprocess.run(["sh", "-c", 'exec "$0" explain >/dev/full', GATE], env=ENV, capture_output=True, text=True, timeout=PATIENCE)
+judge("what cannot be printed", full, 1, "cannot write: No space left on device")
+
+# --- repositories and their settings --------------------------------------------------------------------------------------
+
+BASE, CONF = path("base"), path("etc", "conf")
+SETTINGS = "[gate]\n\tbasePath = %s\n\tcontrol = %s\n[listen]\n\tgit = 127.0.0.1:9418\n" % (BASE, path("none"))
+
+
+def lay(more="[repo \"own.git\"]\n\tupstream =\n", repo="own.git"):
+    for d in BASE, path("etc"):
+        shutil.rmtree(d, ignore_errors=True)
+        os.mkdir(d)
+    with open(CONF, "w") as f:
+        f.write(SETTINGS + more)
+    if repo:
+        git("init", "-q", "--bare", os.path.join(BASE, repo))
+
+
+def nth(call, word, args, **kw):
+    """Which of its calls is about word."""
+    run(args, faults=["%s:delay_enter=0" % call], **kw)
+    lines = [line for line in read(TRACE).splitlines() if call + "(" in line]
+    return next(i for i, line in enumerate(lines, 1) if word in line)
+
+
+ADD, REMOVE, DELETE = ["add", "--local", "new.git"], ["remove", "own.git"], ["remove", "own.git", "--delete"]
+FAILS = 'case "$*" in *%s*) %s;; esac'
+NOT_GIT = ("git", FAILS % ("--remove-section", "exit 3"))
+LOCKED = path("etc", "conf.lock")
+
+
+def refused(what, args, says, code=1, same=True, config=True, **kw):
+    """It fails, and (same) all is as before."""
+    before = state(BASE, path("etc"))
+    r = run(args + (["--config", CONF] if config else []), **kw)
+    judge("%s: %s" % (" ".join(args[:3]), what), r, code, says)
+    after = state(BASE, path("etc"))
+    if same and after != before:
+        tap.ok(False, "and all is as it was", {k: (before.get(k), after.get(k)) for k in {*before, *after} if before.get(k) != after.get(k)})
+    return after
+
+
+def with_strace(what, args, says, *faults, **kw):
+    if not STRACE:
+        return tap.skip(what, NO_STRACE)
+    return refused(what, args, says, faults=faults, **kw)
+
+
+lay()
+refused("the settings know it from the command line only", ["remove", "x.git", "-c", "repo.x.git.upstream="], "not set in a file, but on the command line")
+with_strace("a directory cannot be made", DELETE, "cannot make a directory in %s: Read-only" % BASE, "mkdir:error=EROFS")
+with_strace("it cannot be moved", DELETE, ["cannot move %s/own.git to %s/." % (BASE, BASE), "Input/output error"], "renameat2:error=EIO:when=1")
+with_strace("no number by chance", DELETE, "no random number: Input/output error", "getrandom:error=EIO")
+with open(LOCKED, "w"):
+    pass
+refused("a locked configuration; it is put back", DELETE, ["cannot change %s: git: " % CONF, "left %s" % LOCKED])
+left = with_strace("nor can it be put back", DELETE, ["cannot change", "cannot move %s/." % BASE], "renameat2:error=EIO:when=2", same=False)
+if left:
+    tap.eq([v for k, v in left.items() if k.startswith(BASE)].count("a repository"), 1, "then it is where the message says")
+lay()
+left = with_strace("what was taken cannot be renamed", DELETE, ["cannot rename %s/." % BASE, "what is left of the repository is in %s/." % BASE], "rename:error=EIO", same=False)
+if left:
+    tap.ok("own.git" not in read(CONF) and "a repository" in left.values(), "its settings are gone, and what is left is where it says", left)
+lay()
+for what, does, says in (("ends without a word", "exit 3", "git: exit status 3, and no word"), ("is killed", "kill -9 $$", "git: killed by signal 9"),
+                         ("says too much", "head -c 3000 /dev/zero | tr '\\0' x >&2; exit 1", "xxx..."), ("says why", "echo >&2 'fatal: one'; echo >&2 two; exit 1", "git: one; two")):
+    refused("git %s" % what, REMOVE, "cannot change %s: %s" % (CONF, says) if says[0] == "g" else says, tools=[("git", FAILS % ("--remove-section", does))])
+    refused("git %s; it is put back" % what, DELETE, says, tools=[("git", FAILS % ("--remove-section", does))])
+refused("the file goes meanwhile", REMOVE, "cannot look at %s: No such file" % CONF, tools=[("git", FAILS % ("--remove-section", "rm %s; exit 0" % CONF))], same=False)
+lay()
+for what, does, says in (("cannot be run", "", "rm: Exec format error"), ("ends without a word", FAILS % ("", "exit 4"), "rm: exit status 4, and no word")):
+    left = refused("rm %s" % what, DELETE, [says, "what is left of the repository is in"], tools=[("rm", does)], same=False)
+    tap.ok("a repository" in left.values() and "own.git" not in read(CONF), "its settings are gone, and what is left is where it says", left)
+    lay()
+left = refused("there is no rm", DELETE, "rm: not found in PATH", tools=[("git", "#!/bin/sh\nexec %s \"$@\"\n" % shutil.which("git"))], only=True, same=False)
+lay(repo=None)
+judge("remove --delete of what is not there", run(DELETE + ["--config", CONF]), 0, "", "%s/own.git is not there" % BASE)
+tap.ok("own.git" not in read(CONF), "its settings are gone", read(CONF))
+lay("[include]\n\tpath = more\n[repo \"own.git\"]\n\tupstream =\n")
+with open(path("etc", "more"), "w") as f:
+    f.write("[repo \"own.git\"]\n\tupstream =\n")
+judge("remove: one of two files", run(REMOVE + ["--config", CONF]), 0, "settings of own.git remain in another file")
+lay()
+with_strace("the base path cannot be looked at", DELETE, "cannot look at %s (gate.basePath)" % BASE, "newfstatat:error=EIO@" + BASE)
+with_strace("the configuration cannot be looked at", REMOVE, "cannot look at %s" % CONF, "newfstatat:error=EIO:when=3@" + CONF)
+lay(repo=None)
+with_strace("no number by chance", ADD, "no random number", "getrandom:error=EIO")
+with_strace("a directory cannot be made", ADD, "cannot make a directory in %s" % BASE, "mkdir:error=ENOSPC")
+with_strace("nor one of its name", ["add", "--local", "a/new.git"], "cannot make the directory of %s/a/new.git" % BASE, "mkdir:error=ENOSPC:when=2")
+with_strace("it cannot be put in place", ["add", "--local", "a/new.git"], "cannot move", "renameat2:error=EIO")
+with_strace("nor can its settings be taken back", ["add", "--local", "a/new.git"], ["cannot move", "cannot change %s: git: exit status 3" % CONF],
+            "renameat2:error=EIO", tools=[NOT_GIT], same=False)
+lay(repo=None)
+refused("git cannot set its HEAD", ADD, "git: exit status 7", tools=[("git", FAILS % ("symbolic-ref", "exit 7"))])
+refused("the path of the configuration is not known", ADD + ["--config", "conf"], "conf: No such file", config=False,
+        prefix=["sh", "-c", 'd=$(mktemp -d) && cd "$d" && rmdir "$d" && exec "$@"', "sh"])
+if STRACE:
+    n = nth("openat", "git-daemon-export-ok", ADD + ["--config", CONF])
+    lay(repo=None)
+    refused("told to stop when all is made", ADD, "interrupted", faults=["openat:signal=SIGTERM:when=%d" % n])
+    MISSING = ["add", "--missing", "--config", CONF]
+    lay(repo=None)
+    n = nth("openat", "git-daemon-export-ok", MISSING)
+    lay(repo=None)
+    refused("told to stop when all is made", MISSING, "interrupted", faults=["openat:signal=SIGTERM:when=%d" % n], config=False)
+    lay(repo=None)
+r = run(ADD + ["--config", CONF], tools=[("rm", FAILS % ("", "exit 4"))])
+judge("add: an empty directory cannot be removed", r, 1, "rm: exit status 4")
+lay(repo=None)
+judge("add: on every address", run(ADD + ["--config", CONF, "-c", "listen.git=0.0.0.0:9418", "-c", "listen.http=off", "-c", "gate.public=true"]), 0,
+      "the gate listens on every address: name the one that clients see with --host HOST", "(what git-gate client new.git --host HOST prints)")
+CLIENT = ["client", "new.git", "--config", CONF, "-c", "gate.public=true", "-c", "listen.http=off"]
+judge("client: only on a unix socket", run(CLIENT + ["-c", "listen.git=unix:" + path("sock")]), 1, "it is not known where the gate listens")
+r = run(CLIENT + ["--host", "h", "-c", "listen.git=127.0.0.1:9418", "-c", "listen.git=127.0.0.2:9418", "-c", "listen.git=127.0.0.3:9419"])
+judge("client: addresses that are the same to clients", r, 0, "", "git://h:9418/new.git")
+tap.eq((r.stdout.count("9418"), r.stdout.count("9419")), (1, 1), "are printed once", r.stdout)
+# a configuration that is new: only the default one may be, so with an /etc of its own
+ETC = ["unshare", "--mount"] + ([] if IS_ROOT else ["--user", "--map-root-user"]) + ["--", "sh", "-c", 'mount -t tmpfs none /etc && cat >/etc/passwd && %s "$@"; s=$?; find /etc/ -name "*.*"; exit $s', "sh"]
+NEW = ADD + ["-c", "gate.basePath=" + BASE, "-c", "listen.git=127.0.0.1:9418"]
+
+
+def with_etc(what, code, says, first="mkdir /etc/git-gate;", faults=(), **kw):
+    before = state(BASE)
+    prefix = [a.replace("%s", first + " exec 2>&1;" * 0) for a in ETC]
+    with open("/etc/passwd") as passwd:
+        r = run(NEW, prefix=prefix + (inject(*faults) if faults else []), stdin=passwd, **kw)
+    judge("add, with a configuration that is new: %s" % what, r, code, says)
+    tap.eq((state(BASE) == before, r.stdout.strip()) if code else "git-gate/config" in r.stdout, (True, "") if code else True, "and all is as it was" if code else "it is there", r.stdout)
+
+
+if subprocess.run([a.replace("%s", "") for a in ETC] + ["true"], stdin=subprocess.DEVNULL, env=ENV, capture_output=True).returncode:
+    tap.skip("add, with a configuration that is new", "nothing can be mounted here")
+else:
+    lay(repo=None)
+    with_etc("it has no directory", 1, ["cannot change /etc/git-gate/config", "make its directory first"], first="")
+    if STRACE:
+        with_etc("its mode cannot be set", 1, "cannot change the mode of /etc/git-gate/config", faults=["chmod:error=EROFS"])
+    with_etc("all is well", 0, "")
+
+# as another user
+nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+if not IS_ROOT:
+    tap.skip("as another user", ROOT_ONLY)
+else:
+    lay()
+    refused("as somebody else", DELETE, ["%s (gate.basePath) belongs to uid 0, and you are uid 65534" % BASE], prefix=nobody)
+    refused("where he may not write", REMOVE, ["cannot change %s" % CONF, "do it as who may write there"], prefix=nobody)
+    os.chmod(BASE, 0o777)
+    os.chmod(path("etc"), 0o777)
+    os.chmod(CONF, 0o666)
+    r = run(ADD + ["--config", CONF], prefix=nobody)
+    judge("add: root's directory, in which others may write", r, 0, "")
+    tap.eq(os.stat(os.path.join(BASE, "new.git")).st_uid, 65534, "what is made is theirs")
+    for d in BASE, os.path.join(BASE, "own.git"), CONF:
+        os.chown(d, 65534, 65534)
+    for top, dirs, files in os.walk(BASE):
+        for f in dirs + files:
+            os.chown(os.path.join(top, f), 65534, 65534)
+    with_strace("no process for its user", DELETE, "cannot start a process: Resource temporarily", "clone:error=EAGAIN", tools=[])
+    with_strace("it cannot become its user", DELETE, "cannot become uid 65534: Operation not permitted", "setresuid:error=EPERM", follow=True)
+    with_strace("it cannot give the file back", REMOVE, "cannot give %s back to its owner" % CONF, "chown:error=EPERM", same=False)
+
+# --- tokens ----------------------------------------------------------------------------------------------------------------
+
+lay()
+TOKENS = path("etc", "tokens")
+WITH = ["-c", "access.tokenFile=" + TOKENS]
+judge("token: none is there", run(["token", "remove", "ann", "--config", CONF, *WITH]), 1, "No such file")
+judge("token: one is made", run(["token", "add", "ann", "--config", CONF, *WITH]), 0, "after: git-gate reload", "ggt_")
+for what, says, fault in (("it cannot be written", "cannot write %s.lock: No space" % TOKENS, "write:error=ENOSPC:when=1"), ("it has no room", "cannot write %s.lock: Input" % TOKENS, "fsync:error=EIO:when=1"),
+                          ("its mode cannot be set", "cannot give its owner and mode to %s.lock" % TOKENS, "fchmod:error=EROFS"),
+                          ("it cannot be put in place", "cannot replace %s: Input" % TOKENS, "rename:error=EIO"), ("no number by chance", "cannot make a token", "getrandom:error=EIO")):
+    with_strace(what, ["token", "add", "bob", *WITH], says, fault)
+refused("no directory", ["token", "add", "bob", "-c", "access.tokenFile=" + path("etc", "no", "tokens")], "cannot make %s.lock: No such file" % path("etc", "no", "tokens"))
+with open(TOKENS, "w") as f:
+    f.writelines("u%d:sha256:%064x\n" % (i, i) for i in range(10000))
+r = run(["token", "add", "one-more", "--config", CONF, *WITH])
+most = re.search(r"there are (\d+) tokens already", r.stderr)
+tap.ok(r.returncode == 1 and (most or "tokens" in r.stderr), "token: no more than there may be", r.stderr)
+if most:
+    with open(TOKENS, "w") as f:
+        f.writelines("u%d:sha256:%064x\n" % (i, i) for i in range(int(most[1])))
+    judge("token: no more than there may be", run(["token", "add", "one-more", "--config", CONF, *WITH]), 1, "and no more can be")
+if IS_ROOT:
+    with open(TOKENS, "w") as f:
+        f.write("u:sha256:%064x\n" % 1)
+    for what, name in (("a file", TOKENS), ("a new one, as the base path's", path("etc", "fresh"))):
+        os.chown(TOKENS, 65534, 65534)
+        os.chown(BASE, 65534, 65534)
+        judge("token: %s" % what, run(["token", "add", "bob", "--config", CONF, "-c", "access.tokenFile=" + name]), 0, "reload")
+        tap.eq(os.stat(name).st_uid, 65534, "keeps its owner")
+    os.chown(BASE, 0, 0)
+
+# --- cleanup ---------------------------------------------------------------------------------------------------------------
+
+lay()
+judge("cleanup: no such base", run(["cleanup", "--base", path("nowhere")]), 1, "cannot open '%s': No such file" % path("nowhere"))
+judge("cleanup: a scratch directory that is none", run(["cleanup", "--base", BASE, "--scratch", CONF]), 1, "cannot clean up '%s': Not a directory" % CONF)
+if STRACE:
+    judge("cleanup: a repository that cannot be opened", run(["cleanup", "--base", BASE, "own.git"], faults=["openat:error=EIO@" + os.path.join(BASE, "own.git")]), 1, "",
+          "unread\town.git\tInput/output error")
+    judge("cleanup: a directory in one", run(["cleanup", "--base", BASE], faults=["openat:error=EMFILE@" + os.path.join(BASE, "own.git", "objects")]), 1, "",
+          "unread\town.git/objects\tToo many open files")
+    judge("cleanup: a base that cannot be opened", run(["cleanup", "--base", BASE], faults=["openat:error=EIO@" + BASE]), 1, "cannot clean up '%s'" % BASE, "unread\t.\tInput/output error")
+    judge("cleanup: a repository that cannot be found", run(["cleanup", "--base", BASE, "own.git"], faults=["readlink:error=EIO@" + os.path.join(BASE, "own.git")]), 1, "cannot clean up '%s/own.git': " % BASE)
+    judge("cleanup: /proc cannot be read", run(["cleanup", "--base", BASE], faults=["openat:error=EMFILE@/proc"]), 1, "cannot clean up '%s': Too many open files" % BASE)
+
+# --- what answers in the gate's place ------------------------------------------------------------------------------------------
+
+PLACE = path("place")
+listener = socket.socket(socket.AF_UNIX)
+listener.bind(PLACE)
+listener.listen(8)
+answers = []            # each to one who asks; the last one again and again
+
+
+def answer():
+    while True:
+        c, _ = listener.accept()
+        with c:
+            try:
+                c.settimeout(PATIENCE)
+                c.recv(8192)
+                a = answers.pop(0) if len(answers) > 1 else answers[0]
+                for piece in a if isinstance(a, list) else [a]:
+                    c.sendall(piece)
+            except OSError:
+                pass
+
+
+threading.Thread(target=answer, daemon=True).start()
+
+
+def data(value):
+    return json.dumps({"ok": True, "data": value}).encode() + b"\n"
+
+
+def ask(what, args, code, says, *answered, out="", **kw):
+    answers[:] = answered
+    return judge(what, run(args + ["--control", PLACE], **kw), code, says, out)
+
+
+ask("too long an answer", ["status"], 1, "the answer is longer than 64 MiB", [b"x" * (1 << 20)] * 66)
+ask("no answer", ["status"], 1, "closed the connection without an answer", b"")
+ask("another protocol", ["status"], 1, "does not speak git-gate's control protocol", b"HTTP/1.1 200 OK\n")
+lay()
+answers[:] = [b""]
+refused("whether it is used is not known", ["remove", "own.git", "--control", PLACE], "it is not known whether sessions of own.git run")
+if STRACE:
+    ask("it takes nobody", ["status"], 1, "the gate takes no connection (waited", b"", faults=["connect:error=EAGAIN"])
+    ask("another error of connecting", ["status"], 1, "No buffer space", b"", faults=["connect:error=ENOBUFS"])
+    ask("it may not be asked", ["status"], 1, "permission denied: you must be the gate's user", b"", faults=["connect:error=EACCES"])
+    ask("an error of reading", ["status"], 1, PLACE + ": Input/output error", b"", faults=["recvfrom:error=EIO"])
+    r = run(["status", "--config", CONF, "--gate", "none-of-this-name"], faults=["access:retval=0@/run/git-gate-none-of-this-name/control"])
+    tap.ok(r.returncode == 3 and "no gate is running" in r.stderr, "the machine's gate is meant, where there is one", r.stderr)
+tap.done()
