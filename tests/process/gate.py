@@ -91,29 +91,53 @@ def wait_for(condition, what, patience=PATIENCE):
     """Poll until condition() is true and return its value. The only waiting there is."""
     end = time.monotonic() + patience
     while True:
+        begun = time.monotonic()
         value = condition()
         if value:
             return value
-        if time.monotonic() > end:
+        now = time.monotonic()
+        if now > end:
             raise TimeoutError("waited %gs for: %s" % (patience, what))
-        time.sleep(0.01)
+        time.sleep(max(0.01, min(now - begun, 0.05)))       # what takes long to find out is asked less often
+
+
+GONE = FileNotFoundError, ProcessLookupError, PermissionError
 
 
 def read(path, mode="r"):
     try:
         with open(path, mode, **({} if "b" in mode else {"errors": "surrogateescape"})) as f:
             return f.read()
-    except (FileNotFoundError, ProcessLookupError, PermissionError):
+    except GONE:
         return b"" if "b" in mode else ""
+
+
+def proc_read(pid, name):
+    """A file of a process, up to 256 KiB; b"" when it cannot be read. For those that are read of all processes, many times a second."""
+    try:
+        fd = os.open("/proc/%d/%s" % (pid, name), os.O_RDONLY)
+    except GONE:
+        return b""
+    try:
+        return os.read(fd, 1 << 18)
+    except GONE:
+        return b""
+    finally:
+        os.close(fd)
+
+
+START = 19              # when it was started, among proc_fields
+
+
+def proc_fields(pid):
+    """Of its stat, from the state on; [] when there is no such process."""
+    return proc_read(pid, "stat").rpartition(b")")[2].split()
 
 
 def proc_stat(pid):
     """(state, ppid, sid) of a process, or None."""
-    text = read("/proc/%d/stat" % pid)
-    if not text:
-        return None
-    f = text[text.rindex(")") + 2:].split()
-    return f[0], int(f[1]), int(f[3])
+    f = proc_fields(pid)
+    return (f[0].decode(), int(f[1]), int(f[3])) if f else None
 
 
 def state(pid):
@@ -130,23 +154,27 @@ def pids():
     return [int(d) for d in os.listdir("/proc") if d.isdigit()]
 
 
+def has_environment(pid, entry):
+    """Is it alive, with NAME=VALUE in its environment?"""
+    text = proc_read(pid, "environ")
+    return entry in text and entry in text.split(b"\0") and alive(pid)
+
+
 def with_environment(entry):
     """Live processes whose environment has NAME=VALUE."""
-    want = entry.encode()
-    return [p for p in pids() if want in read("/proc/%d/environ" % p, "rb").split(b"\0") and alive(p)]
+    return [p for p in pids() if has_environment(p, entry.encode())]
 
 
 def cmdline(pid):
-    return read("/proc/%d/cmdline" % pid, "rb").replace(b"\0", b" ").decode(errors="replace").strip()
+    return proc_read(pid, "cmdline").replace(b"\0", b" ").decode(errors="replace").strip()
 
 
-def tree(pid):
-    """A process and its descendants."""
+def tree(pid, everybody=None):
+    """A process and its descendants. everybody: proc_fields() of all processes, when they are known."""
     kids = {}
-    for p in pids():
-        st = proc_stat(p)
-        if st:
-            kids.setdefault(st[1], []).append(p)
+    for p, f in (everybody or {p: proc_fields(p) for p in pids()}).items():
+        if f:
+            kids.setdefault(int(f[1]), []).append(p)
     found, todo = [], [pid]
     while todo:
         p = todo.pop()
@@ -283,6 +311,46 @@ def pack_of(work):
 
 # --- a gate ------------------------------------------------------------------------------------------------------------
 
+class Events:
+    """The lines of a log that are JSON, each parsed once however often they are asked for. For any thread."""
+
+    def __init__(self):
+        self.lock, self.log, self.offset, self.at, self.found = threading.Lock(), None, 0, 0, []
+
+    def events(self, log, offset=0):
+        """All that is there, from an offset on; what is still being written is not."""
+        with self.lock, open(log, "rb") as f:
+            if (log, offset) != (self.log, self.offset) or f.seek(0, os.SEEK_END) < self.at:
+                self.log, self.offset, self.at, self.found = log, offset, offset, []
+            f.seek(self.at)
+            data = f.read()
+            whole = data[:data.rfind(b"\n") + 1]
+            self.found += [json.loads(line.decode(errors="replace")) for line in whole.split(b"\n") if line.startswith(b"{")]
+            self.at += len(whole)
+            return list(self.found)
+
+
+def ask_control(control, **request):
+    """One request on a control socket, as a hook or the command line makes it; the whole answer, None if it was closed without one."""
+    with socket.socket(socket.AF_UNIX) as s:
+        s.settimeout(PATIENCE)
+        s.connect(control)
+        s.sendall(json.dumps(request).encode() + b"\n")
+        data = s.makefile("rb").readline()
+    return json.loads(data) if data.endswith(b"\n") else None
+
+
+def told(control, cmd):
+    """What `git-gate CMD --json` prints, without a process for it: for what is asked many times a second. RuntimeError if there is no such answer."""
+    try:
+        answer = ask_control(control, cmd=cmd)
+    except OSError as e:
+        raise RuntimeError("%s: %s: %s" % (control, cmd, e))
+    if not answer or not answer["ok"]:
+        raise RuntimeError("%s: %s: %s" % (control, cmd, answer))
+    return answer["data"]
+
+
 class Gate:
     """A running git-gate, on a free loopback port, over repositories below a directory of its own."""
 
@@ -301,7 +369,7 @@ class Gate:
             "gate.log": "json", "gate.logLevel": "debug", "hook.scanner": "none", "hook.path": hooks or os.path.join(BUILD, "hooks"),
             **SCALED, **(settings or {}),
         }
-        self.prefix, self.env, self.process, self.port = prefix, env or {}, None, None
+        self.prefix, self.env, self.process, self.port, self.since, self.parsed = prefix, env or {}, None, None, 0, Events()
         if start:
             self.start()
 
@@ -317,6 +385,7 @@ class Gate:
         with open(self.log, "ab") as log:
             self.offset = log.tell()
             self.process = popen(self.args() + list(more), stdout=log, stderr=log, env={**ENV, **self.env}, **kw)
+        self.since = int(proc_fields(self.process.pid)[START])
         return self
 
     def ready(self, condition=None):
@@ -340,14 +409,8 @@ class Gate:
 
     def events(self, name=None, **fields):
         """Events of this run, as dictionaries; those with the name and fields asked for."""
-        found = []
-        for line in self.text().splitlines(keepends=True):
-            if not line.startswith("{") or not line.endswith("\n"):
-                continue
-            e = json.loads(line)
-            if (name is None or e["event"] == name) and all(e.get(k) == v for k, v in fields.items()):
-                found.append(e)
-        return found
+        return [e for e in self.parsed.events(self.log, self.offset)
+                if (name is None or e["event"] == name) and all(e.get(k) == v for k, v in fields.items())]
 
     def cli(self, *args):
         return subprocess.run([GATE, *args, "--control", self.control], env=ENV, capture_output=True, text=True, timeout=PATIENCE)
@@ -359,19 +422,14 @@ class Gate:
         return json.loads(r.stdout)
 
     def request(self, **request):
-        """One request on the control socket, as a hook makes it; the whole answer, None if the gate closed without one."""
-        with socket.socket(socket.AF_UNIX) as s:
-            s.settimeout(PATIENCE)
-            s.connect(self.control)
-            s.sendall(json.dumps(request).encode() + b"\n")
-            data = s.makefile("rb").readline()
-        return json.loads(data) if data.endswith(b"\n") else None
+        """One request on the control socket; the whole answer, None if the gate closed without one."""
+        return ask_control(self.control, **request)
 
     def status(self):
-        return self.ask("status")
+        return told(self.control, "status")
 
     def sessions(self):
-        return self.ask("sessions")
+        return told(self.control, "sessions")
 
     def reaped(self, **fields):
         return [e for e in self.ask("reaped") if all(e.get(k) == v for k, v in fields.items())]
@@ -401,8 +459,11 @@ class Gate:
 
     def processes(self):
         """Every live process of this gate's sessions, by environment and by ancestry; detached gc apart."""
-        own = set(tree(self.process.pid)) - {self.process.pid, self.pid}
-        return [p for p in own | set(with_environment("GIT_GATE_INSTANCE=" + self.instance)) if alive(p) and " gc" not in cmdline(p)]
+        everybody = {p: proc_fields(p) for p in pids()}
+        own, entry = set(tree(self.process.pid, everybody)) - {self.process.pid, self.pid}, ("GIT_GATE_INSTANCE=" + self.instance).encode()
+        # what is older than the gate is not of it
+        own |= {p for p, f in everybody.items() if f and int(f[START]) >= self.since and has_environment(p, entry)}
+        return [p for p in own if alive(p) and " gc" not in cmdline(p)]
 
     def settle(self):
         """Wait until no session is left."""

@@ -118,7 +118,7 @@ class Watch:
     """git-gate watch on a process, with the short deadlines."""
 
     def __init__(self, pid, base, *args, prefix=(), **settings):
-        self.log, self.control = path("watch%d.log" % pid), path("watch%d" % pid)
+        self.log, self.control, self.parsed = path("watch%d.log" % pid), path("watch%d" % pid), Events()
         all_settings = {**SCALED, "rate.window": "4s", "gate.log": "json", "gate.logLevel": "debug", "gate.basePath": base,
                         "gate.control": self.control, **{k.replace("__", "."): v for k, v in settings.items()}}
         command = [*prefix, GATE, "watch", "--pid", str(pid), *args]
@@ -131,8 +131,10 @@ class Watch:
             raise RuntimeError("the watch did not start: " + read(self.log))
 
     def events(self, name=None, **fields):
-        return [e for e in map(json.loads, [line for line in read(self.log).splitlines(keepends=True) if line.startswith("{") and line.endswith("\n")])
-                if (name is None or e["event"] == name) and all(e.get(k) == v for k, v in fields.items())]
+        return [e for e in self.parsed.events(self.log) if (name is None or e["event"] == name) and all(e.get(k) == v for k, v in fields.items())]
+
+    def sessions(self):
+        return told(self.control, "sessions")
 
     def ask(self, *args):
         r = subprocess.run([GATE, *args, "--control", self.control, "--json"], env=ENV, capture_output=True, text=True, timeout=PATIENCE)

@@ -78,7 +78,7 @@ def try_server(server_class, kinds, piped, transport):
     push = popen(["git", "push", "-q", server.native(), "HEAD:slow"], cwd=work, env={**ENV, **env}, stdout=subprocess.PIPE,
                  stderr=subprocess.STDOUT, text=True)
     slow.reached()
-    seen = wait_for(lambda: [s for s in watch.ask("sessions") if s["phase"] == "hook"], "%s: the push in its hook to be found" % name)
+    seen = wait_for(lambda: [s for s in watch.sessions() if s["phase"] == "hook"], "%s: the push in its hook to be found" % name)
     tap.eq((seen[0]["service"], seen[0]["repo"], seen[0]["transport"], seen[0]["watch"], seen[0]["peer"].split(":")[0]),
            ("receive-pack", "r.git", transport, "pid %d" % server.process.pid, "127.0.0.1"), "%s: who it is" % name, seen)
 
@@ -94,7 +94,7 @@ def try_server(server_class, kinds, piped, transport):
         tap.eq(r.returncode, 0, "%s: clone %s" % (name, args[1]), r.stderr)
     r = git("push", "-q", server.native(), "HEAD:after", cwd=work, env=env, check=False)
     tap.eq(r.returncode, 0, "%s: a push after it all" % name, r.stderr)
-    wait_for(lambda: not watch.ask("sessions"), "%s: all sessions to be gone" % name)
+    wait_for(lambda: not watch.sessions(), "%s: all sessions to be gone" % name)
     tap.eq([cmdline(p) for p in served(server)], [], "%s: no process of a session is left" % name)
     wait_for(lambda: not leftovers(repo), "%s: leftovers to be removed: %s" % (name, leftovers(repo)))
     tap.eq(fsck(repo), "", "%s: fsck is clean" % name)

@@ -27,7 +27,7 @@ def ended_as(watch, peer, *want, **fields):
 
 
 def found(watch, peer):
-    return wait_for(lambda: [s for s in watch.ask("sessions") if s["peer"] == peer], "the session of %s to be found" % peer)[0]
+    return wait_for(lambda: [s for s in watch.sessions() if s["peer"] == peer], "the session of %s to be found" % peer)[0]
 
 
 def half_a_push(server, ref):
@@ -87,13 +87,13 @@ def loses_its_root():
     w = Watch(d.process.pid, base)
     stuck, healthy = half_a_push(d, "orphan"), half_a_push(d, "orphan2")
     for c in (stuck, healthy):
-        s = wait_for(lambda: [s for s in w.ask("sessions") if s["peer"] == c.peer and s["service"]], "the session to be known")[0]
+        s = wait_for(lambda: [s for s in w.sessions() if s["peer"] == c.peer and s["service"]], "the session to be known")[0]
         os.kill(s["pid"], signal.SIGKILL)
     healthy.s.sendall(PACK[1 << 20:])
     tap.ok(b"ok refs/heads/orphan2" in healthy.rest(), "a healthy push without its git-daemon succeeds")
     ended_as(w, stuck.peer, "pack", "idle", "a stuck one is ended")
     tap.ok(b"git-gate: nothing received" in stuck.rest(), "and is told")
-    wait_for(lambda: not w.ask("sessions"), "the sessions to be gone")
+    wait_for(lambda: not w.sessions(), "the sessions to be gone")
     w.stop()
     d.stop()
     wait_for(lambda: not leftovers(repo), "leftovers to be removed")
@@ -133,7 +133,7 @@ def slow_reader():
     sips.join(PATIENCE)
     rest = slowest.stdout.read()
     tap.ok(len(rest) > 20 << 20 and rest.endswith(b"0000"), "a clone read at 48 KiB a second for a while completes (%d bytes)" % len(rest), *w.events("session.reaped"))
-    wait_for(lambda: not w.ask("sessions"), "the sessions to be gone")
+    wait_for(lambda: not w.sessions(), "the sessions to be gone")
     w.stop()
     server.stop()
 
@@ -157,7 +157,7 @@ def behind_a_pipe():
     parent.stdin.flush()
     kept = wait_for(lambda: w.events("session.kept"), "the doubt to be said")[0]
     tap.ok("it cannot be seen what the client takes" in kept["message"] and "behind a pipe" in kept["message"], "the doubt says why", kept)
-    s = w.ask("sessions")[0]
+    s = w.sessions()[0]
     tap.eq((s["phase"], s["transport"], s["ending"]), ("sending", "pipe", None), "a client behind a pipe that does not read is kept", s)
     tap.eq(w.events("session.reaped"), [], "and nothing is ended")
     out, _ = parent.communicate(timeout=PATIENCE)

@@ -17,7 +17,7 @@ OID, PACK = pack_of(work)
 
 
 def found(watch, peer):
-    return wait_for(lambda: [s for s in watch.ask("sessions") if s["peer"] == peer and s["service"]], "the session of %s to be found" % peer)[0]
+    return wait_for(lambda: [s for s in watch.sessions() if s["peer"] == peer and s["service"]], "the session of %s to be found" % peer)[0]
 
 
 def stops_at_once():
@@ -63,7 +63,7 @@ def has_few_descriptors():
            "that it lacked descriptors is said, and it never lacked those to look with")
     for c in clients:
         c.close()
-    wait_for(lambda: not w.ask("sessions"), "the sessions to be gone")
+    wait_for(lambda: not w.sessions(), "the sessions to be gone")
     # more would be one or two a session
     wait_for(lambda: descriptors_of(w.process.pid) < 20, "it to give back what it had: %s" % links(w.process.pid))
     tap.eq(w.stop(), 0, "the watch stops cleanly")
@@ -88,7 +88,7 @@ def socketpairs():
     ours, parent, w = behind_a_socketpair("upload-pack")
     ours.sendall(packets(b"want %s side-band-64k ofs-delta\n" % OID.encode(), b"", b"done\n"))
     wait_for(lambda: w.events("session.kept"), "the doubt to be said")
-    tap.eq([(s["phase"], s["ending"]) for s in w.ask("sessions")], [("sending", None)], "one behind a socketpair that does not read is kept")
+    tap.eq([(s["phase"], s["ending"]) for s in w.sessions()], [("sending", None)], "one behind a socketpair that does not read is kept")
     got = 0
     while piece := ours.recv(1 << 20):
         got += len(piece)

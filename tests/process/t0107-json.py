@@ -90,7 +90,7 @@ ENDED = {**{n: t for n, t in SESSION.items() if n in "id transport service repo 
 ENDED["pid"] = ENDED["pid"] | {"null"}
 OWN_END = {n: t for n, t in ENDED.items() if n not in ("source", "instance")}
 
-status = [g.status()]           # nothing has happened yet
+status = [g.ask("status")]         # nothing has happened yet
 push = g.push(work)
 latch.reached()
 raw = [Raw(g)]
@@ -98,7 +98,7 @@ raw[0].advertisement()
 raw.append(Raw(g))      # one too many for its repository
 wait_for(lambda: {s["phase"] for s in g.sessions()} >= {"hook", "commands"}, "the phases")
 wait_for(lambda: all(s["rate_in"] is not None for s in g.sessions() if s["phase"] in ("hook", "commands")), "rates")
-old = g.sessions()
+old = g.ask("sessions")
 held = [s for s in old if s["peer"] == raw[1].peer]
 tap.eq([s["deadline"] for s in held], [None], "no deadline counts for one that is held")
 check("sessions", old, SESSION)
@@ -108,11 +108,11 @@ hooked = [s for s in shown if s["phase"] == "hook"][0]
 receive_pack = [p["pid"] for p in hooked["processes"] if p["role"] == "receive-pack"][0]
 os.kill(receive_pack, signal.SIGSTOP)   # so that it does not end at once
 g.cli("kill", hooked["id"])
-ending = wait_for(lambda: [s for s in g.sessions() if s["ending"]], "one that is being ended")
+ending = wait_for(lambda: [s for s in g.ask("sessions") if s["ending"]], "one that is being ended")
 os.kill(receive_pack, signal.SIGCONT)
 check("sessions", ending, SESSION)
 more = [Raw(g) for _ in range(6)]       # the waiting room
-status.append(wait_for(lambda: (lambda s: s["longest_wait_ms"] is not None and s["services"][1]["last"] and s)(g.status()), "someone in the waiting room"))
+status.append(wait_for(lambda: (lambda s: s["longest_wait_ms"] is not None and s["services"][1]["last"] and s)(g.ask("status")), "someone in the waiting room"))
 for c in more + raw:
     c.close()
 latch.release()
@@ -126,7 +126,7 @@ check("show of one that ended", [g.ask("show", e["id"]) for e in ended], {**OWN_
 tap.eq([x for x in ([p["phase"] for p in g.ask("show", e["id"])["timeline"]] for e in ended) if "closing" in x[:-1] or x[-1:] != ["closing"]], [],
        "a timeline ends with closing, once")
 check("reload", [g.ask("reload")], documented("reload"))
-status += [g.status()]
+status += [g.ask("status")]
 check("status", status, STATUS, "last_error")
 p = popen([GATE, "tail", "--json", "-n", "500", "--control", g.control], stdout=subprocess.PIPE, text=True)
 lines = [p.stdout.readline() for _ in range(20)]

@@ -82,7 +82,7 @@ in_realm chown git /etc/git-gate/id
 in_realm ssh-keygen -q -t ed25519 -N '' -f /upstream/host
 printf '[localhost]:2222 %s\n' "$(cut -d ' ' -f 1,2 "$M/upstream/host.pub")" >"$M/etc/git-gate/known_hosts"
 install -m 644 "$M/etc/git-gate/id.pub" "$M/upstream/authorized"
-printf '%s\n' 'Port 2222' 'ListenAddress 127.0.0.1' 'HostKey /upstream/host' 'UsePAM no' 'StrictModes no' \
+printf '%s\n' 'Port 2222' 'ListenAddress 127.0.0.1' 'HostKey /upstream/host' 'UsePAM no' 'StrictModes no' 'KexAlgorithms curve25519-sha256' \
 	'AuthorizedKeysFile /upstream/authorized' 'PidFile none' >"$M/upstream/sshd.conf"
 in_realm mkdir -p /run/sshd
 check "an sshd as upstream" in_realm systemd-run -q --unit=upstream "$(command -v sshd)" -D -f /upstream/sshd.conf

@@ -39,7 +39,7 @@ in_realm chown git /etc/git-gate/id
 in_realm ssh-keygen -q -t ed25519 -N '' -f /etc/host
 printf '[localhost]:2222 %s\n' "$(cut -d ' ' -f 1,2 "$M/etc/host.pub")" >"$M/etc/git-gate/known_hosts"
 install -m 644 "$M/etc/git-gate/id.pub" "$M/etc/authorized"
-printf '%s\n' 'Port 2222' 'ListenAddress 127.0.0.1' 'HostKey /etc/host' 'UsePAM no' 'StrictModes no' 'MaxStartups 100' \
+printf '%s\n' 'Port 2222' 'ListenAddress 127.0.0.1' 'HostKey /etc/host' 'UsePAM no' 'StrictModes no' 'KexAlgorithms curve25519-sha256' 'MaxStartups 100' \
 	'AuthorizedKeysFile /etc/authorized' 'PidFile none' >"$M/etc/sshd.conf"
 in_realm mkdir -p /run/sshd
 in_realm systemd-run -q --unit=upstream "$(command -v sshd)" -D -f /etc/sshd.conf

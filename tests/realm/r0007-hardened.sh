@@ -41,7 +41,7 @@ done
 mv "$T/etc/host" "$T/up/"
 printf '192.0.2.2 %s\n' "$(cut -d ' ' -f 1,2 "$T/etc/host.pub")" >"$T/etc/known_hosts"
 printf 'restrict,command="git-shell -c \\"$SSH_ORIGINAL_COMMAND\\"" %s\n' "$(cat "$T/etc/id.pub")" >"$T/up/authorized"
-printf '%s\n' 'ListenAddress 192.0.2.2' "HostKey $T/up/host" 'UsePAM no' 'StrictModes no' 'PermitRootLogin yes' \
+printf '%s\n' 'ListenAddress 192.0.2.2' "HostKey $T/up/host" 'UsePAM no' 'StrictModes no' 'KexAlgorithms curve25519-sha256' 'PermitRootLogin yes' \
 	"AuthorizedKeysFile $T/up/authorized" 'PidFile none' >"$T/up/sshd.conf"
 nsenter --net="/run/netns/$realm-up" "$(command -v sshd)" -D -e -f "$T/up/sshd.conf" >"$T/sshd.log" 2>&1 &
 at_exit kill_and_wait $!

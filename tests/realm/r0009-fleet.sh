@@ -90,7 +90,7 @@ echo "192.0.2.30 $(cut -d' ' -f1,2 "$T/host.pub")" >"$T/known_hosts"
 on upstream sh -c '
 	mkdir -p /srv/upstream/team /srv/git/.ssh
 	printf "restrict %s\n" "$(cat "$1/id.pub")" >/srv/git/.ssh/authorized_keys
-	printf "HostKey %s/host\nUsePAM no\nStrictModes no\nPidFile none\nMaxStartups 500\nAcceptEnv GIT_PROTOCOL\n" "$1" >/etc/ssh/sshd_fleet
+	printf "HostKey %s/host\nUsePAM no\nStrictModes no\nKexAlgorithms curve25519-sha256\nPidFile none\nMaxStartups 500\nAcceptEnv GIT_PROTOCOL\n" "$1" >/etc/ssh/sshd_fleet
 ' - "$T"
 as_client() {
 	env HOME="$T/client" GIT_CONFIG_NOSYSTEM=1 "$@"
