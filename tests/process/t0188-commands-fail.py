@@ -338,4 +338,44 @@ if STRACE:
     ask("an error of reading", ["status"], 1, PLACE + ": Input/output error", b"", faults=["recvfrom:error=EIO"])
     r = run(["status", "--config", CONF, "--gate", "none-of-this-name"], faults=["access:retval=0@/run/git-gate-none-of-this-name/control"])
     tap.ok(r.returncode == 3 and "no gate is running" in r.stderr, "the machine's gate is meant, where there is one", r.stderr)
+
+# --- what a gate may answer, and seldom does ----------------------------------------------------------------------------------
+
+STATUS = {"version": "9.9.9", "mode": "observe", "uptime_ms": 61000, "pid": 12, "draining": True, "paused": True, "instance": "i", "listening": ["git://[::1]:1"], "control": "c",
+          "base_path": "/b", "ended": 5, "reaped": 0, "observed": 3, "by_reason": {}, "waiting": 1, "longest_wait_ms": 2000, "refused": 1, "cgroup": None, "cgroup_unused": "why",
+          "reduced_evidence": True, "dropped_events": 2, "last_error": {"time": "t", "event": "gate.error", "message": "m", "x": None, "wait_ms": 1500, "n": 3}, "limits": [],
+          "services": [{"name": "tunnel", "state": "gave-up", "pid": None, "uptime_ms": None, "restarts": 4, "last": {}}]}
+ask("status of one that has it all", ["status"], 0, "", data(STATUS), out="; draining: no new client is served; accepting is paused for want of resources; 0.1.0 is installed: restart the gate")
+for what in ("3 would have been ended", "reduced: the system calls", "2 events were lost", "t gate.error: m", " x=- wait=1500ms n=3", "none: why"):
+    ask("status: %s" % what, ["status"], 0, "", data(STATUS), out=what)
+tap.ok(re.search(r"(?m)^tunnel +gave-up +- +- +4 +-", run(["status", "--control", PLACE]).stdout), "status: a service that gave up")
+ROW = {"id": "ab", "repo": "r.git", "peer": "p", "transport": "git", "service": "git-receive-pack", "phase": "idle", "age_ms": 5000, "quiet_ms": 1, "deadline_ms": 1000, "deadline_used_ms": 99999999,
+       "step": None, "steps": [], "ending": "idle", "user": "ann", "state": "busy"}
+ask("sessions: far over its deadline", ["sessions"], 0, "", data([ROW, {**ROW, "id": "cd", "age_ms": 6000}]), out="999%")
+HEAD = {"since": 1.7e9, "period_ms": 3600000, "mode": "observe", "seen": 9, "healthy": 7, "watched": 2}
+ask("report: of watched servers", ["report"], 0, "", data({**HEAD, "would_end": 3, "finished_well": 1, "failed": 1, "running": 0, "unknown": 1, "reasons": [], "false_alarms_left_out": 4, "keys": [],
+    "false_alarms": [{"id": "ab", "key": "deadline.idle", "limits": [{"key": "deadline.idle"}, {"key": "deadline.hook"}]}]}), out="; how 2 of watched servers ended is not known")
+ask("report: what is not known", ["report"], 0, "", answers[0], out="0 still run, of 1 it is not known")
+ask("report: and older ones", ["report"], 0, "", answers[0], out="and 4 older ones")
+ask("tune: less than it should be", ["tune"], 0, "", data({**HEAD, "keys": [{"key": "deadline.idle", "verdict": "cannot", "why": "cannot", "stuck": 1, "stuck_later_ms": -1000, "healthy": 7,
+    "lower": [{"limit_ms": 1000, "ends_healthy": 2}]}], "settings": []}), out="nothing to change")
+STORY = [{"phase": "p%d" % i, "from_ms": 1000 * i} for i in range(30)]
+SHOWN = {**ROW, "timeline": STORY, "timeline_left_out": 7, "processes": [{"pid": 1, "ppid": 2}, {"pid": 2, "ppid": 1}], "evidence": [], "log": []}
+ask("show: a part that is not kept", ["show", "ab"], 0, "", data(SHOWN), out="7 between this and the one above are not kept")
+shown = run(["show", "ab", "--control", PLACE])
+tap.ok(re.search(r"(?s)processes:.*\n +1 .*\n +2 ", shown.stdout), "show: processes that are each other's parents are printed once", shown.stdout)
+
+
+def events(*rows, instance="i", lost=0):
+    return data({"instance": instance, "events": list(rows), "next": 9, "lost": lost, "more": False})
+
+
+EVENT = {"time": "t1", "event": "session.reaped", "message": "m", "session": "ab", "evidence": ["e1", "e2"]}
+CLOSED = {"time": "t2", "event": "session.closed", "message": "c", "session": "ab"}
+ask("tail: what was seen, a line each", ["tail", "ab"], 0, "3 events are missing here", data(ROW), events(EVENT, lost=3), events(CLOSED), out="t1 session.evidence: e1 session=ab\nt1 session.evidence: e2")
+ask("tail --json: a line each", ["tail", "ab", "--json"], 0, "", data(ROW), events(EVENT, CLOSED), out='"evidence":["e1","e2"]')
+ask("tail: another gate", ["tail", "ab"], 0, "another gate has been started", data(ROW), events(EVENT), events(instance="j"))
+answers[:] = [events(EVENT)]
+nobody_reads = subprocess.run(["bash", "-c", '"$0" tail --control "$1" | head -n 1; echo ${PIPESTATUS[0]}', GATE, PLACE], env=ENV, capture_output=True, text=True, timeout=PATIENCE)
+tap.ok("t1 session.reaped" in nobody_reads.stdout, "tail ends when nobody reads", nobody_reads.stdout, nobody_reads.stderr)
 tap.done()
