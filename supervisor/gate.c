@@ -106,11 +106,19 @@ static int64_t tell_systemd(struct gg_gate *g, int64_t now)
 	return GG_NEVER;
 }
 
+/* At the latest then. What comes sooner is left: to begin anew at each session's start and end would put it off
+ * for as long as they come faster than the loop goes round. */
 static void arm_tick(struct gg_gate *g, int64_t delay_ms)
 {
-	ev_timer_stop(g->loop, &g->tick);
+	double delay = (double)(delay_ms > 0 ? delay_ms : 0) / 1000.;
+
+	if (ev_is_pending(&g->tick))
+		return;
 	ev_now_update(g->loop);
-	ev_timer_set(&g->tick, (double)(delay_ms > 0 ? delay_ms : 0) / 1000., 0.);
+	if (ev_is_active(&g->tick) && ev_timer_remaining(g->loop, &g->tick) <= delay)
+		return;
+	ev_timer_stop(g->loop, &g->tick);
+	ev_timer_set(&g->tick, delay, 0.);
 	ev_timer_start(g->loop, &g->tick);
 }
 
@@ -184,8 +192,7 @@ void gg_gate_wake(struct gg_gate *g)
 
 void gg_gate_wake_soon(struct gg_gate *g)
 {
-	if (!ev_is_active(&g->tick) || ev_timer_remaining(g->loop, &g->tick) > SOON_MS / 1000.)
-		arm_tick(g, SOON_MS);
+	arm_tick(g, SOON_MS);
 }
 
 void gg_gate_keep_or_close(struct gg_gate *g)
@@ -202,6 +209,12 @@ void gg_gate_keep_or_close(struct gg_gate *g)
 		s->due_ms = now;
 	}
 	gg_gate_wake(g);
+}
+
+/* Not at once: who fetches or pushes sends some requests in a row. */
+bool gg_gate_turn_is_over(const struct gg_gate *g, const struct gg_session *s)
+{
+	return (closing(g) || gg_admit_pressed(g)) && gg_now_ms() - s->accepted_ms >= g->reaper.lim.grace;
 }
 
 static void finish_if_empty(struct gg_gate *g)

@@ -59,6 +59,31 @@ g.settle()
 tap.eq(g.stop(), 0, "the gate stops cleanly", g.text()[-2000:])
 
 
+# --- sessions that begin and end all the time -------------------------------------------------------------------------------------
+# never is there a moment when nothing happens; what has ended must not pile up, and who is stuck is ended all the same
+g = Gate({"listen.http": "127.0.0.1:0", "limit.sessions": "64", **{k: "3s" for k in SCALED if "grace" not in k}})
+g.repo()
+client = Raw(g)
+client.advertisement()
+flood = popen([os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "load", "flooder"), "127.0.0.66", str(g.http_port), "junk", "500"],
+              stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+closing, seen = [], len(g.events("session.accepted"))
+
+
+def is_over():
+    closing.append(sum(s["phase"] == "closing" for s in g.sessions()))
+    return g.events("session.reaped", peer=client.peer) and len(g.events("session.accepted")) > seen + 1000
+
+
+wait_for(is_over, "a stuck client to be ended in a flood of sessions that end at once")
+made = int(flood.communicate("", PATIENCE)[0].split()[0])
+tap.eq([e["reason"] for e in g.events("session.reaped")], ["commands"], "a stuck client is ended in a flood of %d sessions that end at once" % made)
+tap.ok(max(closing) < 300, "which do not pile up (%d at most)" % max(closing), closing)
+client.close()
+g.settle()
+tap.eq(g.stop(), 0, "the gate stops cleanly", g.text()[-2000:])
+
+
 # --- many processes to start ----------------------------------------------------------------------------------------------------
 def crowd(g):
     """Clients arrive while the gate stands still; they, and how many sessions had been begun at each answer until all were."""
