@@ -252,6 +252,7 @@ static int examine(const struct gg_wrap *o, struct request *q, struct gg_http_er
 		ask_repository(o, q);
 	gg_wrap_report(o, &q->status);
 	gg_wrap_ask(o, &q->status, &told);
+	q->asked.keep_alive &= !told.last;
 	if (q->route.kind == GG_ROUTE_RECEIVE_PACK)
 		set_limit(o, q, told.push_max);
 	if (q->status.refused[0])

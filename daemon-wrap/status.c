@@ -49,11 +49,11 @@ int gg_status_unpack(const char *buf, size_t n, struct gg_status *ret)
 	return 0;
 }
 
-/* "PUSH_MAX\0STATUS\0USER\0REFUSED\0" */
+/* "PUSH_MAX\0STATUS\0LAST\0USER\0REFUSED\0" */
 size_t gg_answer_pack(const struct gg_answer *a, char *buf)
 {
-	int n = snprintf(buf, GG_STATUS_MAX, "%lld%c%lld%c%s%c%s", (long long)a->push_max, 0,
-			 (long long)a->status, 0, a->user, 0, a->refused);
+	int n = snprintf(buf, GG_STATUS_MAX, "%lld%c%lld%c%lld%c%s%c%s", (long long)a->push_max, 0,
+			 (long long)a->status, 0, (long long)a->last, 0, a->user, 0, a->refused);
 
 	return n < 0 ? 0 : (size_t)n + 1;
 }
@@ -61,14 +61,16 @@ size_t gg_answer_pack(const struct gg_answer *a, char *buf)
 int gg_answer_unpack(const char *buf, size_t n, struct gg_answer *ret)
 {
 	const char *p = buf, *end = buf + n;
-	char bytes[24], status[24];
+	char bytes[24], status[24], last[24];
 	int r = field(&p, end, bytes, sizeof(bytes));
 
 	r = r ? r : field(&p, end, status, sizeof(status));
+	r = r ? r : field(&p, end, last, sizeof(last));
 	r = r ? r : field(&p, end, ret->user, sizeof(ret->user));
 	r = r ? r : field(&p, end, ret->refused, sizeof(ret->refused));
 	if (r < 0 || p != end)
 		return -EINVAL;
 	r = gg_int_parse(status, 0, 599, &ret->status);
+	r = r ? r : gg_int_parse(last, 0, 1, &ret->last);
 	return r ? r : gg_int_parse(bytes, -1, INT64_MAX, &ret->push_max);
 }

@@ -41,6 +41,7 @@ struct gg_answer {
 	int64_t status;	   /* with refused: how HTTP says so, 401, 403 or 404; 0: as the text says */
 	char user[72];	   /* who it is: the name of a token, or "uid:NUMBER"; "": nobody knows */
 	int64_t push_max;  /* repo.NAME.push, in bytes, 0: no limit; -1: limit.push counts */
+	int64_t last;	   /* 1: an HTTP connection ends with the reply to this request, others wait; 0 */
 };
 
 /* As those above; unpack also -ERANGE. */

@@ -71,7 +71,9 @@ static void close_status(struct gg_io *io)
 static void answer(struct gg_session *s, const char *why, int status)
 {
 	struct gg_io *io = s->io;
-	struct gg_answer a = { .push_max = gg_pushlimit_own(io->gate->conf, s), .status = status };
+	struct gg_answer a = { .push_max = gg_pushlimit_own(io->gate->conf, s),
+			       .status = status,
+			       .last = s->http && gg_gate_turn_is_over(io->gate, s) };
 	char buf[GG_STATUS_MAX];
 	size_t n;
 

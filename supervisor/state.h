@@ -109,6 +109,8 @@ void gg_gate_wake_soon(struct gg_gate *g);
 void gg_gate_set_limits(struct gg_gate *g);
 /* g->stage or g->drained has changed: with it how long HTTP connections are kept between requests. */
 void gg_gate_keep_or_close(struct gg_gate *g);
+/* Others wait for this connection's place, or the gate closes: its next reply is the last. */
+bool gg_gate_turn_is_over(const struct gg_gate *g, const struct gg_session *s);
 /* A session's process or connection is gone: accept again, or end the drain. */
 void gg_gate_session_gone(struct gg_gate *g);
 /* Nobody needs to wait for the services any more: serve, and say so. */

@@ -17,7 +17,7 @@ class Http:
     def __init__(self, gate, repo="r.git", host="127.0.0.1"):
         self.s = socket.create_connection((host, gate.http_port), timeout=PATIENCE)
         self.peer = "%s:%d" % self.s.getsockname()[:2]
-        self.gate, self.repo, self.ahead = gate, repo, b""
+        self.gate, self.repo, self.ahead, self.last = gate, repo, b"", False
 
     def send(self, data):
         self.s.sendall(data)
@@ -71,6 +71,7 @@ class Http:
                 break
             name, value = line.split(b":", 1)
             headers[name.lower()] = value.strip()
+        self.last = headers.get(b"connection") == b"close"      # the server will end the connection
         if b"content-length" in headers:
             return status, self.exactly(int(headers[b"content-length"]))
         body = b""

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """The gate and its HTTP clients: limits, idle connections, pressure, stop, drain, reload, observe, kill, and a gate that dies."""
 import shutil
+import threading
 
 from httppush import *
 
@@ -103,6 +104,45 @@ code, took = push(g)
 tap.ok(code == 0 and old.ended() and not busy.ended(), "pressure: the idle one goes, not the one mid-pack")
 tap.eq(finish_push(busy)[0], 200, "pressure: which succeeds")
 not_recorded(g, "pressure", old, busy)
+
+
+class Restless(threading.Thread):
+    """A client that asks again as soon as it has its answer, or before (ahead requests at once), until it is told that this was the last."""
+
+    def __init__(self, g, ahead):
+        super().__init__(daemon=True)
+        self.c, self.ahead, self.statuses, self.wrong = Http(g), ahead, [], None
+        self.start()
+
+    def run(self):
+        try:
+            self.c.send(self.c.head() * (self.ahead - 1))
+            while not self.c.last:
+                self.c.send(self.c.head())
+                self.statuses.append(self.c.reply()[0])
+        except (OSError, EOFError) as e:
+            self.wrong = repr(e)
+
+
+for ahead in 1, 3:
+    g = gate(limit_sessions="2")
+    restless = [Restless(g, ahead), Restless(g, ahead)]
+    wait_for(lambda: all(len(r.statuses) > 3 for r in restless), "both to be served")
+    code, took = push(g)
+    what = "pressure: clients that are never silent, %d requests at once" % ahead
+    tap.ok(code == 0, "%s: another gets its place" % what, took, *g.sessions())
+    gone = wait_for(lambda: [r for r in restless if not r.is_alive()], "one to be told")
+    tap.eq([(r.c.last, r.wrong, set(r.statuses)) for r in gone], [(True, None, {200})] * len(gone), "%s: whose last reply says so, and is whole" % what)
+    rest = [r for r in restless if r not in gone]
+    seen = [len(r.statuses) for r in rest]
+    wait_for(lambda: all(len(r.statuses) > n or not r.is_alive() for r, n in zip(rest, seen)), "the other to be served on")
+    not_recorded(g, what, *[r.c for r in restless])
+    wait_for(lambda: not g.status()["waiting"], "nobody to wait")
+    kept = Http(g)
+    tap.eq(([kept.get(), kept.get()], kept.last), ([200, 200], False), "%s: when nobody waits, connections are kept" % what)
+    tap.eq(g.stop(), 0, "%s: nor do they hold up the stop" % what)
+    for r in restless:
+        r.join(PATIENCE)
 
 # --- stop, drain ------------------------------------------------------------------------------------------------------------------
 g.stop()

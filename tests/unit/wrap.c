@@ -118,6 +118,7 @@ Test(status, answers)
 		strcpy(in.refused, rows[i].refused);
 		strcpy(in.user, "uid:7");
 		in.status = 401;
+		in.last = i % 2;
 		n = gg_answer_pack(&in, buf);
 		for (size_t k = 0; k < n; k++)
 			cr_expect_eq(gg_answer_unpack(buf, k, &out), -EINVAL, "row %zu, cut at %zu", i, k);
@@ -126,15 +127,19 @@ Test(status, answers)
 		cr_expect_str_eq(out.refused, rows[i].refused);
 		cr_expect_str_eq(out.user, "uid:7");
 		cr_expect_eq(out.status, 401);
+		cr_expect_eq(out.last, i % 2);
 	}
 	for (size_t i = 0; i < GG_LEN(wrong); i++) {
 		struct gg_answer out;
 
-		int n = snprintf(buf, sizeof(buf), "%s%c0%cu%cno", wrong[i], 0, 0, 0);
+		for (size_t k = 0; k < 3; k++) {
+			const char *f[3] = { "0", "0", "0" };
+			int n;
 
-		cr_expect_lt(gg_answer_unpack(buf, (size_t)n + 1, &out), 0, "%s", wrong[i]);
-		n = snprintf(buf, sizeof(buf), "0%c%s%cu%cno", 0, wrong[i], 0, 0);
-		cr_expect_lt(gg_answer_unpack(buf, (size_t)n + 1, &out), 0, "%s", wrong[i]);
+			f[k] = wrong[i];
+			n = snprintf(buf, sizeof(buf), "%s%c%s%c%s%cu%cno", f[0], 0, f[1], 0, f[2], 0, 0);
+			cr_expect_lt(gg_answer_unpack(buf, (size_t)n + 1, &out), 0, "field %zu: %s", k, wrong[i]);
+		}
 	}
 }
 
