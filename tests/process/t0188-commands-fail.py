@@ -38,7 +38,14 @@ def run(args, faults=(), prefix=(), follow=False, tools=(), only=False, env=None
             put_script(os.path.join(TOOLS, name), "%s\nexec %s \"$@\"" % (does, shutil.which(name)))
     where = {"PATH": TOOLS if only else TOOLS + ":" + ENV["PATH"]} if tools else {}
     command = [*(inject(*faults, follow=follow) if faults else []), *prefix, GATE, *args]
-    return subprocess.run(command, env={**ENV, **where, **(env or {})}, cwd=kw.pop("cwd", TMP), capture_output=True, text=True, errors="replace", timeout=PATIENCE, **kw)
+    p = subprocess.Popen(command, env={**ENV, **where, **(env or {})}, cwd=TMP, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace",
+                         start_new_session=True, **kw)
+    try:
+        out, err = p.communicate(timeout=PATIENCE)
+    except subprocess.TimeoutExpired:       # whom strace follows outlives it
+        os.killpg(p.pid, signal.SIGKILL)
+        out, err = p.communicate()
+    return subprocess.CompletedProcess(command, p.returncode, out, err)
 
 
 def state(*tops):
@@ -289,6 +296,70 @@ if STRACE:
     judge("cleanup: a base that cannot be opened", run(["cleanup", "--base", BASE], faults=["openat:error=EIO@" + BASE]), 1, "cannot clean up '%s'" % BASE, "unread\t.\tInput/output error")
     judge("cleanup: a repository that cannot be found", run(["cleanup", "--base", BASE, "own.git"], faults=["readlink:error=EIO@" + os.path.join(BASE, "own.git")]), 1, "cannot clean up '%s/own.git': " % BASE)
     judge("cleanup: /proc cannot be read", run(["cleanup", "--base", BASE], faults=["openat:error=EMFILE@/proc"]), 1, "cannot clean up '%s': Too many open files" % BASE)
+
+# --- settings, and a start that cannot be ----------------------------------------------------------------------------------------
+
+lay()
+MINE = ["--config", CONF]
+TWICE = "x" * 20 + ".key=1"
+
+
+def settings(what, more, code, says, out="", command="check-config", **kw):
+    return judge("%s: %s" % (command, what), run([command, *MINE, *(a for m in more for a in ("-c", m))], **kw), code, says, out)
+
+
+settings("a long section that there is not", [TWICE], 2, "x" * 20)
+settings("a user's number", ["access.allowPush=uid:root", "repo.own.git.allowFetch=uid:root"], 0, "")
+settings("no such user, for all", ["access.allowPush=uid:no-such-user"], 2, "is no user in /etc/passwd; write uid:NUMBER")
+settings("no such user, for a repository", ["repo.own.git.allowPush=uid:no-such-user"], 2, ["is no user in /etc/passwd; write uid:NUMBER", "own.git"])
+settings("users without tokens", ["repo.own.git.allowPush=user:ann"], 2, ["names users, and access.tokenFile is not set", "own.git"])
+settings("a list that is no text", [b"hook.allowFinding=\xff"], 2, "UTF-8")
+with open(TOKENS, "w") as f:
+    os.fchmod(f.fileno(), 0o600)
+    f.write("ann:sha256:%064x\n" % 1)
+settings("a user without a token", ["repo.own.git.allowPush=user:bob", "access.allowFetch=user:eve", "access.tokenFile=" + TOKENS], 0, "no token is named bob")
+settings("a file of tokens that is a directory", ["access.tokenFile=" + BASE], 2, "is no regular file")
+with open(path("etc", "large"), "w") as f:
+    os.fchmod(f.fileno(), 0o600)
+    f.truncate(1 << 30)
+settings("a file of tokens that is too large", ["access.tokenFile=" + path("etc", "large")], 2, "is larger than")
+if IS_ROOT:
+    os.chown(TOKENS, 12345, 12345)
+    settings("somebody else's file of tokens", ["access.tokenFile=" + TOKENS], 2, "belongs to uid 12345, who is neither root nor the gate's user: chown it")
+    os.chown(TOKENS, 0, 0)
+if STRACE:
+    settings("a file of tokens that cannot be read", ["access.tokenFile=" + TOKENS], 2, "cannot be read: Input/output error", faults=["read:error=EIO@" + TOKENS])
+settings("no PATH", [], 0, "", prefix=["env", "-u", "PATH"])
+for what, does, says in (("is killed", "kill -9 $$", "killed by signal 9"), ("says nothing", "exit 7", "it ended with status 7")):
+    judge("check-config: git %s" % what, run(["check-config", *MINE], tools=[("git", does)]), 2, says)
+judge("check-config: over 4 MiB", run(["check-config", *MINE], tools=[("git", "head -c 5000000 /dev/zero; exit 0")]), 2, "over 4 MiB of settings")
+NOT = ["listen.git=127.0.0.1:0", "listen.http=off", "hook.path=" + os.path.join(BUILD, "hooks")]
+CONTROL = path("run", "control")
+settings("a control socket of too long a name", NOT + ["gate.control=" + path("n" * 100)], 2, "a socket's path has at most", command="run")
+if STRACE:
+    settings("a control socket that cannot be", NOT + ["gate.control=" + CONTROL], 2, "gate.control: %s: Operation not permitted" % CONTROL, command="run", faults=["bind:error=EPERM:when=1"])
+    settings("a lock that cannot be written", NOT + ["gate.control=" + CONTROL], 2, "gate.control: cannot write %s.lock: No space" % CONTROL, command="run",
+             faults=["%s:error=ENOSPC@%s.lock" % (call, CONTROL) for call in ("ftruncate", "pwrite64", "write")])
+    settings("an address that cannot be listened on", NOT + ["gate.control=" + CONTROL], 2, "cannot listen on 127.0.0.1:0 (listen.git): No buffer space", command="run", faults=["listen:error=ENOBUFS:when=2"])
+if not os.path.exists("/usr/local/libexec/git-gate"):
+    shutil.copy(GATE, path("alone"))
+    r = subprocess.run([path("alone"), "run", *MINE, *(a for m in NOT for a in ("-c", m))], env=ENV, capture_output=True, text=True, timeout=PATIENCE)
+    judge("run: the other programs are nowhere", r, 2, "is neither beside git-gate nor in")
+DOCTOR = ["hook.scanner=none", "hook.path=" + os.path.join(BUILD, "hooks")]
+judge("doctor: more than one error", run(["doctor", *MINE, "-c", "a.b=1", "-c", "limit.sessions=x", "-c", "deadline.idle=y"]), 1, "", "and 2 more, see git-gate check-config")
+with open(path("pre-receive.d"), "w"):
+    pass
+settings("what should be a directory of steps", DOCTOR + ["hook.dir=" + TMP], 1, "", "pre-receive.d: Not a directory; every push is refused", command="doctor")
+os.unlink(path("pre-receive.d"))
+with open(path("post-receive.d"), "w"):
+    pass
+settings("what should be a directory of steps", DOCTOR + ["hook.dir=" + TMP], 1, "", "post-receive.d: Not a directory; every push is refused", command="doctor")
+os.unlink(path("post-receive.d"))
+if IS_ROOT:
+    os.chown(os.path.join(BASE, "own.git"), 12345, 12345)
+    settings("somebody else's repository", DOCTOR, 1, "", "belongs to uid 12345, and gate.basePath to uid 0", command="doctor")
+    os.chown(os.path.join(BASE, "own.git"), 0, 0)
+settings("a scratch directory that fills", DOCTOR[1:] + ["hook.scanner=command", "hook.scannerCommand=/bin/true", "hook.scratch=" + path("nowhere")], 1, "", "has to be able to make directories there", command="doctor")
 
 # --- what answers in the gate's place ------------------------------------------------------------------------------------------
 
