@@ -8,8 +8,9 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 FLOOD, OTHER = "127.0.0.66", "127.0.0.3"
 # the flood's own clients are ended soon: places come free by that; the other's pushes never wait for their client
 LIMITS = {"deadline.init": "2s", "deadline.commands": "3s", "deadline.packStart": "10m", "deadline.idle": "2s", "deadline.wait": "1h", "deadline.hook": "10m"}
-# kind: over HTTP?
-KINDS = {"none": False, "silent": False, "half": False, "junk": False, "reconnect": False, "keep": True, "again": True}
+# what the flood does, and is that over HTTP?
+KINDS = [("none", False), ("silent", False), ("half", False), ("junk", False), ("missing", False), ("reconnect", False),
+         ("none", True), ("silent", True), ("half", True), ("junk", True), ("missing", True), ("reconnect", True), ("keep", True), ("again", True)]
 
 
 class Flood:
@@ -23,7 +24,7 @@ class Flood:
     def flood(self):
         """Begin; it is there when every place is taken and others wait, or for kinds that do not stay when the gate has seen some."""
         seen = len(self.gate.events("session.accepted"))
-        p = popen([os.path.join(HERE, "flooder"), FLOOD, str(self.port), self.kind, str(self.most)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        p = popen([os.path.join(HERE, "flooder"), FLOOD, str(self.port), "http" if self.http else "git", self.kind, str(self.most)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         places = int(self.gate.settings["limit.sessions"])
 
         def there():

@@ -53,8 +53,8 @@ used("the half-open")
 g = Gate({"listen.http": "127.0.0.1:0", "limit.sessions": "16", "limit.waiting": "100", "gate.logLevel": "debug", **flood.LIMITS})
 g.repo()
 before = Level(g)
-for kind in "silent", "half", "junk", "keep":
-    f = flood.Flood(tap, g, kind, flood.KINDS[kind], 3, 160, kind)
+for kind, http in ("silent", False), ("half", False), ("junk", True), ("again", True):
+    f = flood.Flood(tap, g, kind, http, 3, 160, kind)
     f.run()
     note(", ".join("%s %s" % r for r in zip(flood.HEAD, f.row)))
 after = Level(g)

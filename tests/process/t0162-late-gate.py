@@ -65,7 +65,7 @@ g = Gate({"listen.http": "127.0.0.1:0", "limit.sessions": "64", **{k: "3s" for k
 g.repo()
 client = Raw(g)
 client.advertisement()
-flood = popen([os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "load", "flooder"), "127.0.0.66", str(g.http_port), "junk", "500"],
+flood = popen([os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "load", "flooder"), "127.0.0.66", str(g.http_port), "http", "junk", "500"],
               stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 closing, seen = [], len(g.events("session.accepted"))
 
