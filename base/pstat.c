@@ -155,6 +155,14 @@ int gg_pstat_read(pid_t pid, struct gg_pstat *ret)
 	return 0;
 }
 
+int gg_pstat_still(pid_t pid, uint64_t start_tick)
+{
+	struct gg_pstat st;
+	int r = gg_pstat_read(pid, &st);
+
+	return r == -ENOENT ? -ESRCH : r ? r : st.start_tick == start_tick ? 0 : -ESRCH;
+}
+
 int gg_pstat_check(void)
 {
 	char link[16];

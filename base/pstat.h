@@ -28,4 +28,11 @@ int gg_pstat_check(void);
 /* 0, -ESRCH (gone), -EINVAL (not understood) or another -errno. */
 int gg_pstat_read(pid_t pid, struct gg_pstat *ret);
 
+/*
+ * Is it still the process that began then? What was read below /proc by the number alone since its identity
+ * was, a list of its children for one, is its own only if it is. 0; -ESRCH: it has gone, and the number may
+ * be another's; another -errno: not known.
+ */
+int gg_pstat_still(pid_t pid, uint64_t start_tick);
+
 #endif

@@ -69,6 +69,27 @@ static int children(pid_t pid, pid_t **v, size_t *n, size_t *size)
 	return (r == -ENOENT || r == -ESRCH) && pid != getpid() ? 0 : r;
 }
 
+/* Those of one that is below us. It may go, and its number be another's, whose children are not ours to end.
+ */
+static int sure_children(const struct gg_pstat *st, pid_t **v, size_t *n, size_t *size)
+{
+	size_t before = *n;
+	int r = children(st->pid, v, n, size);
+
+	if (r == 0 && *n > before && gg_pstat_still(st->pid, st->start_tick) < 0)
+		*n = before;
+	return r;
+}
+
+/* A number that was listed as a child's may be another's by the time that it is looked at. */
+static bool is_below_us(const struct gg_subtree *t, pid_t ppid)
+{
+	for (size_t i = 0; i < t->n; i++)
+		if (t->v[i].pid == ppid)
+			return true;
+	return ppid == getpid();
+}
+
 /* All that live below us, but for elders and what is below those, into *ret; those of our own children that
  * have ended are reaped on the way, *ret_reaped of them. Who was below one that ends meanwhile is ours only
  * after we were listed, and is missed. */
@@ -83,14 +104,15 @@ static int find(const struct gg_subtree *elders, struct gg_subtree *ret, size_t 
 	for (size_t i = 0; r == 0 && i < n; i++) {
 		struct gg_pstat st;
 
-		if (gg_pstat_read(pid[i], &st) < 0 || has(elders, st.pid, st.start_tick))
+		if (gg_pstat_read(pid[i], &st) < 0 || !is_below_us(ret, st.ppid) ||
+		    has(elders, st.pid, st.start_tick))
 			continue;
 		if (ended(&st)) {
 			if (i < ours && st.pid != elders->keep && waitpid(st.pid, NULL, WNOHANG) > 0)
 				++*ret_reaped;
 			continue;
 		}
-		r = children(st.pid, &pid, &n, &size);
+		r = sure_children(&st, &pid, &n, &size);
 		if (r == 0)
 			r = add(ret, &st);
 	}
@@ -105,7 +127,8 @@ int gg_subtree_elders(pid_t spare, struct gg_subtree *ret)
 	struct gg_pstat st;
 	int r = children(getpid(), &pid, &n, &size);
 
-	/* not find(): it would reap whom the caller wants to wait for, and leave out who has ended */
+	/* not find(): it would reap whom the caller wants to wait for, and leave out who has ended, and one
+	 * too many harms nobody */
 	for (size_t i = 0; r == 0 && i < n; i++) {
 		if (gg_pstat_read(pid[i], &st) < 0)
 			continue;

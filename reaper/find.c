@@ -19,7 +19,20 @@ static int compare_pids(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static int add(struct gg_found **v, size_t *n, pid_t pid, enum gg_root_kind kind)
+/* By the time that we know what it is, its number may be one of another server's. */
+static bool is_below(const struct gg_pstat *who, pid_t top)
+{
+	struct gg_pstat st = *who;
+
+	for (int hops = 0; hops < HOPS && st.ppid > 0; hops++)
+		if (st.ppid == top)
+			return true;
+		else if (gg_pstat_read(st.ppid, &st) < 0)
+			return false;
+	return false;
+}
+
+static int add(struct gg_found **v, size_t *n, pid_t pid, pid_t top, enum gg_root_kind kind)
 {
 	struct gg_found *grown = realloc(*v, (*n + 1) * sizeof(**v));
 	struct gg_pstat st;
@@ -27,7 +40,7 @@ static int add(struct gg_found **v, size_t *n, pid_t pid, enum gg_root_kind kind
 	if (!grown)
 		return -ENOMEM;
 	*v = grown;
-	if (gg_pstat_read(pid, &st) == 0 && (st.state != 'Z' || st.nlwp > 1))
+	if (gg_pstat_read(pid, &st) == 0 && (st.state != 'Z' || st.nlwp > 1) && is_below(&st, top))
 		grown[(*n)++] = (struct gg_found){ { pid, st.start_tick }, kind };
 	return 0;
 }
@@ -82,7 +95,7 @@ int gg_find_sessions(pid_t top, const pid_t *known, size_t nknown, struct gg_fou
 			continue;
 		kind = r == 0 ? gg_root_kind_of(argv, len) : GG_ROOT_NONE;
 		if (r == 0)
-			r = kind ? add(&found, &nfound, queue[i], kind)
+			r = kind ? add(&found, &nfound, queue[i], top, kind)
 				 : gg_children(queue[i], &queue, &n, &size);
 		if (r == -ENOENT || r == -ESRCH || r == -EBUSY)
 			r = 0; /* it has gone meanwhile, or the next walk finds out */

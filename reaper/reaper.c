@@ -48,6 +48,7 @@ static int compare_pids(const void *a, const void *b)
 static int fresh_orphans(struct gg_reaper *r)
 {
 	AUTO_FREE pid_t *roots = NULL;
+	size_t n = 0;
 
 	if (r->orphans.fresh)
 		return 0;
@@ -55,9 +56,10 @@ static int fresh_orphans(struct gg_reaper *r)
 	if (!roots)
 		return -ENOMEM;
 	for (size_t i = 0; i < r->reg->n; i++)
-		roots[i] = r->reg->v[i]->root;
-	qsort(roots, r->reg->n, sizeof(*roots), compare_pids);
-	return gg_orphans_read(&r->orphans, roots, r->reg->n);
+		if (!r->reg->v[i]->root_gone) /* else the number may be an orphan's */
+			roots[n++] = r->reg->v[i]->root;
+	qsort(roots, n, sizeof(*roots), compare_pids);
+	return gg_orphans_read(&r->orphans, roots, n);
 }
 
 /* Remember who was seen, so that a process that later leaves the tree and its environment behind is still
@@ -125,6 +127,7 @@ static int read_procs(struct gg_reaper *r, const struct gg_session *s, bool orph
 	struct gg_scan_target t = { .id = s->id,
 				    .root = s->root,
 				    .root_tick = s->root_tick,
+				    .root_taken_tick = orphans ? gg_registry_root_taken(r->reg, s) : 0,
 				    .in_ino = l ? l->in_ino : s->sock_ino,
 				    .out_ino = l ? l->out_ino : s->sock_ino,
 				    .http = s->http,

@@ -163,6 +163,19 @@ size_t gg_registry_serving(const struct gg_registry *r)
 	return n;
 }
 
+uint64_t gg_registry_root_taken(const struct gg_registry *r, const struct gg_session *s)
+{
+	uint64_t first = 0;
+
+	for (size_t i = 0; i < r->n; i++) {
+		const struct gg_session *o = r->v[i];
+
+		if (o->root == s->root && o->root_tick > s->root_tick && (!first || o->root_tick < first))
+			first = o->root_tick;
+	}
+	return first;
+}
+
 static const struct gg_ended *in_ring(const struct gg_ring *ring, uint64_t i)
 {
 	return i < ring->n && i < GG_HISTORY ? &ring->v[(ring->n - 1 - i) % GG_HISTORY] : NULL;

@@ -168,6 +168,9 @@ void gg_registry_drop(struct gg_registry *r, struct gg_session *s);
 struct gg_session *gg_registry_find(const struct gg_registry *r, const char *id);
 /* Sessions whose root process runs, held and lent ones left out: what limit.sessions bounds. */
 size_t gg_registry_serving(const struct gg_registry *r);
+/* When the root of a session that came later began, by its start time, and that has the number which s's root
+ * had; 0: none has. */
+uint64_t gg_registry_root_taken(const struct gg_registry *r, const struct gg_session *s);
 /* Those that are remembered, the newest first: *at is { 0 } at the beginning; NULL past the end. */
 struct gg_history {
 	uint64_t itself, us; /* how many of each were seen */

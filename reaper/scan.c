@@ -29,37 +29,38 @@ uint64_t gg_scan_reads(void)
 	return gg_procfs_reads();
 }
 
-/* Processes still to be looked at, and the parent's place in the snapshot (-1: the gate). */
+/*
+ * A process still to be looked at. By then its number may be another's, so either its start time is known, or
+ * it has to have a parent in the session.
+ */
+struct queued {
+	pid_t pid;
+	ssize_t parent;	     /* its place in the snapshot, -1: the gate, or one that has gone */
+	uint64_t start_tick; /* 0: it was named as the child of the parent */
+};
+
 struct queue {
-	pid_t *pid;
-	ssize_t *parent;
+	struct queued *v;
 	size_t n, size;
 };
 
 static void queue_free(struct queue *q)
 {
-	free(q->pid);
-	free(q->parent);
+	free(q->v);
 }
 
-static int queue_add(struct queue *q, pid_t pid, ssize_t parent)
+static int queue_add(struct queue *q, pid_t pid, uint64_t start_tick, ssize_t parent)
 {
 	if (q->n == q->size) {
 		size_t want = q->size ? q->size * 2 : 32;
-		pid_t *pids = realloc(q->pid, want * sizeof(*pids));
-		ssize_t *parents;
+		struct queued *v = realloc(q->v, want * sizeof(*v));
 
-		if (!pids)
+		if (!v)
 			return -ENOMEM;
-		q->pid = pids;
-		parents = realloc(q->parent, want * sizeof(*parents));
-		if (!parents)
-			return -ENOMEM;
-		q->parent = parents;
+		q->v = v;
 		q->size = want;
 	}
-	q->pid[q->n] = pid;
-	q->parent[q->n++] = parent;
+	q->v[q->n++] = (struct queued){ pid, parent, start_tick };
 	return 0;
 }
 
@@ -236,15 +237,34 @@ static int name_role(const struct gg_pstat *st, const struct gg_scan_target *t, 
 	return 1;
 }
 
-/* Fill *p. at: its place in the snapshot. 1: seen; 0: it is gone, or not of this session; -errno. */
-static int look_at(pid_t pid, enum gg_role parent_role, const struct gg_scan_target *t, size_t at,
+static ssize_t find_seen(const struct gg_snap *snap, pid_t pid)
+{
+	for (size_t i = 0; i < snap->n; i++)
+		if (snap->v[i].pid == pid)
+			return (ssize_t)i;
+	return -1;
+}
+
+/* Whose parent has gone meanwhile has another of the session, or is found by the next look. */
+static bool is_whom_we_meant(const struct queued *q, const struct gg_pstat *st, const struct gg_snap *snap)
+{
+	if (q->start_tick)
+		return st->start_tick == q->start_tick;
+	return st->ppid == snap->v[q->parent].pid || find_seen(snap, st->ppid) >= 0;
+}
+
+/* Fill *p, which is to be the next of the snapshot. 1: seen; 0: it is gone, or not of this session; -errno.
+ */
+static int look_at(const struct queued *q, const struct gg_scan_target *t, const struct gg_snap *snap,
 		   struct gg_proc *p)
 {
+	enum gg_role parent_role = q->parent < 0 ? GG_ROLE_SESSION : snap->v[q->parent].role;
+	pid_t pid = q->pid;
 	struct gg_pstat st;
 	uint64_t in, out;
 	int r = gg_pstat_read(pid, &st);
 
-	if (gone(r))
+	if (gone(r) || (r == 0 && !is_whom_we_meant(q, &st, snap)))
 		return 0;
 	if (r < 0)
 		return r;
@@ -256,7 +276,7 @@ static int look_at(pid_t pid, enum gg_role parent_role, const struct gg_scan_tar
 			       .state = st.state,
 			       .nlwp = st.nlwp,
 			       .parent = parent_role };
-	r = name_role(&st, t, at, p);
+	r = name_role(&st, t, snap->n, p);
 	if (r <= 0)
 		return r;
 	p->role = p->named;
@@ -290,20 +310,28 @@ static bool is_known(const struct gg_scan_target *t, const struct gg_ident *who)
 	return false;
 }
 
+/* The number is no other session's as long as anybody has it, but then it may be. */
+static bool in_session(const struct gg_scan_target *t, const struct gg_orphan *o)
+{
+	return o->sid == t->root && (!t->root_taken_tick || o->who.start_tick < t->root_taken_tick);
+}
+
 static int add_start(struct queue *q, const struct gg_scan_target *t, const struct gg_orphans *orphans)
 {
 	struct gg_pstat st;
 	int r = gg_pstat_read(t->root, &st);
+	bool number_is_ours = r < 0 || st.start_tick == t->root_tick;
 
-	if (r == 0 && st.start_tick == t->root_tick)
-		r = queue_add(q, t->root, -1);
+	if (r == 0 && number_is_ours)
+		r = queue_add(q, t->root, t->root_tick, -1);
 	else if (r == 0 || gone(r))
 		r = gg_pstat_check();
 	for (size_t i = 0; r == 0 && orphans && i < orphans->n; i++) {
 		const struct gg_orphan *o = &orphans->v[i];
 
-		if (!o->gc && (o->sid == t->root || !strcmp(o->session, t->id) || is_known(t, &o->who)))
-			r = queue_add(q, o->who.pid, -1);
+		if (!o->gc && ((number_is_ours && in_session(t, o)) || !strcmp(o->session, t->id) ||
+			       is_known(t, &o->who)))
+			r = queue_add(q, o->who.pid, o->who.start_tick, -1);
 	}
 	return r;
 }
@@ -320,10 +348,10 @@ static int add_lost(struct queue *q, const struct gg_scan_target *t)
 		bool seen = false;
 
 		for (size_t j = 0; !seen && j < reached; j++)
-			seen = q->pid[j] == t->known[i].who.pid;
+			seen = q->v[j].pid == t->known[i].who.pid;
 		if (!seen && gg_pstat_read(t->known[i].who.pid, &st) == 0 &&
 		    st.start_tick == t->known[i].who.start_tick)
-			r = queue_add(q, t->known[i].who.pid, -1);
+			r = queue_add(q, t->known[i].who.pid, st.start_tick, -1);
 	}
 	return r;
 }
@@ -336,12 +364,27 @@ static bool is_among(pid_t pid, const pid_t *v, size_t n)
 	return false;
 }
 
-static ssize_t find_seen(const struct gg_snap *snap, pid_t pid)
+static bool is_queued(pid_t pid, const struct queue *q, size_t n)
 {
-	for (size_t i = 0; i < snap->n; i++)
-		if (snap->v[i].pid == pid)
-			return (ssize_t)i;
-	return -1;
+	for (size_t i = 0; i < n; i++)
+		if (q->v[i].pid == pid)
+			return true;
+	return false;
+}
+
+/* Those added behind the first n that are in the cgroup yet: their numbers are whose they were when it was
+ * listed. */
+static int keep_members(struct queue *q, const struct gg_scan_target *t, size_t n)
+{
+	AUTO_FREE pid_t *in = NULL;
+	size_t now = 0, size = 0, kept = n;
+	int r = q->n == n ? 0 : gg_cgroup_procs(t->cgroup, t->id, &in, &now, &size);
+
+	for (size_t i = n; i < q->n; i++)
+		if (is_among(q->v[i].pid, in, now))
+			q->v[kept++] = q->v[i];
+	q->n = kept;
+	return r;
 }
 
 /*
@@ -356,26 +399,31 @@ static int add_members(struct queue *q, const struct gg_scan_target *t, const st
 	int r = gg_cgroup_procs(t->cgroup, t->id, &in, &n, &size);
 
 	for (size_t i = 0; r == 0 && i < n; i++)
-		if (!is_among(in[i], q->pid, reached))
+		if (!is_queued(in[i], q, reached))
 			in[left++] = in[i];
 	for (size_t i = 0; r == 0 && i < left; i++) {
 		struct gg_pstat st;
 
 		if (gg_pstat_read(in[i], &st) == 0 && !is_among(st.ppid, in, left) &&
 		    !gg_orphan_is_gc(st.sid, st.sid))
-			r = queue_add(q, in[i], find_seen(snap, st.ppid));
+			r = queue_add(q, in[i], st.start_tick, find_seen(snap, st.ppid));
 	}
+	r = r ? r : keep_members(q, t, reached);
 	return gone(r) ? 0 : r;
 }
 
-static int add_children(struct queue *q, pid_t pid, bool lone, size_t at)
+/* Of the at-th of the snapshot. */
+static int add_children(struct queue *q, const struct gg_proc *p, size_t at)
 {
 	AUTO_FREE pid_t *child = NULL;
 	size_t n = 0, size = 0;
-	int r = lone ? gg_children_lone(pid, &child, &n, &size) : gg_children(pid, &child, &n, &size);
+	int r = p->nlwp == 1 ? gg_children_lone(p->pid, &child, &n, &size)
+			     : gg_children(p->pid, &child, &n, &size);
 
+	if (r == 0 && n)
+		r = gg_pstat_still(p->pid, p->start_tick);
 	for (size_t i = 0; r == 0 && i < n; i++)
-		r = queue_add(q, child[i], (ssize_t)at);
+		r = queue_add(q, child[i], 0, (ssize_t)at);
 	return gone(r) ? 0 : r;
 }
 
@@ -398,19 +446,20 @@ static int grow(struct gg_snap *snap, size_t *size)
 static int look_at_next(struct queue *q, size_t i, const struct gg_scan_target *t, struct gg_snap *snap,
 			size_t *size)
 {
-	enum gg_role parent = q->parent[i] < 0 || !snap->v ? GG_ROLE_SESSION : snap->v[q->parent[i]].role;
+	const struct queued at = q->v[i];
 	struct gg_proc *p;
 	int r = grow(snap, size);
 
 	if (r < 0)
 		return r;
 	p = &snap->v[snap->n];
-	r = look_at(q->pid[i], parent, t, snap->n, p);
+	r = look_at(&at, t, snap, p);
 	if (r <= 0)
 		return r;
-	p->orphan = q->parent[i] < 0 ? q->pid[i] != t->root
-				     : parent == GG_ROLE_DAEMON && p->role == GG_ROLE_OTHER;
-	return add_children(q, p->pid, p->nlwp == 1, snap->n++);
+	p->orphan =
+		at.parent < 0 ? at.pid != t->root : p->parent == GG_ROLE_DAEMON && p->role == GG_ROLE_OTHER;
+	snap->n++;
+	return add_children(q, p, snap->n - 1);
 }
 
 int gg_scan_procs(const struct gg_scan_target *target, const struct gg_orphans *orphans, struct gg_snap *snap)

@@ -23,6 +23,7 @@ struct gg_scan_target {
 	const char *id; /* value of GIT_GATE_SESSION in its processes' environment */
 	pid_t root;
 	uint64_t root_tick;
+	uint64_t root_taken_tick; /* since when another session's root has the same number; 0: none has */
 	uint64_t in_ino, out_ino; /* of the stream from the client and of the one to it: a socket is both */
 	bool http;		  /* the root is git-gate-http: the streams are its pipes to git */
 	bool lent;		  /* not our child: see reaper/client.h */

@@ -14,8 +14,7 @@
 #include "base/pstat.h"
 #include "reaper/proctable.h"
 
-#define LOOK_S 0.02	  /* between two looks */
-#define PATIENCE_GRACES 2 /* after this many graces, and a second, whatever is left is left */
+#define LOOK_S 0.02 /* between two looks */
 
 struct gg_idents {
 	struct gg_ident *v; /* owned */
@@ -26,6 +25,7 @@ struct gg_remains {
 	struct gg_gate *gate;
 	ev_timer timer;
 	int64_t begun_ms;	 /* 0: not yet */
+	int64_t killed_ms;	 /* of the first SIGKILL; 0: not yet */
 	struct gg_idents elders; /* children that were there before us: not ours to end */
 	struct gg_idents told;	 /* they had their SIGTERM */
 	bool over;		 /* nothing is left, or we gave up */
@@ -58,23 +58,35 @@ static int add(struct gg_idents *l, pid_t pid, uint64_t start_tick)
 	return 0;
 }
 
+/* Nobody else's: a number that was listed as a child's may be another's by the time that it is looked at. */
+static bool is_below_us(const struct gg_idents *l, pid_t ppid)
+{
+	for (size_t i = 0; i < l->n; i++)
+		if (l->v[i].pid == ppid)
+			return true;
+	return ppid == getpid();
+}
+
 /* All that live below us, into *l. 0 or -errno. */
 static int find(const struct gg_gate *g, struct gg_idents *l)
 {
 	AUTO_FREE pid_t *pid = NULL;
-	size_t n = 0, size = 0, ours;
+	size_t n = 0, size = 0, ours, before;
 	int r = children(getpid(), &pid, &n, &size);
 
 	ours = n;
 	for (size_t i = 0; r == 0 && i < n; i++) {
 		struct gg_pstat st;
 
-		if (gg_pstat_read(pid[i], &st) < 0 ||
+		if (gg_pstat_read(pid[i], &st) < 0 || !is_below_us(l, st.ppid) ||
 		    (i < ours && g->remains && has(&g->remains->elders, pid[i], st.start_tick)))
 			continue;
 		if (getpid() != 1 && gg_orphan_is_gc(pid[i], st.sid))
 			continue; /* it does not need us */
+		before = n;
 		r = children(pid[i], &pid, &n, &size);
+		if (n > before && gg_pstat_still(pid[i], st.start_tick) < 0)
+			n = before; /* they may be another's */
 		if (r == 0 && (!strchr("ZX", st.state) || st.nlwp > 1))
 			r = add(l, pid[i], st.start_tick);
 	}
@@ -102,9 +114,10 @@ static void say(const struct gg_idents *l)
 		 l->n);
 }
 
+/* A grace and a second after SIGKILL, however long we stood still before it, whatever is left is left. */
 static bool out_of_patience(const struct gg_remains *m, int64_t now)
 {
-	return now - m->begun_ms > m->gate->reaper.lim.grace * PATIENCE_GRACES + 1000;
+	return m->killed_ms && now - m->killed_ms > m->gate->reaper.lim.grace + 1000;
 }
 
 /* A look, and what follows from it. */
@@ -123,8 +136,10 @@ static void look(struct gg_remains *m)
 	} else if (l.n && !m->told.n) {
 		say(&l);
 	}
+	if (!m->killed_ms && now - m->begun_ms >= m->gate->reaper.lim.grace)
+		m->killed_ms = now;
 	for (size_t i = 0; i < l.n && !m->over; i++)
-		if (now - m->begun_ms < m->gate->reaper.lim.grace)
+		if (!m->killed_ms)
 			tell(m, &l.v[i]);
 		else
 			gg_proc_signal(l.v[i].pid, l.v[i].start_tick, SIGKILL);
