@@ -136,6 +136,14 @@ static int to_stream(struct iovec *iov, int niov, const struct stat *st)
 	return outcome(write_all(STDERR_FILENO, iov, niov), n);
 }
 
+/* Who rotates logs may have made it shorter; where it was not opened to be appended to, the next line would
+ * be written behind a hole of NULs. */
+static void go_to_end(const struct stat *st)
+{
+	if (lseek(STDERR_FILENO, 0, SEEK_CUR) > st->st_size)
+		lseek(STDERR_FILENO, 0, SEEK_END);
+}
+
 int gg_sink_stderr(const char *line, size_t n)
 {
 	struct iovec iov[2] = { { .iov_base = (char[]){ '\n' }, .iov_len = 1 },
@@ -146,8 +154,10 @@ int gg_sink_stderr(const char *line, size_t n)
 
 	if (fstat(STDERR_FILENO, &st) < 0)
 		return -errno;
-	if (S_ISREG(st.st_mode))
+	if (S_ISREG(st.st_mode)) {
+		go_to_end(&st);
 		return outcome(write_all(STDERR_FILENO, v, nv), size_of(v, nv));
+	}
 	if (S_ISSOCK(st.st_mode))
 		return to_socket(v, nv);
 	return to_stream(v, nv, &st);
