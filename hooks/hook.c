@@ -71,6 +71,7 @@ int main(int argc, char **argv)
 	/* git has C, which costs nothing; the operator's programs may need more */
 	setenv("LC_ALL", "C.UTF-8", 1);
 	signal(SIGPIPE, SIG_IGN); /* what nobody reads any more is no reason to die */
+	signal(SIGXFSZ, SIG_IGN); /* nor is a file that may not grow: the pusher is told */
 	for (size_t i = 0; i < GG_LEN(hooks); i++)
 		if (strcmp(name, hooks[i].name) == 0)
 			return hooks[i].run();

@@ -268,8 +268,11 @@ static void explain(int r, const struct gg_scratch *s, struct gg_buf *err)
 		gg_buf_add(err, "what the push adds takes more than ");
 		gg_size_add(err, s->limit);
 		gg_buf_add(err, " to scan (limit.scan)");
-	} else if (r == -ENOSPC || r == -EDQUOT) {
+	} else if (r == -ENOSPC) {
 		gg_buf_add(err, "no space is left to scan it in (hook.scratch)");
+	} else if (r == -EDQUOT) {
+		gg_buf_add(err, "it may not write as much as there is to scan (hook.scratch): a quota, or a "
+				"limit on the size of a file (RLIMIT_FSIZE)");
 	} else {
 		gg_buf_add(err, "cannot lay it out for the scanner: %s", strerror(-r));
 	}

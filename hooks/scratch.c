@@ -95,8 +95,8 @@ static int write_all(int fd, const char *bytes, size_t n)
 
 		if (w < 0 && errno == EINTR)
 			continue;
-		if (w < 0)
-			return -errno;
+		if (w < 0) /* EFBIG is RLIMIT_FSIZE; here that means the push's own limit */
+			return errno == EFBIG ? -EDQUOT : -errno;
 		bytes += w;
 		n -= (size_t)w;
 	}
