@@ -275,6 +275,14 @@ static void on_stderr(EV_P_ ev_io *w, int revents)
 		close_watcher(io->gate, w);
 }
 
+/* Who serves a git:// client begins with an answer. One that could not begin (no process was to be had, git
+ * is broken) leaves the client nothing to read but that it was hung up on. */
+static bool is_unanswered(const struct gg_session *s)
+{
+	return s->opened && !s->http && !s->lent && !s->adopted && !s->ending.reason && s->tcp.valid &&
+	       !s->tcp.peer_closed && !s->tcp.acked && !s->tcp.queued_out;
+}
+
 /*
  * The end of the connection: everybody else's descriptor of the socket may be open still (a receive-pack
  * whose parent was killed, a stray of a hook), so the client would wait for an end that nobody sends.
@@ -288,6 +296,10 @@ static void end_connection(struct gg_gate *g, struct gg_session *s)
 	else
 		gg_scan_tcp(s->sock, &s->tcp);
 	gg_reaper_disconnected(&g->reaper, s, gg_now_ms());
+	if (is_unanswered(s))
+		gg_clientsock_turn_away(
+			s->sock, GG_GIT, GG_LATER,
+			"git ended before it answered, try again; what it said is in the gate's log");
 	gg_linger(g, gg_take_fd(&s->sock), s->half_closed, s->verdict.reason != GG_REASON_NONE);
 }
 
