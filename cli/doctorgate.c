@@ -117,14 +117,15 @@ static bool look_hooks(struct gg_doctor *d, struct gg_found *f)
 			gg_found_bad(f, "%s: %s; without it %s", path, strerror(errno), hooks[i].without);
 			return gg_found_cure(f, "hook.path is to name the directory of git-gate's own hooks");
 		}
+		/* before access(), which would blame the program */
+		if (statvfs(path, &fs) == 0 && (fs.f_flag & ST_NOEXEC)) {
+			gg_found_bad(f, "%s is on a file system where nothing can be run (noexec)", dir);
+			return gg_found_cure(f, "move it, and set hook.path");
+		}
 		if (!S_ISREG(st.st_mode) || access(path, X_OK) < 0) {
 			gg_found_bad(f, "%s is no program that uid %u may run", path, (unsigned)geteuid());
 			return gg_found_cure(f, "chmod 755, or install git-gate again");
 		}
-	}
-	if (statvfs(path, &fs) == 0 && (fs.f_flag & ST_NOEXEC)) {
-		gg_found_bad(f, "%s is on a file system where nothing can be run (noexec)", dir);
-		return gg_found_cure(f, "move it, and set hook.path");
 	}
 	return gg_found_ok(f, "%s", dir);
 }

@@ -264,15 +264,10 @@ for what, says, fault in (("it cannot be written", "cannot write %s.lock: No spa
                           ("it cannot be put in place", "cannot replace %s: Input" % TOKENS, "rename:error=EIO"), ("no number by chance", "cannot make a token", "getrandom:error=EIO")):
     with_strace(what, ["token", "add", "bob", *WITH], says, fault)
 refused("no directory", ["token", "add", "bob", "-c", "access.tokenFile=" + path("etc", "no", "tokens")], "cannot make %s.lock: No such file" % path("etc", "no", "tokens"))
+MOST = int(re.search(r"GG_TOKENS_MAX\D+(\d+)", read(os.path.join(ROOT, "base", "tokenfile.h")))[1])
 with open(TOKENS, "w") as f:
-    f.writelines("u%d:sha256:%064x\n" % (i, i) for i in range(10000))
-r = run(["token", "add", "one-more", "--config", CONF, *WITH])
-most = re.search(r"there are (\d+) tokens already", r.stderr)
-tap.ok(r.returncode == 1 and (most or "tokens" in r.stderr), "token: no more than there may be", r.stderr)
-if most:
-    with open(TOKENS, "w") as f:
-        f.writelines("u%d:sha256:%064x\n" % (i, i) for i in range(int(most[1])))
-    judge("token: no more than there may be", run(["token", "add", "one-more", "--config", CONF, *WITH]), 1, "and no more can be")
+    f.writelines("u%d:sha256:%064x\n" % (i, i) for i in range(MOST))
+refused("there are as many as can be", ["token", "add", "one-more", *WITH], "there are %d tokens already, and no more can be" % MOST)
 if IS_ROOT:
     with open(TOKENS, "w") as f:
         f.write("u:sha256:%064x\n" % 1)
@@ -333,6 +328,7 @@ settings("no PATH", [], 0, "", prefix=["env", "-u", "PATH"])
 for what, does, says in (("is killed", "kill -9 $$", "killed by signal 9"), ("says nothing", "exit 7", "it ended with status 7")):
     judge("check-config: git %s" % what, run(["check-config", *MINE], tools=[("git", does)]), 2, says)
 judge("check-config: over 4 MiB", run(["check-config", *MINE], tools=[("git", "head -c 5000000 /dev/zero; exit 0")]), 2, "over 4 MiB of settings")
+NOEXEC = ["unshare", "--mount", "--", "sh", "-c"] if IS_ROOT and not subprocess.run(["unshare", "--mount", "true"], capture_output=True).returncode else None
 NOT = ["listen.git=127.0.0.1:0", "listen.http=off", "hook.path=" + os.path.join(BUILD, "hooks")]
 CONTROL = path("run", "control")
 settings("a control socket of too long a name", NOT + ["gate.control=" + path("n" * 100)], 2, "a socket's path has at most", command="run")
@@ -360,6 +356,26 @@ if IS_ROOT:
     settings("somebody else's repository", DOCTOR, 1, "", "belongs to uid 12345, and gate.basePath to uid 0", command="doctor")
     os.chown(os.path.join(BASE, "own.git"), 0, 0)
 settings("a scratch directory that fills", DOCTOR[1:] + ["hook.scanner=command", "hook.scannerCommand=/bin/true", "hook.scratch=" + path("nowhere")], 1, "", "has to be able to make directories there", command="doctor")
+
+judge("reaped: no gate, and none was there", run(["reaped", "--control", path("no", "control"), "--journal", ""]), 3, "no gate is running")
+judge("client: no such name, nor one like it", run(["client", "zzzzzzzz", *MINE]), 1, "the settings know no repository 'zzzzzzzz'")
+# a base path that leaves no room for a name
+deep, fd = BASE, os.open(BASE, os.O_RDONLY)
+while len(deep) < 3800:
+    os.mkdir("d" * 100, dir_fd=fd)
+    below = os.open("d" * 100, os.O_RDONLY, dir_fd=fd)
+    os.close(fd)
+    deep, fd = deep + "/" + "d" * 100, below
+os.close(fd)
+r = run(["add", "--local", "n" * 100 + "/" + "m" * 130, *MINE, "-c", "gate.basePath=" + deep])
+tap.ok(r.returncode == 1 and "the path is too long" in r.stderr, "add: a path that is too long", r.stderr)
+if NOEXEC:
+    d = path("noexec")
+    os.mkdir(d)
+    for what, mount, says in (("hooks that nobody can run", "mount -t tmpfs -o noexec none %s && cp %s/hooks/* %s && " % (d, BUILD, d), "is on a file system where nothing can be run (noexec)"),
+                              ("a scratch directory of memory", "mount -t ramfs none %s && " % d, "as much as there is memory")):
+        hooks = d if "-o noexec" in mount else os.path.join(BUILD, "hooks")
+        settings(what, ["hook.scanner=none", "hook.path=" + hooks, "hook.scratch=" + (TMP if "-o noexec" in mount else d)], 1, "", says, command="doctor", prefix=[*NOEXEC, mount + 'exec "$@"', "sh"])
 
 # --- what answers in the gate's place ------------------------------------------------------------------------------------------
 
@@ -407,8 +423,10 @@ if STRACE:
     ask("another error of connecting", ["status"], 1, "No buffer space", b"", faults=["connect:error=ENOBUFS"])
     ask("it may not be asked", ["status"], 1, "permission denied: you must be the gate's user", b"", faults=["connect:error=EACCES"])
     ask("an error of reading", ["status"], 1, PLACE + ": Input/output error", b"", faults=["recvfrom:error=EIO"])
-    r = run(["status", "--config", CONF, "--gate", "none-of-this-name"], faults=["access:retval=0@/run/git-gate-none-of-this-name/control"])
-    tap.ok(r.returncode == 3 and "no gate is running" in r.stderr, "the machine's gate is meant, where there is one", r.stderr)
+    with open(path("etc", "plain"), "w") as f:
+        f.write("[gate]\n\tbasePath = %s\n" % BASE)
+    r = run(["status", "--config", path("etc", "plain"), "--gate", "none-of-this-name"], faults=["access:retval=0@/run/git-gate-none-of-this-name/control"])
+    tap.ok(r.returncode == 3 and "no gate is running (nothing listens on /run/git-gate" in r.stderr, "the machine's gate is meant, where there is one", r.stderr)
 
 # --- what a gate may answer, and seldom does ----------------------------------------------------------------------------------
 
@@ -435,6 +453,10 @@ SHOWN = {**ROW, "timeline": STORY, "timeline_left_out": 7, "processes": [{"pid":
 ask("show: a part that is not kept", ["show", "ab"], 0, "", data(SHOWN), out="7 between this and the one above are not kept")
 shown = run(["show", "ab", "--control", PLACE])
 tap.ok(re.search(r"(?s)processes:.*\n +1 .*\n +2 ", shown.stdout), "show: processes that are each other's parents are printed once", shown.stdout)
+
+
+FOREST = [{"pid": i, "ppid": i - 1} for i in range(1, 80)]
+ask("show: processes far below each other", ["show", "ab"], 0, "", data({**SHOWN, "processes": FOREST}), out=" 79 ")
 
 
 def events(*rows, instance="i", lost=0):
