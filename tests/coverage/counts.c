@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <link.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#ifndef GG_COUNTS_DIR /* tests/static looks at it too */
+#define GG_COUNTS_DIR "."
+#endif
 #define HIDDEN __attribute__((visibility("hidden")))
 
 /* of counts.ld, and of ld */
@@ -59,7 +63,7 @@ static const unsigned char *build_id(size_t *ret_n)
 
 static bool share(void)
 {
-	size_t size = (size_t)(gg_counts_end - gg_counts_begin), n = 0;
+	size_t size = (uintptr_t)gg_counts_end - (uintptr_t)gg_counts_begin, n = 0;
 	const unsigned char *id = build_id(&n);
 	char path[4096];
 	int at, fd;
@@ -74,9 +78,9 @@ static bool share(void)
 	if (fd < 0)
 		return false;
 	(void)!fchmod(fd, 0666); /* whoever runs it as another user counts too */
-	p = ftruncate(fd, (off_t)size) < 0 ? MAP_FAILED
-					   : mmap(gg_counts_begin, size, PROT_READ | PROT_WRITE,
-						  MAP_SHARED | MAP_FIXED, fd, 0);
+	p = ftruncate(fd, (off_t)size) < 0
+		    ? MAP_FAILED
+		    : mmap(gg_counts_begin, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0);
 	close(fd);
 	return p != MAP_FAILED;
 }
