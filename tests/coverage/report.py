@@ -169,7 +169,7 @@ def show(groups, all_of_them):
         if i in groups:
             print("* %s (%d lines): %s" % (reason, sum(map(len, groups[i].values())), ", ".join(
                 "%s:%s %s" % (name, function, " ".join(str(n) for n, _ in lines)) for (name, function), lines in groups[i].items())))
-    stale = [pattern for i, (pattern, _, _) in enumerate(all_of_them) if i not in groups]
+    stale = [pattern + (" /%s/" % e.pattern if e else "") for i, (pattern, e, _) in enumerate(all_of_them) if i not in groups]
     if stale:
         print("\nReasons that are no longer needed: " + ", ".join(stale))
     left = groups.get(None, {})
