@@ -92,6 +92,17 @@ class Held:
         return was
 
 
+def cannot_hold(pid):
+    """Why strace may not have a process that runs; '' if it may."""
+    p = popen(["strace", "-qq", "-o", os.devnull, "-p", str(pid)], stderr=subprocess.PIPE, text=True)
+    wait_for(lambda: p.poll() is not None or "TracerPid:\t0" not in read("/proc/%d/status" % pid), "strace to have it, or not")
+    if p.poll() is None:
+        p.send_signal(signal.SIGINT)
+        p.wait(PATIENCE)
+        return ""
+    return p.stderr.read().strip() or "it ends"
+
+
 def gone(pid):
     return not os.path.exists("/proc/%d" % pid)
 
