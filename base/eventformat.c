@@ -6,6 +6,7 @@
 
 #include "base/cleanup.h"
 #include "base/eventsink.h"
+#include "base/jsontext.h"
 
 #define TEXT(...) +1
 #define NUMBER(...)
@@ -81,7 +82,7 @@ static void list_numbers(const struct gg_fields *f, struct number_field ret[NNUM
 	memcpy(ret, v, sizeof(v));
 }
 
-enum { UNIT_MAX = 16 };
+enum { UNIT_MAX = GG_JSON_UNIT_MAX };
 
 /* A character for a line of prose: what could end the line or drive a terminal is escaped; quotes are left as
  * they are. */
@@ -91,24 +92,6 @@ static size_t plain_unit(const char *s, size_t len, char ret[UNIT_MAX])
 
 	if (!len || gg_is_control(gg_utf8_code(s, len)))
 		gg_escape(&b, s, len ? len : 1, UNIT_MAX);
-	else
-		gg_buf_put(&b, s, len);
-	return b.len;
-}
-
-/* A character inside a JSON string. A byte that is no UTF-8 becomes the replacement character. */
-static size_t json_unit(const char *s, size_t len, char ret[UNIT_MAX])
-{
-	struct gg_buf b = { .s = ret, .size = UNIT_MAX };
-
-	if (!len)
-		gg_buf_add(&b, "\\ufffd");
-	else if (*s == '"' || *s == '\\')
-		gg_buf_add(&b, "\\%c", *s);
-	else if (*s == '\n')
-		gg_buf_add(&b, "\\n");
-	else if (gg_is_control(gg_utf8_code(s, len)))
-		gg_buf_add(&b, "\\u%04x", gg_utf8_code(s, len));
 	else
 		gg_buf_put(&b, s, len);
 	return b.len;
@@ -220,7 +203,7 @@ void gg_record_text(struct gg_buf *b, const struct gg_record *r, bool to_journal
 static void add_json(struct gg_buf *b, const char *name, const char *value, size_t room)
 {
 	gg_buf_add(b, ",\"%s\":\"", name);
-	add_units(b, value, room, json_unit);
+	add_units(b, value, room, gg_json_unit);
 	gg_buf_add(b, "\"");
 }
 
@@ -247,7 +230,7 @@ static void add_json_evidence(struct gg_buf *b, const char *evidence)
 		struct gg_buf plain = GG_BUF(text), line = GG_BUF(quoted);
 
 		gg_buf_put(&plain, s, n);
-		add_units(&line, text, sizeof(quoted), json_unit);
+		add_units(&line, text, sizeof(quoted), gg_json_unit);
 		if (b->len + line.len + strlen(lead) + sizeof(end) + 1 >= b->size) {
 			gg_buf_add(b, "%s...\"", lead);
 			break;

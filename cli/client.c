@@ -14,7 +14,7 @@
 #include "cli/config.h"
 #include "cli/format.h"
 #include "cli/say.h"
-#include "supervisor/jsonmem.h"
+#include "base/jsonmem.h"
 
 enum { MAX_ANSWER = 64 << 20 };
 

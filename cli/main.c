@@ -16,7 +16,7 @@
 #include "cli/man.h"
 #include "cli/options.h"
 #include "cli/say.h"
-#include "supervisor/jsonmem.h"
+#include "base/jsonmem.h"
 
 static int cmd_help(const struct gg_args *a);
 static int cmd_completion(const struct gg_args *a);

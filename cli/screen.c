@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/memfile.h"
 #include "base/clock.h"
 
 /* Another page, without a cursor; and back. */
@@ -104,10 +105,11 @@ static int draw(const char *text, size_t n)
 {
 	AUTO_FREE char *page = NULL;
 	size_t size;
-	FILE *f = open_memstream(&page, &size);
+	struct gg_memfile m;
+	FILE *f = gg_memfile_open(&m);
 
 	if (!f)
-		return -errno;
+		return -ENOMEM;
 	fputs("\033[H", f);
 	for (size_t i = 0; i < n; i++)
 		if (text[i] == '\n')
@@ -115,7 +117,7 @@ static int draw(const char *text, size_t n)
 		else
 			fputc(text[i], f);
 	fputs("\033[J", f);
-	if (fclose(f) != 0)
+	if (gg_memfile_close(f, &m, &page, &size) < 0)
 		return -ENOMEM;
 	return write_all(page, size);
 }

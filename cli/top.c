@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "base/cleanup.h"
+#include "base/memfile.h"
 #include "base/text.h"
 #include "cli/client.h"
 #include "cli/format.h"
@@ -120,28 +121,31 @@ static int put_frame(FILE *to, const struct state *st, size_t width, size_t heig
 static int frame(const struct state *st, const struct gg_screen *s, char **ret, size_t *ret_len)
 {
 	size_t width, height;
-	FILE *f = open_memstream(ret, ret_len);
-	int e;
+	struct gg_memfile m;
+	FILE *f = gg_memfile_open(&m);
+	int e, e2;
 
 	if (!f)
-		return -errno;
+		return -ENOMEM;
 	gg_screen_size(s, &width, &height);
 	e = put_frame(f, st, width, height, gg_paint_on());
 	if (!s->terminal)
 		fputc('\n', f);
-	return fclose(f) == 0 ? e : -ENOMEM;
+	e2 = gg_memfile_close(f, &m, ret, ret_len);
+	return e ? e : e2;
 }
 
 /* With --json: the answer, a line each time. Nothing while there is none. */
 static int line(const struct state *st, char **ret, size_t *ret_len)
 {
-	FILE *f = open_memstream(ret, ret_len);
+	struct gg_memfile m;
+	FILE *f = gg_memfile_open(&m);
 
 	if (!f)
-		return -errno;
+		return -ENOMEM;
 	if (st->sessions)
 		gg_table_json_line(st->sessions, f);
-	return fclose(f) == 0 ? 0 : -ENOMEM;
+	return gg_memfile_close(f, &m, ret, ret_len);
 }
 
 static int show(const struct gg_args *a, const struct state *st, struct gg_screen *s)

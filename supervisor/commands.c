@@ -8,7 +8,7 @@
 #include "base/clock.h"
 #include "base/event.h"
 #include "supervisor/hookcommands.h"
-#include "supervisor/jsonmem.h"
+#include "base/jsonmem.h"
 #include "supervisor/lameduck.h"
 #include "supervisor/ledgercommands.h"
 #include "supervisor/metricsreport.h"

@@ -18,7 +18,7 @@
 #include "base/service.h"
 #include "base/spawn.h"
 #include "supervisor/gate.h"
-#include "supervisor/jsonmem.h"
+#include "base/jsonmem.h"
 #include "supervisor/loglines.h"
 #include "supervisor/report.h"
 

@@ -5,7 +5,7 @@
 #include "base/addr.h"
 #include "base/cleanup.h"
 #include "supervisor/admit.h"
-#include "supervisor/jsonmem.h"
+#include "base/jsonmem.h"
 #include "supervisor/report.h"
 
 /* Bytes of the peer's address, without its port. */

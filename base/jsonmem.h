@@ -3,11 +3,12 @@
  *
  * json_object_set_new() and json_array_append_new() leave out what cannot be allocated, and json_dumps() may
  * cut its text short: without memory the result looks like an answer, and is another. So whoever makes one
- * compares the number of lacks before and after, and gives it away whole or not at all. Tested by
- * tests/process/t0170.
+ * compares the number of lacks before and after, and gives it away whole or not at all. json_loadb() is no
+ * different: it does not tell whether it was given no JSON or had no memory for it, and may leave out a part.
+ * Tested by tests/process/t0170.
  */
-#ifndef GG_SUPERVISOR_JSONMEM_H
-#define GG_SUPERVISOR_JSONMEM_H
+#ifndef GG_BASE_JSONMEM_H
+#define GG_BASE_JSONMEM_H
 
 #include <stdint.h>
 

@@ -1,5 +1,5 @@
 /* jsonmem - see jsonmem.h. */
-#include "supervisor/jsonmem.h"
+#include "base/jsonmem.h"
 
 #include <jansson.h>
 #include <stdlib.h>
