@@ -210,6 +210,8 @@ int gg_fwddir_make(const struct gg_fwd *w, struct gg_fwddir *ret, struct gg_buf 
 	struct gg_push sorted;
 	int r = sort(w->push, &sorted, ret_why);
 
+	if (r == -ENOMEM)
+		gg_buf_add(ret_why, "out of memory");
 	if (r < 0)
 		return r;
 	ret->prune = w->upstream != NULL;

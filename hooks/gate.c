@@ -11,12 +11,23 @@
 #include "base/ask.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/jsonmem.h"
+#include "base/jsontext.h"
 
 enum {
 	TELL_MS = 1000,
 	AGAIN_MS = 50,
 	MAX_ANSWER = 4 << 20,
 	MAX_MESSAGE = 1500,
+};
+
+/*
+ * A request as it is written, on the stack: that there is no memory has to reach the gate without any. Of an
+ * answer there is none then.
+ */
+struct request {
+	char line[GG_ASK_REQUEST_MAX + 1];
+	struct gg_buf b;
 };
 
 struct gg_gate_link gg_gate_link(void)
@@ -30,48 +41,63 @@ static bool is_linked(const struct gg_gate_link *l)
 	return l->control && *l->control && l->session && *l->session;
 }
 
+static void add_text(struct request *q, const char *name, const char *s)
+{
+	if (!s)
+		return;
+	gg_buf_add(&q->b, ",\"%s\":", name);
+	gg_json_string(&q->b, s);
+}
+
+static void add_number(struct request *q, const char *name, int64_t n)
+{
+	if (n >= 0)
+		gg_buf_add(&q->b, ",\"%s\":%lld", name, (long long)n);
+}
+
+static void begin_request(struct request *q, const struct gg_gate_link *l, const char *cmd)
+{
+	q->b = GG_BUF(q->line);
+	gg_buf_add(&q->b, "{\"cmd\":\"%s\"", cmd);
+	add_text(q, "id", l->session);
+}
+
 /* One line there, one line back. ret: the caller's. 0, -EPROTO when the answer is none, -errno. */
 static int ask_once(const struct gg_gate_link *l, const char *line, int64_t limit_ms, json_t **ret)
 {
 	AUTO_FREE char *answer = NULL;
 	size_t n = 0;
+	uint64_t lacks = gg_jsonmem_lacks();
 	int e = gg_ask(l->control, line, strlen(line), limit_ms, MAX_ANSWER, &answer, &n);
 
 	if (e < 0)
 		return e;
-	errno = 0; /* jansson's own error does not tell */
 	*ret = json_loadb(answer, n, JSON_REJECT_DUPLICATES, NULL);
-	if (*ret)
-		return 0;
-	return errno == ENOMEM ? -ENOMEM : -EPROTO;
+	if (gg_jsonmem_lacks() == lacks)
+		return *ret ? 0 : -EPROTO;
+	json_decref(*ret);
+	*ret = NULL;
+	return -ENOMEM;
 }
 
 /*
- * Send a request (stolen; NULL: there was no memory for it, or a text that is no UTF-8), receive the answer.
- * A gate that lacks memory for the moment is asked again, for as long as limit_ms allows: a push is worth it.
- * ret: the caller's. 0, -EPROTO when the answer is none, -errno.
+ * Send a request, receive the answer. A gate that lacks memory for the moment is asked again, for as long as
+ * limit_ms allows: a push is worth it. ret: the caller's. 0, -EPROTO when the answer is none, -errno.
  */
-static int ask(const struct gg_gate_link *l, json_t *request, int64_t limit_ms, json_t **ret)
+static int ask(const struct gg_gate_link *l, struct request *q, int64_t limit_ms, json_t **ret)
 {
-	AUTO_FREE char *text = request ? json_dumps(request, JSON_COMPACT) : NULL, *line = NULL;
 	int64_t until_ms = gg_now_ms() + limit_ms;
 	int e;
 
-	json_decref(request);
-	if (!text)
-		return -ENOMEM;
-	if (asprintf(&line, "%s\n", text) < 0) {
-		line = NULL;
-		return -ENOMEM;
-	}
-	if (strlen(line) > GG_ASK_REQUEST_MAX)
+	gg_buf_add(&q->b, "}\n");
+	if (q->b.cut)
 		return -EMSGSIZE;
-	e = ask_once(l, line, limit_ms, ret);
+	e = ask_once(l, q->line, limit_ms, ret);
 	while (e == 0 && json_is_true(json_object_get(*ret, "again")) && gg_now_ms() + AGAIN_MS < until_ms) {
 		json_decref(*ret);
 		*ret = NULL;
 		usleep(AGAIN_MS * 1000);
-		e = ask_once(l, line, until_ms - gg_now_ms(), ret);
+		e = ask_once(l, q->line, until_ms - gg_now_ms(), ret);
 	}
 	return e;
 }
@@ -121,6 +147,7 @@ static int take(const json_t *answer, struct gg_push_conf *ret, struct gg_buf *e
 int gg_gate_settings(const struct gg_gate_link *l, struct gg_push_conf *ret, struct gg_buf *ret_err)
 {
 	json_t *answer = NULL;
+	struct request q;
 	int e = -ENODATA;
 
 	if (!is_linked(l)) {
@@ -128,8 +155,10 @@ int gg_gate_settings(const struct gg_gate_link *l, struct gg_push_conf *ret, str
 			   l->control && *l->control ? "GIT_GATE_SESSION" : "GIT_GATE_CONTROL");
 		return -ENOTCONN;
 	}
-	for (int i = 0; i < 2 && e == -ENODATA; i++) /* it closes without an answer when too many ask */
-		e = ask(l, json_pack("{s:s, s:s}", "cmd", "push", "id", l->session), GG_ASK_MS, &answer);
+	for (int i = 0; i < 2 && e == -ENODATA; i++) { /* it closes without an answer when too many ask */
+		begin_request(&q, l, "push");
+		e = ask(l, &q, GG_ASK_MS, &answer);
+	}
 	if (e == 0)
 		e = take(answer, ret, ret_err);
 	else
@@ -138,72 +167,69 @@ int gg_gate_settings(const struct gg_gate_link *l, struct gg_push_conf *ret, str
 	return e;
 }
 
-static void tell(const struct gg_gate_link *l, json_t *request)
+static void tell(const struct gg_gate_link *l, struct request *q)
 {
 	json_t *answer = NULL;
 
-	ask(l, request, TELL_MS, &answer);
+	ask(l, q, TELL_MS, &answer);
 	json_decref(answer);
 }
 
 void gg_gate_step(const struct gg_gate_link *l, const char *step)
 {
-	if (is_linked(l))
-		tell(l, json_pack("{s:s, s:s, s:s}", "cmd", "step", "id", l->session, "step", step));
+	struct request q;
+
+	if (!is_linked(l))
+		return;
+	begin_request(&q, l, "step");
+	add_text(&q, "step", step);
+	tell(l, &q);
 }
 
-static bool has_control(const char *s)
+/* Of others' bytes JSON would make six each, or what they are not. */
+static bool is_plain(const char *s)
 {
-	while (*s && (unsigned char)*s >= 0x20)
-		s++;
-	return *s;
+	for (size_t n = strlen(s), i = 0, len; i < n; i += len) {
+		len = gg_utf8_len(s + i, n - i);
+		if (!len || gg_is_control(gg_utf8_code(s + i, len)))
+			return false;
+	}
+	return true;
 }
 
-/* As it is; escaped when JSON would not take it, or make six bytes of one. */
-static json_t *message_text(const char *s)
+static void add_message(struct request *q, const char *s)
 {
 	char mem[MAX_MESSAGE + 1];
 	struct gg_buf b = GG_BUF(mem);
-	json_t *j = has_control(s) ? NULL : json_string(s);
 
-	if (j)
-		return j;
-	gg_escape(&b, s, strlen(s), MAX_MESSAGE);
-	return json_string(b.s);
-}
-
-static void add_text(json_t *request, const char *name, const char *s)
-{
-	if (s)
-		json_object_set_new(request, name, json_string(s));
-}
-
-static void add_number(json_t *request, const char *name, int64_t n)
-{
-	if (n >= 0)
-		json_object_set_new(request, name, json_integer((json_int_t)n));
+	if (!is_plain(s)) {
+		gg_escape(&b, s, strlen(s), MAX_MESSAGE);
+		s = mem;
+	}
+	add_text(q, "message", s);
 }
 
 static void tell_event(const struct gg_gate_link *l, const struct gg_told *what, const char *fmt, va_list ap)
 {
 	char mem[MAX_MESSAGE + 1];
 	struct gg_buf b = GG_BUF(mem);
-	json_t *request;
+	struct request q;
 
 	if (!is_linked(l))
 		return;
 	gg_buf_vadd(&b, fmt, ap);
-	request = json_pack("{s:s, s:s, s:s, s:o}", "cmd", "event", "id", l->session, "event", what->event,
-			    "message", message_text(b.s));
-	add_text(request, "reason", what->reason);
-	add_text(request, "key", what->key);
-	add_text(request, "upstream", what->upstream);
-	add_number(request, "duration_ms", what->duration_ms);
-	add_number(request, "commits", what->commits);
-	add_number(request, "objects", what->objects);
-	add_number(request, "refs", what->refs);
-	add_number(request, "bytes", what->bytes);
-	tell(l, request);
+	begin_request(&q, l, "event");
+	add_text(&q, "event", what->event);
+	add_message(&q, mem);
+	add_text(&q, "reason", what->reason);
+	add_text(&q, "key", what->key);
+	add_text(&q, "upstream", what->upstream);
+	add_number(&q, "duration_ms", what->duration_ms);
+	add_number(&q, "commits", what->commits);
+	add_number(&q, "objects", what->objects);
+	add_number(&q, "refs", what->refs);
+	add_number(&q, "bytes", what->bytes);
+	tell(l, &q);
 }
 
 void gg_gate_tell(const struct gg_gate_link *l, const struct gg_told *what, const char *fmt, ...)

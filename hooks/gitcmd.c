@@ -155,8 +155,10 @@ int gg_gitcmd_run(const struct gg_gitcmd *g, enum gg_git_store store, const char
 		n++;
 	}
 	env_fill(&env, store);
-	if (env.failed || args[n - 1])
+	if (env.failed || args[n - 1]) {
+		gg_buf_add(ret_err, "git %s: %s", args[0], strerror(ENOMEM));
 		return -ENOMEM;
+	}
 	struct gg_run run = {
 		.name = "git",
 		.argv = (char *const *)argv,

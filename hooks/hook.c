@@ -4,12 +4,14 @@
  * place of that for a fetch that is served what may be stale (uploadpack.packObjectsHook); and
  * git-gate-session and git-gate-http as `git-gate-hook refresh DIR` before they serve a repository.
  */
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/jsonmem.h"
 #include "base/stamp.h"
 #include "hooks/prepush.h"
 #include "hooks/prereceive.h"
@@ -24,6 +26,8 @@ static int refresh(const char *dir)
 	struct gg_buf why = GG_BUF(mem), stale = GG_BUF(told);
 	int r = gg_gate_settings(&link, &conf, &why);
 
+	if (r == -ENOMEM) /* the gate is there, and knows nothing of it */
+		gg_gate_event(&link, "refresh.failed", "%s", why.s);
 	if (r < 0)
 		goto refused;
 	r = conf.upstream[0] ? gg_refresh(dir, &conf, &link, &why) : 0;
@@ -70,6 +74,7 @@ int main(int argc, char **argv)
 		name = argv[1]; /* from a script of the operator's own in hook.path */
 	/* git has C, which costs nothing; the operator's programs may need more */
 	setenv("LC_ALL", "C.UTF-8", 1);
+	gg_jsonmem_open();
 	signal(SIGPIPE, SIG_IGN); /* what nobody reads any more is no reason to die */
 	signal(SIGXFSZ, SIG_IGN); /* nor is a file that may not grow: the pusher is told */
 	for (size_t i = 0; i < GG_LEN(hooks); i++)

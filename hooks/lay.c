@@ -289,8 +289,10 @@ int gg_lay(const struct gg_gitcmd *g, const struct gg_push *p, const struct gg_p
 	struct gg_gitcmd_io io = { .in = ids, .nin = n, .out = on_out, .arg = &l };
 	int r;
 
-	if (!ids)
+	if (!ids) {
+		explain(-ENOMEM, s, ret_err);
 		return -ENOMEM;
+	}
 	r = n ? gg_gitcmd_run(g, GG_STORE_PUSH, args, &io, ret_err) : 0;
 	if (r != 0 && l.r == 0)
 		return r < 0 ? r : -EIO; /* said by git */

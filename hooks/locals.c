@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/memfile.h"
 #include "hooks/git.h"
 #include "hooks/pushreport.h"
 
@@ -21,7 +22,8 @@ enum {
 static char *make_script(const struct gg_push *p, size_t *ret_n)
 {
 	char *text = NULL;
-	FILE *f = open_memstream(&text, ret_n);
+	struct gg_memfile m;
+	FILE *f = gg_memfile_open(&m);
 
 	if (!f)
 		return NULL;
@@ -39,11 +41,7 @@ static char *make_script(const struct gg_push *p, size_t *ret_n)
 			fprintf(f, "update %s %s %s\n", u->ref, u->new, u->old);
 	}
 	fputs("prepare\nabort\n", f);
-	if (fclose(f) != 0) {
-		free(text);
-		return NULL;
-	}
-	return text;
+	return gg_memfile_close(f, &m, &text, ret_n) < 0 ? NULL : text;
 }
 
 static void on_err(void *arg, const char *bytes, size_t n)
@@ -96,16 +94,18 @@ static int list(const char *gitdir, const struct gg_push *p, int64_t limit_ms, c
 		struct gg_buf *ret_why)
 {
 	const char *args[BY_NAME + 4] = { "for-each-ref", "--format=%(objectname)%09%(refname)" };
-	struct text t = { .f = open_memstream(ret, ret_n) };
+	struct gg_memfile m;
+	struct text t = { .f = gg_memfile_open(&m) };
 	struct gg_git_call call = { .args = args, .out = on_out, .arg = &t, .limit_ms = limit_ms };
 	struct gg_git g;
 	struct gg_run_end end;
-	int r = gg_git_open(&g, gitdir, ret_why);
+	int r, r2;
 
-	for (size_t i = 0; p->n <= BY_NAME && i < p->n; i++)
-		args[2 + i] = p->v[i].ref;
 	if (!t.f)
 		return -ENOMEM;
+	r = gg_git_open(&g, gitdir, ret_why);
+	for (size_t i = 0; p->n <= BY_NAME && i < p->n; i++)
+		args[2 + i] = p->v[i].ref;
 	if (r == 0) {
 		gg_git_run(&g, &call, &end);
 		if (!gg_run_ok(&end)) {
@@ -115,9 +115,8 @@ static int list(const char *gitdir, const struct gg_push *p, int64_t limit_ms, c
 		}
 	}
 	fputc('\0', t.f); /* for the parser's NUL */
-	if (fclose(t.f) != 0 || (r == 0 && t.n > LIST_MAX))
-		r = -ENOMEM;
-	return r;
+	r2 = gg_memfile_close(t.f, &m, ret, ret_n);
+	return r ? r : r2 ? r2 : t.n > LIST_MAX ? -ENOMEM : 0;
 }
 
 /* ret_ref: the first that is not as wanted. */
@@ -188,6 +187,8 @@ int gg_locals_check(const char *gitdir, const struct gg_push *p, int64_t limit_m
 	int r = p->n > BY_LOCK ? compare_old(gitdir, p, limit_ms, ret_why)
 			       : try_locks(gitdir, p, limit_ms, ret_why);
 
+	if (r < 0 && !ret_why->len)
+		gg_buf_add(ret_why, "the references here cannot be compared: %s", strerror(-r));
 	/* last: whoever outlives it gets another parent in that moment */
 	if (r == 0 && getppid() != p->receive_pack) {
 		gg_buf_add(ret_why, "git receive-pack has ended");

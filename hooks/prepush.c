@@ -153,7 +153,7 @@ static int check_all(char *const *expect, size_t n, int in_fd, struct gg_buf *wh
 	if (!in)
 		return -errno;
 	(void)gg_take_fd(&fd);
-	while ((len = getline(&line, &size, in)) > 0) {
+	while (errno = 0, (len = getline(&line, &size, in)) > 0) {
 		if (r < 0)
 			continue;
 		if (line[len - 1] != '\n' || strlen(line) != (size_t)len)
@@ -161,7 +161,9 @@ static int check_all(char *const *expect, size_t n, int in_fd, struct gg_buf *wh
 		line[len - 1] = '\0';
 		r = gg_prepush_check(expect, n, line, why);
 	}
-	return ferror(in) ? -EIO : r;
+	/* for want of memory getline() returns without the end or an error: what was not read is not checked
+	 */
+	return feof(in) ? r : errno ? -errno : -EIO;
 }
 
 int gg_prepush(int in_fd)
@@ -173,16 +175,21 @@ int gg_prepush(int in_fd)
 	char mem[1024];
 	struct gg_buf why = GG_BUF(mem);
 	size_t n = 0;
+	int r = dirfd < 0 ? (dir ? -errno : -EINVAL) : read_file(dirfd, GG_PREPUSH_EXPECT, &text);
 
-	if (dirfd < 0 || read_file(dirfd, GG_PREPUSH_EXPECT, &text) < 0 || !text ||
-	    !(expect = split(text, &n))) {
-		fprintf(stderr, "git-gate: pre-push: cannot read what is expected\n");
+	if (r == 0 && !(expect = split(text, &n)))
+		r = -ENOMEM;
+	if (r < 0) {
+		fprintf(stderr, "git-gate: pre-push: cannot read what is expected: %s\n", strerror(-r));
 		return 1;
 	}
-	if (check_all(expect, n, in_fd, &why) < 0) {
-		write_file(dirfd, GG_PREPUSH_STALE, why.len ? why.s : "?\ngit's list cannot be read");
+	r = check_all(expect, n, in_fd, &why);
+	if (r == -EPERM)
+		write_file(dirfd, GG_PREPUSH_STALE, why.s);
+	else if (r < 0)
+		fprintf(stderr, "git-gate: pre-push: cannot read git's list: %s\n", strerror(-r));
+	if (r < 0)
 		return 1;
-	}
 	if (write_file(dirfd, GG_PREPUSH_SENT, "") < 0) {
 		fprintf(stderr, "git-gate: pre-push: cannot write to its directory\n");
 		return 1;

@@ -192,10 +192,13 @@ int gg_prereceive(void)
 	struct push h = { 0 };
 	char mem[WHY_MAX];
 	struct gg_buf why = GG_BUF(mem);
-	int code;
+	int code, r;
 
-	if (open_push(&h, &why) < 0) {
+	r = open_push(&h, &why);
+	if (r < 0) {
 		gg_say_client("push refused: %s", why.s);
+		if (r == -ENOMEM) /* the gate is there, and knows nothing of it */
+			gg_gate_event(&h.link, "push.rejected", "%s", why.s);
 		return 1;
 	}
 	gg_stale_say();
@@ -209,9 +212,12 @@ int gg_postreceive(void)
 	struct push h = { 0 };
 	char mem[WHY_MAX];
 	struct gg_buf why = GG_BUF(mem);
+	int r = open_push(&h, &why);
 
-	if (open_push(&h, &why) < 0) {
+	if (r < 0) {
 		gg_say_client("the push is accepted, but what follows it was not done: %s", why.s);
+		if (r == -ENOMEM)
+			gg_gate_event(&h.link, "push.step-failed", "post-receive: %s", why.s);
 		return 1;
 	}
 	if (h.conf.upstream[0])

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/jsonmem.h"
 #include "hooks/scanner.h"
 
 void gg_findings_free(struct gg_findings *f)
@@ -131,13 +132,17 @@ static int finish(int r, struct gg_findings *f, struct gg_findings *ret)
 int gg_scanner_parse_json(const char *s, size_t n, size_t hash, struct gg_findings *ret)
 {
 	struct gg_findings f = { 0 };
+	uint64_t lacks = gg_jsonmem_lacks();
 	json_t *root;
 	int r;
 
 	if (n > GG_REPORT_MAX)
 		return -E2BIG;
 	root = json_loadb(s, n, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
-	r = root ? append_array(root, hash, &f) : -EPROTO;
+	if (gg_jsonmem_lacks() != lacks)
+		r = -ENOMEM;
+	else
+		r = root ? append_array(root, hash, &f) : -EPROTO;
 	json_decref(root);
 	return finish(r, &f, ret);
 }

@@ -239,7 +239,7 @@ static int begin(struct scan *s)
 	s->git.tick_arg = s;
 	if (r == 0)
 		return 0;
-	gg_buf_add(&why, "git is not in the gate's PATH");
+	gg_buf_add(&why, "git is not in the gate's PATH"); /* what else there is needs no memory */
 	return fail(s, r, NULL, &why);
 }
 
@@ -261,20 +261,27 @@ static int refuse_unset(const struct gg_scan_tell *t)
 	return -EPERM;
 }
 
+static int refuse_unstarted(const struct gg_scan_tell *t)
+{
+	gg_scan_tell_failed(t, NULL, "out of memory", "");
+	return -ENOMEM;
+}
+
 int gg_scan_push(const struct gg_push_conf *c, const struct gg_gate_link *l, const struct gg_push *p)
 {
+	const struct gg_scan_tell tell = {
+		.c = c, .l = l, .session = or_unknown(l->session), .begun_ms = gg_now_ms()
+	};
 	AUTO_FREE struct scan *s = calloc(1, sizeof(*s));
 	sigset_t before;
 	int r;
 
 	if (!s)
-		return -ENOMEM;
+		return refuse_unstarted(&tell);
 	s->c = c;
 	s->p = p;
 	s->scratch = (struct gg_scratch){ .dir_fd = -1, .objects_fd = -1, .fd = -1, .second_fd = -1 };
-	s->tell = (struct gg_scan_tell){
-		.c = c, .l = l, .session = or_unknown(l->session), .begun_ms = gg_now_ms()
-	};
+	s->tell = tell;
 	if (c->scanner == GG_SCANNER_UNSET)
 		return refuse_unset(&s->tell);
 	if (!p->n || (c->scanner == GG_SCANNER_NONE && !c->limit_object))

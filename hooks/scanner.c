@@ -114,7 +114,8 @@ enum gg_scanner_verdict gg_scanner_judge(const struct gg_push_conf *c, int exit_
 	if (r == -E2BIG)
 		gg_buf_add(ret_why, "reported more than %d findings", GG_FINDINGS_MAX);
 	else if (r < 0)
-		gg_buf_add(ret_why, "wrote a report that cannot be read");
+		gg_buf_add(ret_why, "wrote a report that cannot be read%s",
+			   r == -ENOMEM ? ": out of memory" : "");
 	if (r < 0)
 		return GG_SCAN_FAILED;
 	if (v == GG_SCAN_CLEAN && f.n) {

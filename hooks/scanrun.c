@@ -23,7 +23,7 @@ struct scanner {
 	struct gg_scanrun *in;
 	char *report; /* stdout, or the file; at most GG_REPORT_MAX bytes */
 	size_t nreport, report_room;
-	bool report_failed;
+	int report_error;     /* 0, or why there is no report */
 	struct gg_lines said; /* stderr */
 };
 
@@ -31,16 +31,16 @@ static void on_report(void *arg, const char *bytes, size_t n)
 {
 	struct scanner *s = arg;
 
-	if (s->report_failed || s->nreport + n > GG_REPORT_MAX) {
-		s->report_failed = true;
+	if (!s->report_error && s->nreport + n > GG_REPORT_MAX)
+		s->report_error = -EFBIG;
+	if (s->report_error)
 		return;
-	}
 	if (s->nreport + n > s->report_room) {
 		size_t room = 2 * (s->nreport + n);
 		char *more = realloc(s->report, room);
 
 		if (!more) {
-			s->report_failed = true;
+			s->report_error = -ENOMEM;
 			return;
 		}
 		s->report = more;
@@ -80,12 +80,13 @@ static void read_report(struct scanner *s, const char *path)
 	ssize_t n;
 
 	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
-		s->report_failed = true;
+		s->report_error = -EIO;
 		return;
 	}
 	while ((n = read(fd, part, sizeof(part))) > 0)
 		on_report(s, part, (size_t)n);
-	s->report_failed = s->report_failed || n < 0;
+	if (n < 0)
+		s->report_error = -EIO;
 }
 
 struct paths {
@@ -186,8 +187,9 @@ static bool ended_badly(struct scanner *s, int r, const struct gg_run_end *end, 
 		gg_buf_add(why, "ended before what it started: %s", end->stray_text);
 		return true;
 	}
-	if (s->report_failed && gg_scanner_exit(s->in->c, WEXITSTATUS(end->status)) != GG_SCAN_FAILED) {
-		gg_buf_add(why, "wrote no report that could be read");
+	if (s->report_error && gg_scanner_exit(s->in->c, WEXITSTATUS(end->status)) != GG_SCAN_FAILED) {
+		gg_buf_add(why, "wrote no report that could be read%s",
+			   s->report_error == -ENOMEM ? ": out of memory" : "");
 		return true;
 	}
 	return false;
@@ -229,8 +231,10 @@ static int look(struct scanner *s, struct gg_findings *f, struct gg_buf *why, co
 		return r;
 	fill_paths(s, &p);
 	r = gg_scanner_args(s->in->c, p.dir, p.manifest, p.report, p.cwd, &args);
-	if (r < 0)
+	if (r < 0) {
+		gg_buf_add(why, "cannot be run: %s", strerror(-r));
 		return r;
+	}
 	r = run_scanner(s, program, &args, &p, &end);
 	gg_list_clear(&args);
 	if (r == 0 && !gg_scanner_reports_on_stdout(s->in->c))

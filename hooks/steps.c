@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/memfile.h"
 #include "hooks/run.h"
 #include "hooks/say.h"
 #include "hooks/stepenv.h"
@@ -111,19 +112,14 @@ static int read_steps(const char *path, struct list *l)
 /* What git gives its hooks on stdin. */
 static int make_input(const struct gg_push *p, char **ret, size_t *ret_n)
 {
-	AUTO_FREE char *text = NULL;
-	FILE *f = open_memstream(&text, ret_n);
-	int bad;
+	struct gg_memfile m;
+	FILE *f = gg_memfile_open(&m);
 
 	if (!f)
 		return -ENOMEM;
 	for (size_t i = 0; i < p->n; i++)
 		fprintf(f, "%s %s %s\n", p->v[i].old, p->v[i].new, p->v[i].ref);
-	bad = ferror(f);
-	if (fclose(f) != 0 || bad)
-		return -ENOMEM;
-	*ret = gg_take_ptr(&text);
-	return 0;
+	return gg_memfile_close(f, &m, ret, ret_n);
 }
 
 static const char *consequence(const struct gg_steps *s)
