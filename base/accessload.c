@@ -12,6 +12,7 @@
 
 #include "base/cleanup.h"
 #include "base/confkey.h"
+#include "base/headroom.h"
 #include "base/who.h"
 
 #define PASSWD "/etc/passwd"
@@ -122,18 +123,19 @@ static int load_tokens(struct gg_reader *r)
 /* --- numbers of users ------------------------------------------------------------------------------------
  */
 
-static bool find_uid(const char *name, uid_t *ret)
+/* 1: found; 0: there is none; -errno of what the machine lacks, which is not the same. */
+static int find_uid(const char *name, uid_t *ret)
 {
 	AUTO_FILE FILE *f = fopen(PASSWD, "re");
 	const struct passwd *pw;
 
-	while (f && (pw = fgetpwent(f))) {
+	while (f && (errno = 0, pw = fgetpwent(f))) {
 		if (strcmp(pw->pw_name, name) != 0)
 			continue;
 		*ret = pw->pw_uid;
-		return true;
+		return 1;
 	}
-	return false;
+	return gg_is_shortage(errno) ? -errno : 0;
 }
 
 /* Where a rule stands: k of all repositories, or of section i. */
@@ -159,16 +161,17 @@ static int number_users(struct gg_reader *r, const struct rule *rule)
 	for (size_t n = 0; n < rule->list->n && e == 0; n++) {
 		const char *name = gg_who_uid_name(rule->list->v[n]);
 		char word[24];
-		uid_t uid;
+		uid_t uid = 0;
 
 		if (!name)
 			continue;
-		if (!find_uid(name, &uid)) {
+		e = find_uid(name, &uid);
+		if (e > 0) {
+			snprintf(word, sizeof(word), "uid:%u", (unsigned)uid);
+			e = gg_set_string(&rule->list->v[n], word);
+		} else if (e == 0) {
 			e = no_such_user(r, rule, rule->list->v[n]);
-			continue;
 		}
-		snprintf(word, sizeof(word), "uid:%u", (unsigned)uid);
-		e = gg_set_string(&rule->list->v[n], word);
 	}
 	return e;
 }

@@ -11,7 +11,7 @@
 /*
  * After gg_conf_load: r->conf.tokens is read from access.tokenFile, and "uid:NAME" becomes "uid:NUMBER" in
  * every rule, by /etc/passwd alone: a name service could keep the gate waiting. What is wrong goes to
- * r->error. 0 or -ENOMEM.
+ * r->error. 0, or -errno of what the machine lacks.
  */
 int gg_access_load(struct gg_reader *r);
 

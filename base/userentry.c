@@ -11,11 +11,13 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/headroom.h"
 
 enum { OTHER_GID = 65534 }; /* libnss-extrausers passes over an entry with a gid below 500, as 0 is */
 
 /* The file itself is asked, not the system's list of users: that may be far away, and slow. */
-static bool has_entry(const char *file, uid_t uid)
+/* 1: it has; 0: it has none; -errno of what the machine lacks to tell. */
+static int has_entry(const char *file, uid_t uid)
 {
 	AUTO_CLOSE int fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	AUTO_FILE FILE *f = fd < 0 ? NULL : fdopen(fd, "r");
@@ -24,9 +26,9 @@ static bool has_entry(const char *file, uid_t uid)
 
 	if (f)
 		gg_take_fd(&fd); /* f's now */
-	while (f && !found && (pw = fgetpwent(f)))
+	while (f && !found && (errno = 0, pw = fgetpwent(f)))
 		found = pw->pw_uid == uid;
-	return found;
+	return found ? 1 : gg_is_shortage(errno) ? -errno : 0;
 }
 
 /* Whole at any moment: another gate may be at it, and ssh may read it. */
@@ -53,9 +55,11 @@ int gg_user_entry(const char *users, const char *more, uid_t uid, const char *ho
 {
 	char target[PATH_MAX], line[PATH_MAX + 64];
 	ssize_t n;
+	int r = has_entry(users, uid);
 
-	if (has_entry(users, uid) || has_entry(more, uid))
-		return 0;
+	r = r ? r : has_entry(more, uid);
+	if (r)
+		return r < 0 ? r : 0;
 	n = readlink(more, target, sizeof(target) - 1);
 	if (n < 0)
 		return 1;

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/headroom.h"
 #include "base/pstat.h"
 #include "base/readfile.h"
 #include "base/text.h"
@@ -123,11 +124,13 @@ static int move(pid_t pid, int dir, const char *leaf)
 
 /*
  * Detached maintenance of a session to the gate's leaf: it may outlive both. What it has started is of its
- * session. Again while there was some: it may start something meanwhile.
+ * session. Again while there was some: it may start something meanwhile. 0, or -errno of what the machine
+ * lacks to tell who is in there.
  */
-static void let_out(const struct gg_cgroup *c, int base, const char *id)
+static int let_out(const struct gg_cgroup *c, int base, const char *id)
 {
 	bool any = true;
+	int r;
 
 	for (int round = 0; any && round < LET_OUT_ROUNDS; round++) {
 		AUTO_FREE pid_t *in = NULL;
@@ -135,12 +138,14 @@ static void let_out(const struct gg_cgroup *c, int base, const char *id)
 		struct gg_pstat st;
 
 		any = false;
-		if (gg_cgroup_procs(base, id, &in, &n, &size) < 0)
-			return;
+		r = gg_cgroup_procs(base, id, &in, &n, &size);
+		if (r < 0)
+			return gg_is_shortage(-r) ? r : 0;
 		for (size_t i = 0; i < n; i++)
 			if (gg_pstat_read(in[i], &st) == 0 && gg_orphan_is_gc(st.sid, st.sid))
 				any |= move(in[i], c->base, "gate") == 0;
 	}
+	return 0;
 }
 
 /* --- removing --- */
@@ -202,8 +207,9 @@ int gg_cgroup_make(int base, const char *id)
 
 int gg_cgroup_kill(const struct gg_cgroup *c, int base, const char *id)
 {
-	let_out(c, base, id);
-	return put_session(base, id, "cgroup.kill", "1");
+	int r = let_out(c, base, id);
+
+	return r ? r : put_session(base, id, "cgroup.kill", "1");
 }
 
 int gg_cgroup_freeze(int base, const char *id, bool still)
@@ -214,14 +220,15 @@ int gg_cgroup_freeze(int base, const char *id, bool still)
 int gg_cgroup_remove(const struct gg_cgroup *c, int base, const char *id)
 {
 	char name[NAME];
+	int r;
 
 	snprintf(name, sizeof(name), SESSION "%.16s", id);
 	if (unlinkat(base, name, AT_REMOVEDIR) == 0 || errno == ENOENT)
 		return 0;
 	if (errno != EBUSY)
 		return -errno;
-	let_out(c, base, id);
-	return remove_tree(base, name, 0);
+	r = let_out(c, base, id);
+	return r ? r : remove_tree(base, name, 0);
 }
 
 /* --- the gate's own --- */
@@ -252,6 +259,8 @@ static int find_own(struct gg_cgroup *c, char own[static PATH_MAX], char dir[sta
 	int r = text ? gg_read_file("/proc/self/cgroup", text, PATH_MAX * 2, &len) : -ENOMEM;
 
 	r = r ? r : gg_cgroup_own(text, own, PATH_MAX);
+	if (gg_is_shortage(-r))
+		return refuse(c, r, strerror(-r));
 	if (r < 0)
 		return refuse(c, r,
 			      r == -ENOENT ? "there is no cgroup v2 here"
@@ -263,6 +272,8 @@ static int find_own(struct gg_cgroup *c, char own[static PATH_MAX], char dir[sta
 		r = mounts ? gg_read_file("/proc/self/mountinfo", mounts, cap, &len) : -ENOMEM;
 	} while (r == 0 && len == cap - 1 && cap < 1 << 24);
 	r = r ? r : gg_cgroup_dir(mounts, own, dir, PATH_MAX);
+	if (gg_is_shortage(-r))
+		return refuse(c, r, strerror(-r));
 	return r < 0 ? refuse(c, r, "no cgroup v2 file system is mounted that shows our cgroup") : 0;
 }
 
@@ -378,14 +389,15 @@ void gg_cgroup_drop_before(struct gg_cgroup *c)
 	gg_close_fd(&c->before);
 }
 
-void gg_cgroup_find_before(struct gg_cgroup *c, const char *instance)
+int gg_cgroup_find_before(struct gg_cgroup *c, const char *instance)
 {
 	const char *own = strrchr(c->path, '/') + 1;
 	AUTO_DIR DIR *d = NULL;
 	const struct dirent *e;
+	int r = list_dir(c->parent, ".", &d);
 
-	if (list_dir(c->parent, ".", &d) < 0)
-		return;
+	if (r < 0)
+		return r;
 	while ((e = readdir(d))) {
 		if (strncmp(e->d_name, OURS, strlen(OURS)) != 0 ||
 		    strlen(e->d_name) != strlen(OURS) + INSTANCE_LEN || strcmp(e->d_name, own) == 0)
@@ -400,4 +412,5 @@ void gg_cgroup_find_before(struct gg_cgroup *c, const char *instance)
 		if (is_empty(c->parent, e->d_name))
 			remove_tree(c->parent, e->d_name, 0);
 	}
+	return 0;
 }

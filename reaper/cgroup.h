@@ -40,9 +40,9 @@ void gg_cgroup_close(struct gg_cgroup *c);
 /*
  * What gates that died left below C. Those that nobody is in are removed, whosever they are: a gate that
  * lives is in its own. That of the instance, if there is one, becomes c->before, and whoever is in its leaf
- * gate, no session, comes to ours.
+ * gate, no session, comes to ours. 0 or -errno: they cannot be listed.
  */
-void gg_cgroup_find_before(struct gg_cgroup *c, const char *instance);
+int gg_cgroup_find_before(struct gg_cgroup *c, const char *instance);
 /* No session is left in c->before: it goes. */
 void gg_cgroup_drop_before(struct gg_cgroup *c);
 
@@ -54,7 +54,7 @@ int gg_cgroup_make(int base, const char *id);
 int gg_cgroup_procs(int base, const char *id, pid_t **v, size_t *n, size_t *size);
 /*
  * SIGKILL to all that is in it, at once, so that nothing forks away; but detached maintenance is let out
- * first. 0 or -errno.
+ * first, and nobody is killed without the memory to tell which that is. 0 or -errno.
  */
 int gg_cgroup_kill(const struct gg_cgroup *c, int base, const char *id);
 /* Its processes stand still, soon, until they are let go; a SIGKILL ends them all the same. 0 or -errno. */

@@ -9,6 +9,7 @@
 
 #include "base/children.h"
 #include "base/cleanup.h"
+#include "base/headroom.h"
 #include "base/readfile.h"
 #include "reaper/envsearch.h"
 
@@ -127,7 +128,9 @@ bool gg_procfs_held(pid_t pid, const struct gg_pstat *st)
 		return held;
 	snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
 	dir = opendir(path);
-	for (int seen = 0; dir && !held && seen < HELD_THREADS && (e = readdir(dir)); seen++)
+	if (!dir)
+		return gg_is_shortage(errno); /* in doubt it is: who reads of it may not come back */
+	for (int seen = 0; !held && seen < HELD_THREADS && (e = readdir(dir)); seen++)
 		held = e->d_name[0] != '.' && sleeps(pid, e->d_name);
 	return held;
 }

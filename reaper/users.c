@@ -1,4 +1,7 @@
-/* users - which processes use a repository, or may. See users.h. */
+/*
+ * users - which processes use a repository, or may. See users.h. What the machine lacks to look at one of
+ * them says nothing of it: it counts as one that does.
+ */
 #include "reaper/users.h"
 
 #include <dirent.h>
@@ -13,6 +16,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/headroom.h"
 #include "base/pstat.h"
 #include "reaper/procfs.h"
 #include "reaper/proctable.h"
@@ -114,7 +118,7 @@ static bool is_git(pid_t pid, const char *dir, bool *ret_named)
 	int r = gg_procfs_argv(pid, argv, sizeof(argv), &len);
 
 	*ret_named = false;
-	if (r == -EBUSY)
+	if (r == -EBUSY || gg_is_shortage(-r))
 		return *ret_named = may_be_git(pid);
 	if (r < 0 || !len)
 		return false;
@@ -135,7 +139,9 @@ static bool has_open_file(pid_t pid, const char *dir)
 
 	snprintf(path, sizeof(path), "/proc/%d/fd", (int)pid);
 	d = opendir(path);
-	while (d && seen++ < FDS_MAX && (e = readdir(d))) {
+	if (!d)
+		return gg_is_shortage(errno);
+	while (seen++ < FDS_MAX && (e = readdir(d))) {
 		if (e->d_name[0] == '.')
 			continue;
 		snprintf(name, sizeof(name), "fd/%.16s", e->d_name);
@@ -151,7 +157,7 @@ static bool leads_into(const char *cwd, const char *path, const char *dir)
 	char full[2 * PATH_MAX], real[PATH_MAX];
 
 	snprintf(full, sizeof(full), "%s%s%s", *path == '/' ? "" : cwd, *path == '/' ? "" : "/", path);
-	return realpath(full, real) && inside(real, dir);
+	return realpath(full, real) ? inside(real, dir) : gg_is_shortage(errno);
 }
 
 /* Any argument that is a path, relative ones and those behind --git-dir= too. */
@@ -187,6 +193,8 @@ static bool discovers(const char *cwd, const char *dir)
 		if (stat(git, &st) == 0 && S_ISDIR(st.st_mode))
 			return leads_into(at, ".git", dir);
 		f = stat(git, &st) == 0 ? fopen(git, "re") : NULL;
+		if (!f && gg_is_shortage(errno))
+			return true;
 		if (f && fgets(text, sizeof(text), f) && !strncmp(text, "gitdir: ", 8)) {
 			text[strcspn(text, "\n")] = 0;
 			return leads_into(at, text + 8, dir);
@@ -215,8 +223,8 @@ static bool uses(const struct gg_users *u, size_t i, const char *dir)
 		return git || named; /* somebody else's: all that is known is its command line */
 	if (git && (named || discovers(cwd, dir) || argv_leads_into(pid, cwd, dir)))
 		return true;
-	if (git && gg_procfs_getenv(pid, "GIT_DIR", git_dir, sizeof(git_dir)) == 0 &&
-	    leads_into(cwd, git_dir, dir))
+	r = git ? gg_procfs_getenv(pid, "GIT_DIR", git_dir, sizeof(git_dir)) : -ENODATA;
+	if (gg_is_shortage(-r) || (r == 0 && leads_into(cwd, git_dir, dir)))
 		return true;
 	return has_open_file(pid, dir);
 }
@@ -260,7 +268,7 @@ static bool has_variable(pid_t pid, const char *name, const char *value)
 	char got[128];
 	int r = gg_procfs_getenv(pid, name, got, sizeof(got));
 
-	return r == -EBUSY || (r == 0 && !strcmp(got, value));
+	return r == -EBUSY || gg_is_shortage(-r) || (r == 0 && !strcmp(got, value));
 }
 
 bool gg_users_any_of(const struct gg_users *u, const char *instance, const char *session)

@@ -155,6 +155,7 @@ void gg_cgroups_end_before(struct gg_gate *g)
 int gg_cgroups_open(struct gg_gate *g)
 {
 	struct gg_cgroups *c = calloc(1, sizeof(*c));
+	int r;
 
 	if (!c)
 		return -ENOMEM;
@@ -165,11 +166,16 @@ int gg_cgroups_open(struct gg_gate *g)
 	g->cgroups = c;
 	if (g->conf->cgroup == GG_CGROUP_OFF)
 		return 0;
-	if (gg_cgroup_open(&c->own, g->instance) < 0) {
+	r = gg_cgroup_open(&c->own, g->instance);
+	if (r == -ENOMEM)
+		return r; /* not for the life of a gate: the next start may have it */
+	if (r < 0) {
 		gg_event(GG_EV_GATE_CGROUP, NULL, "sessions have no cgroup of their own: %s", c->own.why);
 		return 0;
 	}
-	gg_cgroup_find_before(&c->own, g->predecessor);
+	r = gg_cgroup_find_before(&c->own, g->predecessor);
+	if (r < 0)
+		return r;
 	g->reaper.cgroup = &c->own;
 	gg_event(GG_EV_GATE_CGROUP, NULL, "each session is in a cgroup of its own, below %s", c->own.path);
 	return 0;
