@@ -18,6 +18,7 @@
 #include "admin/server.h"
 #include "admin/source.h"
 #include "base/cleanup.h"
+#include "base/jsonmem.h"
 
 enum { NOBODY = 65534, FILES = 512, EXIT_CANNOT = 1, EXIT_USAGE = 2 };
 
@@ -143,6 +144,7 @@ int main(int argc, char **argv)
 		      stderr);
 		return EXIT_USAGE;
 	}
+	gg_jsonmem_open();
 	signal(SIGPIPE, SIG_IGN);
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0) /* without the gate it is nobody's */
 		return EXIT_CANNOT;
@@ -153,6 +155,8 @@ int main(int argc, char **argv)
 	}
 	source = gg_source_new(name);
 	server = source ? gg_server_new(source) : NULL;
+	if (!server)
+		fprintf(stderr, "%s\n", strerror(ENOMEM));
 	net = split(argv + 2);
 	if (server)
 		gg_server_allow(server, net, (size_t)(argv + argc - net));

@@ -216,8 +216,10 @@ static void write_timeline(FILE *to, const json_t *all)
 	struct picture p = { .bar = bar, .title = title };
 	int64_t now = number(all, "time");
 
-	if (!bar || !title)
+	if (!bar || !title) {
+		fputs("<p class=\"bad\">There is not enough memory for the time line.</p>\n", to);
 		return;
+	}
 	for (size_t i = 0; i < json_array_size(live); i++)
 		add_bar(&p, json_array_get(live, i), 0, true);
 	for (size_t i = 0; i < json_array_size(ended); i++) {

@@ -11,6 +11,7 @@
 
 #include "admin/page.h"
 #include "base/cleanup.h"
+#include "base/memfile.h"
 
 enum { OK = 200, FORBIDDEN = 403, NOT_FOUND = 404, BAD_METHOD = 405, UNAVAILABLE = 503 };
 
@@ -139,18 +140,12 @@ static void answer(FILE *to, struct gg_source *s, const struct gg_request *q, st
 
 void gg_reply_make(struct gg_source *s, const struct gg_request *q, struct gg_reply *ret)
 {
-	char *body = NULL;
-	size_t size = 0;
-	FILE *to = open_memstream(&body, &size);
+	struct gg_memfile m;
+	FILE *to = gg_memfile_open(&m);
 
 	*ret = (struct gg_reply){ .status = UNAVAILABLE, .type = plain };
 	if (!to)
 		return;
 	answer(to, s, q, ret);
-	if (fclose(to) == EOF) {
-		free(body);
-		return;
-	}
-	ret->body = body;
-	ret->size = size;
+	gg_memfile_close(to, &m, &ret->body, &ret->size);
 }

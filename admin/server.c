@@ -54,11 +54,34 @@ struct gg_server {
 	size_t n;
 };
 
-static enum MHD_Result give(struct MHD_Connection *c, struct gg_reply *r)
+static bool add_headers(struct MHD_Response *res, const struct gg_reply *r)
 {
 	/* the page has a style of its own, and nothing else: no script, no picture, no form, in no frame */
 	char mem[200];
 	struct gg_buf csp = GG_BUF(mem);
+	bool all = true;
+	const char *const header[][2] = {
+		{ "Content-Type", r->type },
+		{ "Content-Security-Policy", mem },
+		{ "X-Content-Type-Options", "nosniff" },
+		{ "Referrer-Policy", "no-referrer" },
+		{ "Cache-Control", "no-store" },
+		{ "Connection", "close" },
+		{ "Allow", r->allow },
+	};
+
+	gg_buf_add(&csp, "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'");
+	if (r->nonce[0])
+		gg_buf_add(&csp, "; style-src 'nonce-%s'", r->nonce);
+	for (size_t i = 0; i < GG_LEN(header); i++)
+		if (header[i][1])
+			all = all && MHD_add_response_header(res, header[i][0], header[i][1]) == MHD_YES;
+	return all;
+}
+
+/* MHD_NO: it closes the connection. */
+static enum MHD_Result give(struct MHD_Connection *c, struct gg_reply *r)
+{
 	struct MHD_Response *res;
 	enum MHD_Result ret;
 
@@ -69,18 +92,8 @@ static enum MHD_Result give(struct MHD_Connection *c, struct gg_reply *r)
 		free(r->body);
 		return MHD_NO;
 	}
-	gg_buf_add(&csp, "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'");
-	if (r->nonce[0])
-		gg_buf_add(&csp, "; style-src 'nonce-%s'", r->nonce);
-	MHD_add_response_header(res, "Content-Type", r->type);
-	MHD_add_response_header(res, "Content-Security-Policy", mem);
-	MHD_add_response_header(res, "X-Content-Type-Options", "nosniff");
-	MHD_add_response_header(res, "Referrer-Policy", "no-referrer");
-	MHD_add_response_header(res, "Cache-Control", "no-store");
-	MHD_add_response_header(res, "Connection", "close");
-	if (r->allow)
-		MHD_add_response_header(res, "Allow", r->allow);
-	ret = MHD_queue_response(c, r->status, res);
+	/* without its headers a page is not as safe as it has to be */
+	ret = add_headers(res, r) ? MHD_queue_response(c, r->status, res) : MHD_NO;
 	MHD_destroy_response(res);
 	return ret;
 }
@@ -116,10 +129,9 @@ static bool may_ask(struct gg_server *s, struct MHD_Connection *c)
 		return is_allowed(s->net, s->nnet, &peer);
 	json_array_foreach(allow, i, v)
 	{
-		char *net = strdup(json_string_value(v) ? json_string_value(v) : "");
+		char *net = (char *)json_string_value(v); /* borrowed: it is only read */
 
 		any = any || (net && gg_cidr_any(&net, 1, &peer));
-		free(net);
 	}
 	return any;
 }
@@ -317,7 +329,7 @@ int gg_server_listen(struct gg_server *s, const char *address, struct gg_buf *re
 	struct door *d = &s->door[s->n];
 	const union MHD_DaemonInfo *info;
 	struct gg_addr a;
-	int r;
+	int r, e;
 
 	if (s->n == DOORS_MAX) {
 		gg_buf_add(err, "listen.admin: %d addresses at most", DOORS_MAX);
@@ -329,15 +341,18 @@ int gg_server_listen(struct gg_server *s, const char *address, struct gg_buf *re
 	d->server = s;
 	d->local = gg_addr_is_loopback(&a);
 	gg_addr_add(ret_where, &a);
+	errno = 0;
 	d->daemon = MHD_start_daemon(
 		MHD_USE_EPOLL, 0, NULL, NULL, on_request, d, MHD_OPTION_LISTEN_SOCKET, d->listener,
 		MHD_OPTION_CONNECTION_LIMIT, (unsigned)PLACES, MHD_OPTION_CONNECTION_TIMEOUT,
 		(unsigned)IDLE_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEAD_MAX,
 		MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_NOTIFY_CONNECTION, on_connection, d,
 		MHD_OPTION_UNESCAPE_CALLBACK, leave_escaped, d, MHD_OPTION_END);
+	e = errno;
 	info = d->daemon ? MHD_get_daemon_info(d->daemon, MHD_DAEMON_INFO_EPOLL_FD) : NULL;
 	if (!info) {
-		gg_buf_add(err, "libmicrohttpd does not start on %s", address);
+		gg_buf_add(err, "libmicrohttpd does not start on %s%s%s", address, e ? ": " : "",
+			   e ? strerror(e) : "");
 		if (d->daemon)
 			MHD_stop_daemon(d->daemon);
 		else

@@ -9,6 +9,7 @@
 #include "base/ask.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/jsonmem.h"
 
 enum { FRESH_MS = 1000, ANSWER_MAX = 16 << 20 };
 
@@ -66,8 +67,17 @@ static void ask(const struct gg_source *s, struct known *k, const char *line)
 	AUTO_FREE char *answer = NULL;
 	size_t n = 0;
 	int e = gg_ask(s->control, line, strlen(line), GG_SOURCE_MS, ANSWER_MAX, &answer, &n);
-	json_t *all = e < 0 ? NULL : json_loadb(answer, n, 0, NULL);
-	const char *error = json_string_value(json_object_get(all, "error"));
+	uint64_t lacks = gg_jsonmem_lacks();
+	const char *error;
+	json_t *all;
+
+	all = e < 0 ? NULL : json_loadb(answer, n, 0, NULL);
+	if (gg_jsonmem_lacks() != lacks) {
+		json_decref(all);
+		all = NULL;
+		e = e ? e : -ENOMEM;
+	}
+	error = json_string_value(json_object_get(all, "error"));
 
 	json_decref(k->data);
 	k->data = json_incref(json_object_get(all, "data"));
