@@ -344,8 +344,10 @@ static enum gg_pumped serve(const struct gg_wrap *o, struct request *q, struct g
 	int r = gg_httpenv_request(&env, environ, &q->route, h, ret_err);
 
 	r = r ? r : choose(o, q, &env, &command, &p);
-	if (r == -ENOMEM)
+	if (r == -ENOMEM) {
 		*ret_err = (struct gg_http_error){ .status = 503, .reason = "out of memory, try again" };
+		gg_wrap_record(ret_err->reason);
+	}
 	if (r == 0 && p.limit && h->content_length > p.limit)
 		*ret_err = (struct gg_http_error){ .status = 413,
 						   .reason = q->too_large + strlen("git-gate: ") };

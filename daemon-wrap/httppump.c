@@ -13,6 +13,7 @@
 #include "base/cleanup.h"
 #include "base/spawn.h"
 #include "base/httplink.h"
+#include "daemon-wrap/wrap.h"
 
 /*
  * git writes packets of 8 kB. A reader that takes each as it comes is woken for each and sends it by itself;
@@ -511,13 +512,19 @@ enum gg_pumped gg_pump_run(const struct gg_pump *p, struct gg_http_error *ret_er
 {
 	static struct run r; /* too large for a stack; one request at a time */
 	enum gg_pumped how;
+	char mem[100];
+	struct gg_buf why = GG_BUF(mem);
+	int e;
 
 	memset(&r, 0, offsetof(struct run, first));
 	r.p = p;
 	r.c = p->client;
 	r.in = r.out = r.pidfd = -1;
 	r.body_over = r.body_whole = !p->has_body;
-	if (start(&r) < 0) {
+	e = start(&r);
+	if (e < 0) {
+		gg_buf_add(&why, "git cannot be started: %s", strerror(-e));
+		gg_wrap_record(mem);
 		*ret_err = (struct gg_http_error){ .status = 503,
 						   .reason = "git cannot be started now, try again" };
 		how = GG_PUMPED_OWN;

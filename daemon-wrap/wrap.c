@@ -136,14 +136,21 @@ void gg_wrap_ask(const struct gg_wrap *o, struct gg_status *st, struct gg_answer
 	n = read(o->status_fd, buf, sizeof(buf) - 1);
 	alarm(backstop);
 	buf[n > 0 ? n : 0] = 0;
-	if (buf[0] == GG_STATUS_END)
+	if (buf[0] == GG_STATUS_END) {
 		snprintf(a.refused, sizeof(a.refused), "%.*s", (int)sizeof(a.refused) - 1, buf + 1);
-	else if (n <= 0 || gg_answer_unpack(buf, (size_t)n, &a) < 0)
+	} else if (n <= 0 || gg_answer_unpack(buf, (size_t)n, &a) < 0) {
 		snprintf(a.refused, sizeof(a.refused), "the gate has ended, try again later");
-	else if (limit_git(o, a.push_max) || tell_user(a.user))
+	} else if (limit_git(o, a.push_max) || tell_user(a.user)) {
 		snprintf(a.refused, sizeof(a.refused), "out of memory, try again");
+		gg_wrap_record(a.refused);
+	}
 	strcpy(st->refused, a.refused);
 	*ret = a;
+}
+
+void gg_wrap_record(const char *why)
+{
+	fprintf(stderr, "git-gate: refused: %s\n", why);
 }
 
 void gg_wrap_report(const struct gg_wrap *o, const struct gg_status *st)

@@ -48,4 +48,7 @@ void gg_wrap_report(const struct gg_wrap *o, const struct gg_status *st);
  */
 void gg_wrap_ask(const struct gg_wrap *o, struct gg_status *st, struct gg_answer *ret);
 
+/* The gate has let it be served, and it is refused for what we lack: on stderr, which the gate records. */
+void gg_wrap_record(const char *why);
+
 #endif
