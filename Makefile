@@ -63,7 +63,7 @@ HOOKP   := $(filter-out $(O)/hooks/hook.o,$(HOOK))
 TORTURE := $(call objects,tests/torture/*.c)
 # what decides and does nothing: `make check-pure` looks at what these import
 PURE    := $(addprefix $(O)/,reaper/classify.o reaper/envsearch.o reaper/cgrouppath.o reaper/reason.o reaper/policy.o reaper/escalate.o reaper/evidence.o base/eventrate.o reaper/tune.o reaper/account.o reaper/leftover.o reaper/tell.o \
-	   daemon-wrap/request.o daemon-wrap/status.o base/text.o base/addr.o base/who.o base/cidr.o base/proxyhead.o base/upstream.o cli/format.o cli/charwidth.o cli/nearest.o cli/insteadof.o cli/addname.o cli/sshsays.o cli/machine.o supervisor/servicestate.o supervisor/metrics.o supervisor/rules.o \
+	   daemon-wrap/request.o daemon-wrap/status.o base/text.o base/jsontext.o base/addr.o base/who.o base/cidr.o base/proxyhead.o base/upstream.o cli/format.o cli/charwidth.o cli/nearest.o cli/insteadof.o cli/addname.o cli/sshsays.o cli/machine.o supervisor/servicestate.o supervisor/metrics.o supervisor/rules.o \
 	   daemon-wrap/httpparse.o daemon-wrap/httproute.o daemon-wrap/httpenv.o daemon-wrap/httpreply.o daemon-wrap/httpauth.o daemon-wrap/httpadvert.o hooks/sayfilter.o hooks/ssh.o hooks/pushreport.o \
 	   hooks/refrule.o hooks/lines.o hooks/scanner.o hooks/stepname.o)
 # all but main(), and what makes allocations fail in it
@@ -145,10 +145,15 @@ check-valgrind: $(O)/unit
 		--show-leak-kinds=definite,indirect $(O)/unit -j1 --timeout 300 --pattern \
 		'@(text|addr|cidr|proxyhead|classify|policy|escalate|leftover|request|status|tell|argv|pstat|table|http*|hooksay)/*'
 
-# each allocation fails in turn: minutes; CI has a sample (t0170)
+# each allocation fails in turn: an hour and more; CI has a sample
 .PHONY: faults-alloc
-faults-alloc: all $(O)/alloc-faults.so
+faults-alloc: all $(O)/alloc-faults.so $(O)/unit
+	rm -rf $(O)/alloc-sites $(O)/unit-sites
+	ALLOC_SITES=$(O)/unit-sites $(O)/unit --filter 'alloc*/*'
 	BUILD=$(abspath $(O)) ALLOC=all tests/process/t0170-allocations.py
+	BUILD=$(abspath $(O)) ALLOC=all tests/process/t0182-allocations-programs.py
+	BUILD=$(abspath $(O)) ALLOC=all tests/process/t0183-allocations-hooks.py
+	tests/faults/callers $(O)
 
 # decisions import nothing that could look at the world
 check-pure: $(PURE)

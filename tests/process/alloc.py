@@ -4,11 +4,13 @@ One file, mapped by the program and by the test, says what fails; the layout is 
 """
 import mmap
 import os
+import random
 import struct
 import subprocess
+import sys
 import tempfile
 
-from gate import BUILD, GATE, TMP
+from gate import BUILD, GATE, ROOT, TMP, note
 
 LIBRARY = os.path.join(BUILD, "alloc-faults.so")
 FRAMES = 32
@@ -26,8 +28,12 @@ class Faults:
         os.ftruncate(fd, LAYOUT.size)
         self.map = mmap.mmap(fd, LAYOUT.size)
         os.close(fd)
-        self.map[0:len(program)] = program.encode()
+        self.of(program)
         self.env = {"LD_PRELOAD": LIBRARY, "ALLOC_FAULTS": self.path}
+
+    def of(self, program):
+        """In this one alone; "": in any."""
+        self.map[0:32] = program.encode().ljust(32, b"\0")
 
     def __getattr__(self, name):
         if name not in AT:
@@ -49,13 +55,70 @@ class Faults:
         self.put(armed=0)
         return self.count, self.failed
 
+    def stack(self):
+        """Addresses in the program of who asked for the last that failed, innermost first."""
+        frames = struct.unpack_from("=%dQ" % FRAMES, self.map, AT["nframes"] + 8)[:self.nframes]
+        return tuple(f - self.base - 1 for f in frames if f > self.base)
+
     def where(self, program=GATE):
         """Who asked for the last that failed: functions of the program, innermost first."""
-        frames = struct.unpack_from("=%dQ" % FRAMES, self.map, AT["nframes"] + 8)[:self.nframes]
-        args = ["%x" % (f - self.base - 1) for f in frames if f > self.base]
-        r = subprocess.run(["addr2line", "-fse", program] + args, capture_output=True, text=True)
+        r = subprocess.run(["addr2line", "-fse", program] + ["%x" % f for f in self.stack()], capture_output=True, text=True)
         lines = r.stdout.splitlines()
         return " < ".join("%s %s" % (f, at) for f, at in zip(lines[::2], lines[1::2]) if f != "??") or "(a library)"
+
+
+def write_sites(name, stacks):
+    """For tests/faults/callers: of each (program, address, ...) the innermost function of ours."""
+    sites = set()
+    for program in {s[0] for s in stacks}:
+        addresses = sorted({a for s in stacks if s[0] == program for a in s[1:]})
+        r = subprocess.run(["addr2line", "-aife", program], input="\n".join("%x" % a for a in addresses), capture_output=True, text=True)
+        lines = {}
+        for line in r.stdout.splitlines():
+            if line.startswith("0x"):
+                of = lines.setdefault(int(line, 16), [])
+            else:
+                of.append(line)
+        for s in stacks:
+            ours = [(f, os.path.relpath(at.split(":")[0], ROOT)) for a in s[1:] if s[0] == program for f, at in zip(lines[a][::2], lines[a][1::2]) if at.startswith(ROOT)]
+            sites |= {"%s:%s" % (at, f) for f, at in [o for o in ours if not o[1].startswith("tests")][:1]}
+    os.makedirs(os.path.join(BUILD, "alloc-sites"), exist_ok=True)
+    with open(os.path.join(BUILD, "alloc-sites", name.split("-")[0]), "w") as f:
+        f.write("".join(line + "\n" for line in sorted(sites)))
+
+
+class Sweeps:
+    """Allocations of many operations, each in turn (ALLOC=all), or some by chance (SEED= repeats them)."""
+
+    def __init__(self, tap):
+        self.tap, self.rows, self.stacks = tap, [], set()
+        self.all = os.environ.get("ALLOC") == "all"
+        self.seed = int(os.environ.get("SEED") or random.randrange(10 ** 6))
+        self.rng = random.Random(self.seed)
+        note("SEED=%d" % self.seed)
+
+    def sweep(self, what, once, total, sample, faults, program=GATE):
+        """once(n): what is wrong when the n-th fails, or ''; it arms before and disarms after."""
+        numbers = range(1, total + 1) if self.all else sorted(self.rng.sample(range(1, total + 1), min(sample, total)))
+        wrong = []
+        reached = 0
+        for n in numbers:
+            bad = once(n)
+            reached += faults.failed > 0
+            self.stacks |= {(program,) + faults.stack()} if faults.failed else set()
+            if bad:
+                wrong.append("%d of %d: %s; %s" % (n, total, bad, faults.where(program)))
+        self.rows.append((what, total, reached, len(wrong)))
+        self.tap.eq(wrong[:20], [], "%s: %d of %d allocations fail, one at a time" % (what, len(numbers), total))
+        self.tap.ok(reached > 0, "%s: some were reached (%d)" % (what, reached))
+
+    def done(self):
+        """The end of the test; of all of them there is a table, and a list of who was refused."""
+        if self.all:
+            write_sites(os.path.basename(sys.argv[0]), self.stacks)
+            note("| what | allocations | failed in turn | wrong |\n|---|--:|--:|--:|\n"
+                 + "\n".join("| %s | %d | %d | %d |" % r for r in self.rows))
+        self.tap.done()
 
 
 def works():

@@ -127,8 +127,12 @@ class Bench:
         file = os.path.join(self.dir, name)
         base = "${0##*/}" if name == "git-gate-hook" else name
         plan = os.path.join(self.plans, base)
-        put_script(file, 'real=%s/%s\n[ "$real" != %s/git-gate-hook ] || plan=%s/hook-$1\n[ -e "${plan:=%s}" ] || exec "$real" "$@"\n'
-                         'exec /usr/bin/python3 %s "$real" "$plan" "$@"' % (own, base, own, self.plans, plan, self.wrapper))
+        put_script(file, 'real=%s/%s\n[ "$real" != %s/git-gate-hook ] || plan=%s/hook-$1\n[ -e "${plan:=%s}" ] || exec "$real" "$@"\n%s'
+                   % (own, base, own, self.plans, plan, self.planned()))
+
+    def planned(self):
+        """What the shell does for "$real" and its "$plan"."""
+        return 'exec /usr/bin/python3 %s "$real" "$plan" "$@"' % self.wrapper
 
     def plan(self, where, fault):
         """where: pre-receive, post-receive, hook-refresh, git-gate-session and so on; the next one that starts suffers it."""

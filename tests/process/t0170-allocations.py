@@ -1,38 +1,19 @@
 #!/usr/bin/python3
 """Allocations that fail, one by one, in a start and in a running gate, its sessions' programs and git-gate itself: nobody dies or lies.
 
-A sample by chance (SEED= repeats it). ALLOC=all: each one, and a Markdown table (make faults-alloc).
+A sample by chance (SEED= repeats it). ALLOC=all: each one, and a Markdown table (make faults-alloc). The other programs: t0182, t0183.
 """
-import random
+import select
 import signal
-import sys
 
 import alloc
 from gate import *
 
-ALL = os.environ.get("ALLOC") == "all"
-SEED = int(os.environ.get("SEED", random.randrange(10 ** 6)))
-rng = random.Random(SEED)
 tap = Tap()
-rows = []
 if not alloc.works():
     skip_all("a sanitizer has an allocator of its own")
-note("SEED=%d" % SEED)
-
-
-def sweep(what, once, total, sample, faults, program=GATE):
-    """once(): what is wrong, or ''; it arms before and disarms after. Which of its allocations fail: each, or some."""
-    numbers = range(1, total + 1) if ALL else sorted(rng.sample(range(1, total + 1), min(sample, total)))
-    wrong = []
-    reached = 0
-    for n in numbers:
-        bad = once(n)
-        reached += faults.failed > 0
-        if bad:
-            wrong.append("%d of %d: %s; %s" % (n, total, bad, faults.where(program)))
-    rows.append((what, total, reached, len(wrong)))
-    tap.eq(wrong[:20], [], "%s: %d of %d allocations fail, one at a time" % (what, len(numbers), total))
-    tap.ok(reached > 0, "%s: some were reached (%d)" % (what, reached))
+sweeps = alloc.Sweeps(tap)
+sweep, rng, ALL, SEED = sweeps.sweep, sweeps.rng, sweeps.all, sweeps.seed
 
 
 # --- a start -----------------------------------------------------------------------------------------------------------
@@ -245,6 +226,94 @@ for _ in range(3):
 tap.ok(abs(faults.live - resting) < 30, "nothing is kept (%d allocations, %d before)" % (faults.live, resting))
 tap.eq(g.stop(), 0, "the gate stops cleanly", g.text()[-1000:])
 
+# --- a gate that holds requests, is behind a proxy, and watches a server ---------------------------------------------------
+
+port, exec_path = free_port(), git("--exec-path").stdout.strip()
+g = Gate({"limit.sessionsPerRepo": "1", "limit.sessionsPerPeer": "9", "access.proxyFrom": "127.0.0.2", "deadline.commands": "30s", "deadline.packStart": "30s",
+          "deadline.idle": "30s", "deadline.init": "30s", "service.git.watch": "true", "service.git.ready": "port:127.0.0.1:%d" % port, "service.git.command":
+          "%s/git-daemon --reuseaddr --listen=127.0.0.1 --port=%d --base-path=%s --export-all --max-connections=0" % (exec_path, port, path("gate%d" % (Gate.count + 1), "git"))},
+         env=faults.env)
+repo = g.repo()
+git("push", "-q", repo, "HEAD:main", cwd=work)
+REQUEST = b"0032git-upload-pack /r.git\0host=x\0"
+REQUEST = b"%04x" % len(REQUEST) + REQUEST[4:]
+
+
+def up_to_refs(s):
+    """What a raw connection reads, up to the end of the list of references."""
+    data = b""
+    while not data.endswith(b"0000"):
+        more = s.recv(65536)
+        if not more:
+            return data
+        data += more
+    return data
+
+
+def over():
+    wait_for(lambda: not g.sessions(), "its sessions to end")
+
+
+def answered(data):
+    return "" if b"refs/heads/main" in data or b"memory" in data else "neither served nor told: %r" % data
+
+
+def is_held():
+    """A session's first process waits for the gate's answer to its request."""
+    return [p for p in g.processes() if read("/proc/%d/comm" % p).startswith("git-gate-sess") and read("/proc/%d/syscall" % p).startswith("0 0x3 ")]
+
+
+def held_once(n):
+    first = Raw(g, "git-upload-pack")
+    first.advertisement()
+    faults.arm(n)
+    with socket.create_connection(("127.0.0.1", g.port), timeout=PATIENCE) as s:
+        s.sendall(REQUEST)
+        wait_for(lambda: is_held() or select.select([s], [], [], 0)[0], "it to be held, or told")
+        for _ in range(2):          # the gate has read what was asked for by then
+            g.request(cmd="health")
+        faults.disarm()
+        first.close()
+        wrong = answered(up_to_refs(s))
+    over()
+    return wrong
+
+
+def proxied_once(n):
+    faults.arm(n)
+    with socket.create_connection(("127.0.0.1", g.port), timeout=PATIENCE, source_address=("127.0.0.2", 0)) as s:
+        s.sendall(b"PROXY TCP4 10.9.8.7 127.0.0.1 1234 9418\r\n" + REQUEST)
+        wrong = answered(up_to_refs(s))
+    faults.disarm()
+    over()
+    return wrong
+
+
+def watched_once(n):
+    """It is found, late perhaps."""
+    faults.arm(n)
+    with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as s:
+        s.sendall(REQUEST)
+        up_to_refs(s)
+        peer = "%s:%d" % s.getsockname()
+        wait_for(lambda: g.events("session.opened", peer=peer), "the watched session to be found")
+        faults.disarm()
+    over()
+    return ""
+
+
+for what, once, sample in (("a request that waits", held_once, 5), ("a client behind a proxy", proxied_once, 5), ("a watched session", watched_once, 5)):
+    tap.eq(once(0), "", what)
+    sweep(what, once, min(faults.count, 200), sample, faults)
+client = Raw(g, "git-upload-pack")
+client.advertisement()
+once, total = ask(cmd="overview")
+sweep("answer to overview, with limits", once, total, 5, faults)
+once, total = ask(cmd="status")
+sweep("answer to status, with services", once, total, 5, faults)
+client.close()
+tap.eq(g.stop(), 0, "this one stops cleanly, too")
+
 # --- git-gate's own commands ---------------------------------------------------------------------------------------------
 
 g = Gate()
@@ -277,6 +346,4 @@ for args in (("status",), ("status", "--json"), ("reaped", "--all", "--json"), (
     sweep("git-gate " + " ".join(args[:2]), once, total, 6, faults)
 tap.eq(g.stop(), 0, "the gate that was asked stops cleanly")
 
-if ALL:
-    print("\n".join("# " + line for line in ["| what | allocations | failed in turn | wrong |", "|---|--:|--:|--:|"] + ["| %s | %d | %d | %d |" % r for r in rows]))
-tap.done()
+sweeps.done()

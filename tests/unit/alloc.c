@@ -1,8 +1,4 @@
-/*
- * For want of memory: every operation that allocates, with its 1st, 2nd, ... allocation failing until none is
- * reached. It fails with -ENOMEM, or does with less where its header says so; nothing leaks; and the object
- * does the same afterwards as if nothing had been.
- */
+/* For want of memory, see allocrow.h: what has no files of its own. Those are in allocfiles.c. */
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -29,12 +25,12 @@
 #include "reaper/sweep.h"
 #include "reaper/users.h"
 #include "supervisor/hooksettings.h"
-#include "supervisor/jsonmem.h"
+#include "base/jsonmem.h"
 #include "supervisor/loopmem.h"
 #include "supervisor/recent.h"
 #include "supervisor/report.h"
 #include "supervisor/waitroom.h"
-#include "tests/faults/alloc.h"
+#include "tests/unit/allocrow.h"
 
 #define HASH "aa0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcd"
 
@@ -388,69 +384,29 @@ static int run_users(void *o, uint64_t *sum)
 	return e;
 }
 
-static const struct row {
-	const char *what;
-	int (*run)(void *o, uint64_t *sum);
-	void *(*make)(void);
-	void (*drop)(void *o);
-	uint64_t most; /* of its allocations; 0: each. It has one for each process of the machine */
-} rows[] = {
-	{ "base/service: words", run_words, NULL, NULL, 0 },
-	{ "base/conf: reading", run_reader, NULL, NULL, 0 },
-	{ "base/conf: what a reload changes", run_diff, make_reader, drop_reader, 0 },
-	{ "daemon-wrap/argv: a session's environment", run_environment, make_reader, drop_reader, 0 },
-	{ "base/tokenfile", run_tokens, NULL, NULL, 0 },
-	{ "base/spawn", run_spawn, NULL, NULL, 0 },
-	{ "base/event", run_event, make_recent, drop_recent, 0 },
-	{ "supervisor/waitroom", run_room, make_room, drop_room, 0 },
-	{ "supervisor/recent: an answer", run_recent, make_recent, drop_recent, 0 },
-	{ "supervisor/recent: the last error", run_recent_error, make_recent, drop_recent, 0 },
-	{ "supervisor/hooksettings", run_settings, make_reader, drop_reader, 0 },
-	{ "supervisor/report: an ended session", run_ended, make_registry, drop_registry, 0 },
-	{ "reaper/registry: its beginning", run_registry_init, NULL, NULL, 0 },
-	{ "reaper/registry: a session", run_registry, make_registry, drop_registry, 0 },
-	{ "reaper/story", run_story, NULL, NULL, 0 },
-	{ "reaper/proctable", run_proctable, NULL, NULL, 0 },
-	{ "reaper/proctable: children", run_children, NULL, NULL, 0 },
-	{ "reaper/scan", run_scan, NULL, NULL, 0 },
-	{ "reaper/orphans", run_orphans, NULL, NULL, 0 },
-	{ "reaper/find", run_find, NULL, NULL, 0 },
-	{ "reaper/users", run_users, NULL, NULL, 12 },
+static const struct row rows[] = {
+	{ "base/service: words", run_words, NULL, NULL, 0, false },
+	{ "base/conf: reading", run_reader, NULL, NULL, 0, false },
+	{ "base/conf: what a reload changes", run_diff, make_reader, drop_reader, 0, false },
+	{ "daemon-wrap/argv: a session's environment", run_environment, make_reader, drop_reader, 0, false },
+	{ "base/tokenfile", run_tokens, NULL, NULL, 0, false },
+	{ "base/spawn", run_spawn, NULL, NULL, 0, false },
+	{ "base/event", run_event, make_recent, drop_recent, 0, false },
+	{ "supervisor/waitroom", run_room, make_room, drop_room, 0, false },
+	{ "supervisor/recent: an answer", run_recent, make_recent, drop_recent, 0, false },
+	{ "supervisor/recent: the last error", run_recent_error, make_recent, drop_recent, 0, false },
+	{ "supervisor/hooksettings", run_settings, make_reader, drop_reader, 0, false },
+	{ "supervisor/report: an ended session", run_ended, make_registry, drop_registry, 0, false },
+	{ "reaper/registry: its beginning", run_registry_init, NULL, NULL, 0, false },
+	{ "reaper/registry: a session", run_registry, make_registry, drop_registry, 0, false },
+	{ "reaper/story", run_story, NULL, NULL, 0, false },
+	{ "reaper/proctable", run_proctable, NULL, NULL, 0, false },
+	{ "reaper/proctable: children", run_children, NULL, NULL, 0, false },
+	{ "reaper/scan", run_scan, NULL, NULL, 0, false },
+	{ "reaper/orphans", run_orphans, NULL, NULL, 0, false },
+	{ "reaper/find", run_find, NULL, NULL, 0, false },
+	{ "reaper/users", run_users, NULL, NULL, 12, false },
 };
-
-static uint64_t disarm(struct gg_alloc_faults *f)
-{
-	f->armed = 0;
-	return f->failed;
-}
-
-static void arm(struct gg_alloc_faults *f, uint64_t at)
-{
-	f->count = f->failed = 0;
-	f->fail_at = f->fail_last = at;
-	f->armed = 1;
-}
-
-/* The at-th allocation fails. False: so many were not asked for. */
-static bool fail_one(struct gg_alloc_faults *f, const struct row *w, uint64_t at, uint64_t want)
-{
-	int64_t live = f->live;
-	void *o = w->make ? w->make() : NULL;
-	uint64_t sum = 0, failed;
-	int r;
-
-	arm(f, at);
-	r = w->run(o, &sum);
-	failed = disarm(f);
-	cr_assert((failed && r == -ENOMEM) || (r == 0 && sum == want), "%s, %u: %d, %u", w->what,
-		  (unsigned)at, r, (unsigned)sum);
-	r = w->run(o, &sum);
-	cr_assert(r == 0 && sum == want, "%s, after %u: %d, %u", w->what, (unsigned)at, r, (unsigned)sum);
-	if (w->drop)
-		w->drop(o);
-	cr_assert_eq(f->live, live, "%s, %u: %d are not freed", w->what, (unsigned)at, (int)(f->live - live));
-	return failed;
-}
 
 Test(alloc, each_fails)
 {
@@ -460,18 +416,8 @@ Test(alloc, each_fails)
 		cr_skip("a sanitizer has an allocator of its own");
 	dup2(open("/dev/null", O_WRONLY), STDERR_FILENO);
 	gg_event_setup(GG_LOG_TEXT, GG_LEVEL_INFO, "i");
-	for (size_t i = 0; i < GG_LEN(rows); i++) {
-		const struct row *w = &rows[i];
-		void *o = w->make ? w->make() : NULL;
-		uint64_t want = 0, at = 1;
-
-		cr_assert_eq(w->run(o, &want), 0, "%s", w->what);
-		if (w->drop)
-			w->drop(o);
-		while ((!w->most || at <= w->most) && fail_one(f, w, at, want))
-			at++;
-		cr_assert_gt(at, 1, "%s allocates nothing", w->what);
-	}
+	for (size_t i = 0; i < GG_LEN(rows); i++)
+		fail_each(f, &rows[i]);
 }
 
 /* libev's arrays: grown, shrunk and freed as ever, wherever they are, with what is in them. */
