@@ -160,6 +160,12 @@ check-pure: $(PURE)
 	@! nm -u $^ | grep -E ' U ' | grep -vE ' U (gg_|http_|nettle_|mem|str|__mem|__str|snprintf|vsnprintf|__s?n?printf|__v?snprintf|__stack_chk|__isoc|sscanf|__ctype|inet_pton|inet_ntop|if_|__errno|_GLOBAL|__ubsan|__asan|htons|ntohs|tolower|toupper)' \
 		|| { echo 'check-pure: the functions above are not pure'; false; }
 
+# the compiler's warnings of what is for tests alone; no object is made
+.PHONY: check-syntax
+check-syntax:
+	@for f in $(wildcard tests/unit/*.c tests/faults/*.c tests/hooks/*.c tests/scan/*.c tests/bench/*.c); do echo $$f; done | \
+		xargs -P$$(nproc) -n8 $(CC) $(ALL_CF) -fsyntax-only
+
 check-static: check-pure
 	tests/static $(O)
 

@@ -5,6 +5,9 @@ import errno
 import shutil
 import stat
 
+import http.client
+
+from adminweb import Admin
 from gate import *
 from sshd import Upstream, missing
 
@@ -258,7 +261,34 @@ class Trial:
                 return r.stderr
         return ""
 
-    ACTIONS = {"push": push, "push-http": push_http, "fetch": fetch, "fetch-http": fetch_http, "end": end, "cut": cut, "reload": reload, "ask": ask}
+    def page(self):
+        """What git-gate-admin serves."""
+        try:
+            for what in "/", "/metrics":
+                status, _, body = Admin(self.g).get(what, timeout=HANG)
+                if status != 200:
+                    return "git-gate: %s: %d %s" % (what, status, body[:300])
+            return ""
+        except (OSError, http.client.HTTPException) as e:
+            return "git-gate: no answer: %r" % e
+
+    def admin_pid(self):
+        """None when none runs, or the gate does not say."""
+        try:
+            return next(s["pid"] for s in self.g.status()["services"] if s["name"] == "git-gate-admin")
+        except RuntimeError:
+            return None
+
+    def page_again(self):
+        """The same of another git-gate-admin: the one that runs is killed."""
+        old = wait_for(self.admin_pid, "git-gate-admin", HANG)
+        os.kill(old, signal.SIGKILL)
+        # one that met an error is started again after a while
+        wait_for(lambda: self.admin_pid() not in (None, old) and self.page() == "", "git-gate-admin to serve", HANG)
+        return ""
+
+    ACTIONS = {"push": push, "push-http": push_http, "fetch": fetch, "fetch-http": fetch_http, "end": end, "cut": cut, "reload": reload, "ask": ask, "page": page,
+               "page-again": page_again}
 
     def count(self, program, action):
         """How often a program makes each call during an action."""
@@ -269,8 +299,9 @@ class Trial:
     def suffer(self, fault):
         """The action with its fault; what was wrong with how it went."""
         act, seen = self.ACTIONS[fault.action], len(self.g.events())
-        if fault.program == "git-gate":
-            with Tracer(self.g.pid, fault, self.b.trace):
+        if fault.program == "git-gate" or (fault.program, fault.action) == ("git-gate-admin", "page"):
+            pid = self.g.pid if fault.program == "git-gate" else wait_for(self.admin_pid, "git-gate-admin", HANG)
+            with Tracer(pid, fault, self.b.trace):
                 said = self.patiently(act)
         else:
             if os.path.exists(self.b.trace):
@@ -282,13 +313,14 @@ class Trial:
         fault.said = said
         if said is None:
             return ["it hangs"]
-        if "loading shared libraries" in (said or ""):          # it has not begun: nothing of ours could
+        # it has not begun: nothing of ours could; who is not shown the page sees that, and the next one has it
+        if "loading shared libraries" in (said or "") or fault.action.startswith("page"):
             return []
         records = [e for e in self.g.events()[seen:] if e["priority"] not in ("debug", "info") or e["event"] == "session.log"]
         found = []
         if said and not records and "gate cannot be asked" not in said and "without an answer" not in said:        # who could not reach the gate cannot have it recorded
             found.append("failed without a record; the client was told: %s" % said.strip())
-        if said and "git-gate: " not in said:
+        if said and "git-gate: " not in said and "HTTP 503" not in said:       # git shows no text of a reply to a POST
             found.append("failed, and the client was not told by us: %s" % said.strip())
         return found
 
@@ -307,6 +339,10 @@ class Trial:
         said = self.patiently(lambda t: t.b.fetch(t.g.http("l.git")).stderr)
         if said != "":
             found.append("afterwards, fetch over HTTP: %s" % said)
+        try:
+            wait_for(lambda: self.page() == "", "git-gate-admin to serve", HANG)
+        except TimeoutError:
+            found.append("afterwards, the page: %s" % self.page())
         return found + self.left()
 
     def settled(self):
@@ -366,7 +402,7 @@ class Trial:
 
 WHERE = {                # what each program does in which action; hook-refresh is git-gate-hook before a session is served
     "git-gate": list(Trial.ACTIONS), "git-gate-session": ["push", "fetch", "cut"], "git-gate-http": ["push-http", "fetch-http"],
-    "pre-receive": ["push", "push-http"], "post-receive": ["push"], "hook-refresh": ["fetch", "fetch-http"],
+    "pre-receive": ["push", "push-http"], "post-receive": ["push"], "hook-refresh": ["fetch", "fetch-http"], "git-gate-admin": ["page", "page-again"],
 }
 
 

@@ -223,9 +223,15 @@ ENV = {
     "GIT_CONFIG_GLOBAL": os.path.join(TMP, "gitconfig"), "GIT_TERMINAL_PROMPT": "0", "GIT_AUTHOR_DATE": "1700000000 +0000",
     "GIT_COMMITTER_DATE": "1700000000 +0000", "XDG_RUNTIME_DIR": TMP,
 }
+# what makes git quick here, and judges nothing: no sample of a hook, no look at whether there is something to tidy up, no wait for the disk
+os.makedirs(os.path.join(TMP, "template", "hooks"))
+os.mkdir(os.path.join(TMP, "template", "info"))
+for name in "description", "info/exclude":
+    with open(os.path.join(TMP, "template", name), "w") as config:
+        config.write("# of the tests\n")
 with open(ENV["GIT_CONFIG_GLOBAL"], "w") as config:
-    config.write("[user]\n\tname = Test\n\temail = test@example.invalid\n[init]\n\tdefaultBranch = main\n"
-                 "[safe]\n\tdirectory = *\n[gc]\n\tauto = 0\n[advice]\n\tdetachedHead = false\n")
+    config.write("[user]\n\tname = Test\n\temail = test@example.invalid\n[init]\n\tdefaultBranch = main\n\ttemplateDir = %s/template\n"
+                 "[safe]\n\tdirectory = *\n[gc]\n\tauto = 0\n[maintenance]\n\tauto = false\n[core]\n\tfsync = none\n[advice]\n\tdetachedHead = false\n" % TMP)
 
 
 def path(*parts):

@@ -1,9 +1,8 @@
 #!/usr/bin/python3
 """What a healthy user does works as without the gate: every kind of push, every kind of client, and no session is ended."""
-import glob
-import shutil
 from urllib.parse import quote
 
+import jgit
 from gate import *
 
 tap = Tap()
@@ -169,10 +168,7 @@ def libgit2_pushes():
 
 
 def jgit_pushes():
-    if not shutil.which("jgit") or not shutil.which("java"):
-        raise ImportError("no jgit, or no java")
-    # Debian's jgit names too few of its own libraries
-    env = {**ENV, "JGIT_CLASSPATH": ":".join(glob.glob("/usr/share/java/org.eclipse.jgit*.jar"))}
+    env = jgit.environment()
     for args, cwd in ((["clone", g.url("r.git"), "by-jgit"], TMP), (["push", "origin", "HEAD:refs/heads/by-jgit"], path("by-jgit"))):
         if "push" in args:
             commit(path("by-jgit"), "jgit")

@@ -1,10 +1,9 @@
 #!/usr/bin/python3
 """git, jgit, dulwich and libgit2 over smart HTTP: every kind of fetch and push works as without the gate, and no session is ended."""
-import glob
 import io
-import shutil
 from urllib.parse import quote
 
+import jgit
 from gate import *
 
 tap = Tap()
@@ -292,11 +291,7 @@ def by_libgit2_in_c(where, large):
 
 
 def by_jgit(where, large):
-    if not shutil.which("jgit") or not shutil.which("java"):
-        raise ImportError("no jgit, or no java")
-    # Debian's jgit names too few of its own libraries
-    jars = ("org.eclipse.jgit*", "httpclient", "httpcore", "commons-logging", "commons-codec")
-    env = {**ENV, "JGIT_CLASSPATH": ":".join(sum((glob.glob("/usr/share/java/%s.jar" % j) for j in jars), []))}
+    env = jgit.environment()
     for args, cwd in ((["clone", g.http(SOURCE), where], TMP), (["push", "origin", "HEAD:refs/heads/" + os.path.basename(where)], where), (["fetch"], where)):
         if args[0] == "push":
             grow(where, large)

@@ -9,6 +9,7 @@ up = upstream()
 
 work = path("work")
 git("init", "-q", work)
+git("config", "pack.compression", "0", cwd=work)        # what is large here is random
 commit(work, "first", "first\n")
 
 
@@ -34,10 +35,10 @@ def good(m, what, *args, says=(), cwd=work, **more):
     return text
 
 
-def bad(m, what, *args, says=(), within=15, cwd=work, unchanged=True, **more):
+def bad(m, what, *args, says=(), within=40, cwd=work, unchanged=True, **more):
     """The push fails in time and changes nothing on either side."""
     before = (m.refs(), m.refs(m.up))
-    code, text, took = m.push(cwd, *args, patience=max(within, 30), **more)
+    code, text, took = m.push(cwd, *args, patience=max(within, PATIENCE), **more)
     tap.ok(code != 0 and took < within, "%s: refused in %.1fs" % (what, took), text)
     for s in says:
         tap.ok(s in text, "%s: the client reads '%s'" % (what, s), text)
@@ -214,21 +215,21 @@ def no_way():
     open(nobody, "w").close()
     silent = Silent()
     kept = dict(m.settings)
-    for what, settings, says, within in (
-            ("unknown host key", {"known_hosts_file": nobody}, "upstream's host key is not the one that is pinned", 10),
-            ("wrong host key", {"known_hosts_file": wrong}, "upstream's host key is not the one that is pinned", 10),
-            ("wrong key", {"identity_file": other}, "upstream does not accept the gate's key", 10),
-            ("no such key", {"identity_file": path("missing")}, "upstream does not accept the gate's key", 10),
-            ("silent listener", {"upstream": silent.url(m.up), "connect_ms": 2000}, "(deadline.connect)", 8),
-            ("nobody listens", {"upstream": "ssh://127.0.0.1:%d/x" % free_port()}, "upstream refuses connections", 10),
-            ("no such repository", {"upstream": up.url("/nothing")}, "/nothing", 10),
-            ("no ssh URL", {"upstream": "file://" + m.up}, "is no ssh:// URL", 10),
-            ("an option in the place of a host", {"upstream": "ssh://-oProxyCommand=touch%20" + path("owned") + "/x"}, "strange hostname", 10)):
+    for what, settings, says in (
+            ("unknown host key", {"known_hosts_file": nobody}, "upstream's host key is not the one that is pinned"),
+            ("wrong host key", {"known_hosts_file": wrong}, "upstream's host key is not the one that is pinned"),
+            ("wrong key", {"identity_file": other}, "upstream does not accept the gate's key"),
+            ("no such key", {"identity_file": path("missing")}, "upstream does not accept the gate's key"),
+            ("silent listener", {"upstream": silent.url(m.up), "connect_ms": 2000}, "(deadline.connect)"),
+            ("nobody listens", {"upstream": "ssh://127.0.0.1:%d/x" % free_port()}, "upstream refuses connections"),
+            ("no such repository", {"upstream": up.url("/nothing")}, "/nothing"),
+            ("no ssh URL", {"upstream": "file://" + m.up}, "is no ssh:// URL"),
+            ("an option in the place of a host", {"upstream": "ssh://-oProxyCommand=touch%20" + path("owned") + "/x"}, "strange hostname")):
         m.set(**{**kept, **settings})
         if settings.get("known_hosts_file") != nobody and "silent" in what:
             with open(wrong, "a") as f:
                 f.write("[127.0.0.1]:%d ssh-ed25519 AAAA\n" % silent.port)
-        text = bad(m, what, "HEAD:main", says=("upstream push failed for refs/heads/main: ", says, "nothing was sent"), within=within)
+        text = bad(m, what, "HEAD:main", says=("upstream push failed for refs/heads/main: ", says, "nothing was sent"))
     tap.ok(not os.path.exists(path("owned")), "no command was run")
     m.set(**kept)
     good(m, "the next push", "HEAD:main")
@@ -241,18 +242,19 @@ def processes_of(m):
 def falls_silent():
     """Upstream stops half-way: bounded by deadline.forward, nothing is left, and what it has is asked."""
     m = Mirror(up, forward_ms=3000, connect_ms=2000)
+    git("config", "pack.compression", "0", cwd=m.dir)
     good(m, "the start", "HEAD:main")
     commit(work, "large", os.urandom(6 << 20))
     for what, how in (("mid-pack", "stops 300000 " + path("at")), ("before the pack", "stops 1 " + path("at"))):
         up.behave(how)
-        text = bad(m, "upstream stops " + what, "HEAD:main", says=("did not end within 3s (deadline.forward)", "upstream is unchanged"), within=20)
+        text = bad(m, "upstream stops " + what, "HEAD:main", says=("did not end within 3s (deadline.forward)", "upstream is unchanged"))
         tap.ok(os.path.exists(path("at")), "it did stop")
         os.unlink(path("at"))
     up.behave("asleep " + path("at"))
-    bad(m, "upstream never speaks after the login", "HEAD:main", says=("did not end within 3s (deadline.forward)", "nothing was sent"), within=20)
+    bad(m, "upstream never speaks after the login", "HEAD:main", says=("did not end within 3s (deadline.forward)", "nothing was sent"))
     wait_for(lambda: not processes_of(m), "the push's processes to be gone")
     up.behave("gone")
-    bad(m, "upstream hangs up", "HEAD:main", says=("nothing was sent",), within=20)
+    bad(m, "upstream hangs up", "HEAD:main", says=("nothing was sent",))
     up.behave()
     m.set(forward_ms=60000)
     good(m, "the next push", "HEAD:main")
@@ -261,6 +263,7 @@ def falls_silent():
 def bounded():
     """However slow upstream tells what it has: asked no longer than deadline.connect and 5 s, and all of it within deadline.hook."""
     m = Mirror(up, connect_ms=10000)
+    git("config", "pack.compression", "0", cwd=m.dir)
     good(m, "the start", "HEAD:main")
     commit(work, "larger", os.urandom(6 << 20))
     at = path("bounded-at")
@@ -273,7 +276,7 @@ def bounded():
         m.set(**{"forward_ms": 4000, "connect_ms": 10000, "hook_ms": 60000, **settings})
         up.behave("slow 300000 %s %d" % (at, seconds))
         up.forget()
-        text = bad(m, what, "HEAD:main", says=says, within=40)
+        text = bad(m, what, "HEAD:main", says=says)
         asked = len([c for c in up.served() if "upload-pack" in c])
         tap.eq(asked, 1, "%s: upstream is asked once" % what)
         limit = re.search(r"git ls-remote did not end within (\S+)", text)

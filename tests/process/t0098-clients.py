@@ -5,9 +5,9 @@ pushes atomically, with push options, and is the one whose words are read, over 
 as dulwich over git://. And a new branch of a repository with 50 000 commits, by git.
 """
 import gc
-import glob
 import io
 
+import jgit
 from scanrepo import GREP, KEY, script
 from sshd import *
 
@@ -80,11 +80,7 @@ class Libgit2:
 
 class Jgit:
     def __init__(self):
-        if not shutil.which("jgit") or not shutil.which("java"):
-            raise ImportError("no jgit, or no java")
-        # Debian's jgit names too few of its own libraries
-        jars = ("org.eclipse.jgit*", "httpclient", "httpcore", "commons-logging", "commons-codec")
-        self.env = {**ENV, "JGIT_CLASSPATH": ":".join(sum((glob.glob("/usr/share/java/%s.jar" % j) for j in jars), []))}
+        self.env = jgit.environment()
 
     def run(self, cwd, *args):
         r = subprocess.run(["jgit", *args], cwd=cwd, env=self.env, capture_output=True, text=True, timeout=PATIENCE)

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""One error of the machine at a system call of the gate or of its hook, a few of all by chance (SEED=): a push goes through, or is refused with a
+"""One error of the machine at a system call of the gate or of another program of ours, a few of all by chance (SEED=): a push goes through, or is refused with a
 reason and a record; then the gate serves, and nothing is left. All of them: tests/faults/sweep."""
 import random
 
@@ -15,7 +15,10 @@ bench = Bench()
 trial = Trial(bench, bench.gate().start())
 tap.eq(trial.wrong(), [], "nothing is injected: all is well")
 trial.before = trial.count_fds()
-for program, action, calls, many in (("pre-receive", "push", sorted(ERRORS), 5), ("git-gate", "fetch-http", ["epoll_ctl"], 2)):
+ANY = sorted(ERRORS)
+for program, action, calls, many in (("pre-receive", "push", ANY, 5), ("git-gate", "fetch-http", ["epoll_ctl"], 2), ("git-gate-session", "push", ANY, 1),
+                                     ("git-gate-http", "push-http", ANY, 1), ("post-receive", "push", ANY, 1), ("hook-refresh", "fetch", ANY, 1),
+                                     ("git-gate-admin", "page", ANY, 1), ("git-gate-admin", "page-again", ANY, 1)):
     counts = trial.count(program, action)
     for call in chance.sample([c for c in calls if c in counts] * many, many):
         fault = Fault(program, action, call, chance.choice(ERRORS[call].split()), chance.randint(1, counts[call]))
