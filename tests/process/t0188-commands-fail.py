@@ -428,6 +428,18 @@ if STRACE:
     r = run(["status", "--config", path("etc", "plain"), "--gate", "none-of-this-name"], faults=["access:retval=0@/run/git-gate-none-of-this-name/control"])
     tap.ok(r.returncode == 3 and "no gate is running (nothing listens on /run/git-gate" in r.stderr, "the machine's gate is meant, where there is one", r.stderr)
 
+# --- git-gate-admin, which the gate starts ---------------------------------------------------------------------------------------
+
+ADMIN = os.path.join(BUILD, "git-gate-admin")
+for what, args, code, says in (
+        ("by hand", [], 2, "usage: git-gate-admin CONTROL ADDRESS"), ("no such directory", [path("no", "control"), "127.0.0.1:0"], 1, "no/control: No such file or directory"),
+        ("no address", [PLACE, "nonsense", "--", "127.0.0.0/8"], 1, "'nonsense': "), ("too many", [PLACE] + ["127.0.0.1:0"] * 100, 1, "addresses at most"),
+        ("not its own address", [PLACE, "192.0.2.1:80"], 1, "it must be an address of this machine")):
+    judge("git-gate-admin: %s" % what, subprocess.run([ADMIN, *args], env=ENV, capture_output=True, text=True, timeout=PATIENCE), code, says)
+if STRACE:
+    r = subprocess.run(["sh", "-c", 'exec "$@" 0<&-', "sh", *inject("openat:error=EIO@/dev/null"), GATE, "version"], env=ENV, capture_output=True, text=True, timeout=PATIENCE)
+    tap.eq((r.returncode, r.stdout), (1, ""), "without /dev/null a closed descriptor is not used", r.stderr)
+
 # --- what a gate may answer, and seldom does ----------------------------------------------------------------------------------
 
 STATUS = {"version": "9.9.9", "mode": "observe", "uptime_ms": 61000, "pid": 12, "draining": True, "paused": True, "instance": "i", "listening": ["git://[::1]:1"], "control": "c",

@@ -150,6 +150,32 @@ Test(adminpage, evidence)
 	json_decref(j);
 }
 
+/* What stands in a page, and seldom does. */
+Test(adminpage, seldom)
+{
+	static const char answer[] =
+		"{\"time\": 1, \"status\": {\"mode\": \"observe\", \"reduced_evidence\": true}, \"live\": 5,"
+		" \"sessions\": [{\"id\": \"ab\", \"phase\": \"hook\", \"step\": \"scan<\", \"ending\": "
+		"\"idle\"}]}";
+	static const char *const want[] = { "observe mode: nothing is ended",
+					    "reduced evidence: /proc shows less than usual",
+					    ": <bdi>scan&lt;",
+					    ", <span class=\"bad\">ending: <bdi>idle</bdi></span>",
+					    "4 more: git-gate sessions" };
+	json_t *j = json_loads(answer, 0, NULL);
+	char *html = NULL;
+	size_t n;
+	FILE *to = open_memstream(&html, &n);
+
+	cr_assert(j && to);
+	gg_page_write(to, j, "nonce", false);
+	fclose(to);
+	for (size_t i = 0; i < GG_LEN(want); i++)
+		cr_expect(strstr(html, want[i]), "%s", want[i]);
+	free(html);
+	json_decref(j);
+}
+
 /* Whatever the gate answers, or leaves out, there is a page. */
 Test(adminpage, odd_answers)
 {
