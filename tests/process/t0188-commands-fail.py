@@ -20,7 +20,7 @@ def inject(*faults, follow=False):
     """faults: "CALL:error=E[:when=N]", or "CALL:…@PATH": only where it is about that path."""
     args = ["strace", "-qq", "-o", TRACE, "-e", "signal=none"] + ["-f"] * follow
     for f in faults:
-        what, _, at = f.partition("@")
+        what, _, at = f.partition("@")       # a path may have one, too
         args += ["-e", "inject=" + what] + (["-P", at] if at else [])
     return args + ["-e", "trace=" + ",".join(f.split(":")[0] for f in faults)]
 
@@ -425,7 +425,7 @@ if STRACE:
     ask("an error of reading", ["status"], 1, PLACE + ": Input/output error", b"", faults=["recvfrom:error=EIO"])
     with open(path("etc", "plain"), "w") as f:
         f.write("[gate]\n\tbasePath = %s\n" % BASE)
-    r = run(["status", "--config", path("etc", "plain"), "--gate", "none-of-this-name"], faults=["access:retval=0@/run/git-gate-none-of-this-name/control"])
+    r = run(["status", "--config", path("etc", "plain"), "--gate", "none-of-this-name"], faults=["access:retval=0@/run/git-gate@none-of-this-name/control"])
     tap.ok(r.returncode == 3 and "no gate is running (nothing listens on /run/git-gate" in r.stderr, "the machine's gate is meant, where there is one", r.stderr)
 
 # --- git-gate-admin, which the gate starts ---------------------------------------------------------------------------------------
