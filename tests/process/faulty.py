@@ -105,7 +105,7 @@ class Bench:
         scanner = path("scanner")
         put_script(scanner, "exit 0")
         self.settings = {
-            "listen.http": "127.0.0.1:0", "listen.admin": "127.0.0.1:0", "hook.path": os.path.join(self.dir, "hooks"), "hook.scratch": self.scratch,
+            "listen.http": "127.0.0.1:0", "listen.admin": "127.0.0.1:%d" % free_port(), "hook.path": os.path.join(self.dir, "hooks"), "hook.scratch": self.scratch,
             "hook.scanner": "command", "hook.scannerCommand": scanner, "deadline.drain": "20s", **HEALTHY, **self.up.mirrored(self.base, seed=self.seed), **(settings or {})}
         local = os.path.join(self.base, "l.git")
         git("init", "-q", "--bare", local)
