@@ -7,6 +7,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/event.h"
+#include "supervisor/controlreq.h"
 #include "supervisor/hookcommands.h"
 #include "base/jsonmem.h"
 #include "supervisor/lameduck.h"
@@ -31,28 +32,28 @@ json_t *gg_command_data(json_t *data)
 	return data ? json_pack("{s:b, s:o}", "ok", 1, "data", data) : NULL;
 }
 
-static json_t *do_health(struct gg_gate *g, const json_t *req)
+static json_t *do_health(struct gg_gate *g, const struct gg_controlreq *req)
 {
 	(void)g;
 	(void)req;
 	return gg_command_data(json_object());
 }
 
-static json_t *do_status(struct gg_gate *g, const json_t *req)
+static json_t *do_status(struct gg_gate *g, const struct gg_controlreq *req)
 {
 	(void)req;
 	return gg_command_data(gg_report_status(g));
 }
 
-static json_t *do_sessions(struct gg_gate *g, const json_t *req)
+static json_t *do_sessions(struct gg_gate *g, const struct gg_controlreq *req)
 {
 	(void)req;
 	return gg_command_data(gg_report_sessions(g));
 }
 
-static json_t *do_reaped(struct gg_gate *g, const json_t *req)
+static json_t *do_reaped(struct gg_gate *g, const struct gg_controlreq *req)
 {
-	return gg_command_data(gg_report_history(g, json_is_true(json_object_get(req, "all"))));
+	return gg_command_data(gg_report_history(g, req->all));
 }
 
 json_t *gg_command_no_session(const char *id)
@@ -66,54 +67,43 @@ json_t *gg_command_no_session(const char *id)
 	return gg_command_error(b.s);
 }
 
-static json_t *do_show(struct gg_gate *g, const json_t *req)
+static json_t *do_show(struct gg_gate *g, const struct gg_controlreq *req)
 {
-	const char *id = json_string_value(json_object_get(req, "id"));
-	struct gg_session *s = id ? gg_registry_find(&g->reg, id) : NULL;
+	struct gg_session *s = req->id ? gg_registry_find(&g->reg, req->id) : NULL;
 	struct gg_history at = { 0 };
 	const struct gg_ended *e;
 
-	if (!id)
+	if (!req->id)
 		return gg_command_error("show needs an id");
 	if (s)
 		return gg_command_data(gg_report_show(g, s));
 	while ((e = gg_registry_history(&g->reg, &at)))
-		if (!strcmp(e->id, id))
+		if (!strcmp(e->id, req->id))
 			return gg_command_data(gg_report_ended_whole(e));
-	return gg_command_no_session(id);
+	return gg_command_no_session(req->id);
 }
 
-static json_t *do_kill(struct gg_gate *g, const json_t *req)
+static json_t *do_kill(struct gg_gate *g, const struct gg_controlreq *req)
 {
-	const char *id = json_string_value(json_object_get(req, "id"));
-	const char *why = json_string_value(json_object_get(req, "reason"));
-	struct gg_session *s = id ? gg_registry_find(&g->reg, id) : NULL;
+	struct gg_session *s = req->id ? gg_registry_find(&g->reg, req->id) : NULL;
 	struct gg_fields f;
 
-	if (!id)
+	if (!req->id)
 		return gg_command_error("kill needs an id");
 	if (!s)
-		return gg_command_no_session(id);
+		return gg_command_no_session(req->id);
 	gg_reaper_end(s, GG_REASON_OPERATOR, -1, gg_now_ms());
 	gg_session_fields(s, gg_now_ms(), &f);
-	gg_event(GG_EV_SESSION_KILLED, &f, "%s", why ? why : "no reason given");
+	gg_event(GG_EV_SESSION_KILLED, &f, "%s", req->reason ? req->reason : "no reason given");
 	gg_gate_wake(g);
 	return gg_command_data(json_object());
 }
 
-/* A number that is there and not negative, else. */
-static int64_t number_or(const json_t *req, const char *key, int64_t otherwise)
+static json_t *do_events(struct gg_gate *g, const struct gg_controlreq *req)
 {
-	const json_t *v = json_object_get(req, key);
-
-	return json_is_integer(v) && json_integer_value(v) >= 0 ? json_integer_value(v) : otherwise;
-}
-
-static json_t *do_events(struct gg_gate *g, const json_t *req)
-{
-	const struct gg_recent_ask ask = { .after = (uint64_t)number_or(req, "after", 0),
-					   .last = number_or(req, "last", -1),
-					   .id = json_string_value(json_object_get(req, "id")) };
+	const struct gg_recent_ask ask = { .after = req->after > 0 ? (uint64_t)req->after : 0,
+					   .last = req->last,
+					   .id = req->id };
 	json_t *j = gg_recent_answer(g->recent, &ask);
 
 	json_object_set_new(j, "instance", json_string(g->instance));
@@ -130,7 +120,7 @@ static json_t *texts(const struct gg_list *l)
 	return a;
 }
 
-static json_t *do_reload(struct gg_gate *g, const json_t *req)
+static json_t *do_reload(struct gg_gate *g, const struct gg_controlreq *req)
 {
 	struct gg_reload done;
 	json_t *j;
@@ -150,13 +140,13 @@ static json_t *do_reload(struct gg_gate *g, const json_t *req)
 }
 
 /* For git-gate-admin. */
-static json_t *do_access(struct gg_gate *g, const json_t *req)
+static json_t *do_access(struct gg_gate *g, const struct gg_controlreq *req)
 {
 	(void)req;
 	return gg_command_data(json_pack("{s:o}", "allow", texts(&g->conf->access_allow)));
 }
 
-static json_t *do_drain(struct gg_gate *g, const json_t *req)
+static json_t *do_drain(struct gg_gate *g, const struct gg_controlreq *req)
 {
 	(void)req;
 	if (g->stage >= GG_DRAINING || gg_lameduck(g) == GG_LAME_STOP)
@@ -166,7 +156,7 @@ static json_t *do_drain(struct gg_gate *g, const json_t *req)
 					 "lame_duck_ms", (json_int_t)gg_lameduck_left_ms(g)));
 }
 
-static json_t *do_resume(struct gg_gate *g, const json_t *req)
+static json_t *do_resume(struct gg_gate *g, const struct gg_controlreq *req)
 {
 	(void)req;
 	if (g->stage >= GG_DRAINING || gg_lameduck(g) == GG_LAME_STOP)
@@ -177,7 +167,7 @@ static json_t *do_resume(struct gg_gate *g, const json_t *req)
 
 struct command {
 	const char *name;
-	json_t *(*run)(struct gg_gate *g, const json_t *req);
+	json_t *(*run)(struct gg_gate *g, const struct gg_controlreq *req);
 	bool changes; /* to do it twice is not the same as once */
 };
 
@@ -211,14 +201,13 @@ static const struct command *find(const char *name)
 	return NULL;
 }
 
-static json_t *answer(struct gg_gate *g, const json_t *req, const struct command *c)
+static json_t *answer(struct gg_gate *g, const struct gg_controlreq *req, const struct command *c)
 {
 	if (c)
 		return c->run(g, req);
 	return gg_command_error(
-		json_is_string(json_object_get(req, "cmd"))
-			? "unknown command: the git-gate that asks is newer or older than the gate"
-			: "the request is not a JSON object with a cmd");
+		req->cmd ? "unknown command: the git-gate that asks is newer or older than the gate"
+			 : "the request is not a JSON object with a cmd");
 }
 
 /* They need no memory. again: nothing was done, or nothing that is not the same when it is done twice. */
@@ -231,16 +220,19 @@ static const char see_log[] =
 char *gg_command_answer(struct gg_gate *g, const char *line, size_t n, const char **ret_instead)
 {
 	uint64_t lacks = gg_jsonmem_lacks();
-	json_t *req = json_loadb(line, n, JSON_REJECT_DUPLICATES, NULL), *a = NULL;
-	const struct command *c = find(json_string_value(json_object_get(req, "cmd")));
+	const struct command *c;
+	struct gg_controlreq req;
 	char *text = NULL;
+	json_t *a = NULL;
 
+	gg_controlreq_parse(line, n, &req);
+	c = find(req.cmd);
 	*ret_instead = ask_again;
 	if (gg_jsonmem_lacks() == lacks) {
 		*ret_instead = c && c->changes ? see_log : ask_again;
-		a = answer(g, req, c);
+		a = answer(g, &req, c);
 	}
-	json_decref(req);
+	gg_controlreq_free(&req);
 	if (a)
 		text = json_dumps(a, JSON_COMPACT | JSON_PRESERVE_ORDER);
 	json_decref(a);

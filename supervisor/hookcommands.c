@@ -14,18 +14,18 @@
 #include "supervisor/session.h"
 
 #define EVENTS_MAX 50 /* of one request of a client's */
-#define REASON_MAX 64 /* bytes of it */
+
+_Static_assert(GG_STEP_WORD_MAX < sizeof(((struct gg_session *)NULL)->step), "a step fits");
 
 /* The session that a hook means, with all that was said of it so far. NULL: ret has the error. */
-static struct gg_session *find(struct gg_gate *g, const json_t *req, json_t **ret)
+static struct gg_session *find(struct gg_gate *g, const struct gg_controlreq *req, json_t **ret)
 {
-	const char *id = json_string_value(json_object_get(req, "id"));
-	struct gg_session *s = id ? gg_registry_find(&g->reg, id) : NULL;
+	struct gg_session *s = req->id ? gg_registry_find(&g->reg, req->id) : NULL;
 
-	if (!id)
+	if (!req->id)
 		*ret = gg_command_error("a hook's request needs an id");
 	else if (!s)
-		*ret = gg_command_no_session(id);
+		*ret = gg_command_no_session(req->id);
 	else if (s->lent || s->adopted)
 		*ret = gg_command_error("the session is not one that this gate began");
 	else
@@ -33,7 +33,7 @@ static struct gg_session *find(struct gg_gate *g, const json_t *req, json_t **re
 	return *ret ? NULL : s;
 }
 
-json_t *gg_hook_push(struct gg_gate *g, const json_t *req)
+json_t *gg_hook_push(struct gg_gate *g, const struct gg_controlreq *req)
 {
 	json_t *ret = NULL;
 	const struct gg_session *s = find(g, req, &ret);
@@ -45,17 +45,16 @@ json_t *gg_hook_push(struct gg_gate *g, const json_t *req)
 	return gg_command_data(gg_hook_settings(g->conf, s->repo, s->peer, s->transport));
 }
 
-json_t *gg_hook_step(struct gg_gate *g, const json_t *req)
+json_t *gg_hook_step(struct gg_gate *g, const struct gg_controlreq *req)
 {
-	static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-";
-	const char *step = json_string_value(json_object_get(req, "step"));
+	const char *step = req->step;
 	json_t *ret = NULL;
 	struct gg_session *s = find(g, req, &ret);
 	int64_t now = gg_now_ms();
 
 	if (!s)
 		return ret;
-	if (!step || strlen(step) >= sizeof(s->step) || strspn(step, letters) != strlen(step))
+	if (!step || !gg_controlreq_is_step(step))
 		return gg_command_error("a step is a word of at most 31 letters, digits and '-'");
 	if (!strcmp(step, GG_GATE_LEFT)) {
 		s->dirty = true;
@@ -70,58 +69,25 @@ json_t *gg_hook_step(struct gg_gate *g, const json_t *req)
 	return gg_command_data(json_object());
 }
 
-/* Events that a hook may have recorded; a negative number: it may not, or there is none. */
-static int find_event(const char *name)
-{
-	bool theirs = name && (!strncmp(name, "push.", strlen("push.")) ||
-			       !strncmp(name, "refresh.", strlen("refresh.")));
-
-	return theirs ? gg_event_find(name) : -1;
-}
-
-/* Long enough for every reason and key of ours; outside text is escaped where it is written. */
-static const char *field(const json_t *req, const char *name, size_t max)
-{
-	const char *s = json_string_value(json_object_get(req, name));
-
-	return s && strlen(s) <= max ? s : NULL;
-}
-
-static int64_t number(const json_t *req, const char *name)
-{
-	const json_t *j = json_object_get(req, name);
-	json_int_t n = json_integer_value(j);
-
-	return json_is_integer(j) && n >= 0 ? (int64_t)n : -1;
-}
-
 /* What a hook says of what it did; of the session itself only who it is. */
-static void hook_fields(struct gg_session *s, const json_t *req, struct gg_fields *f)
+static void hook_fields(struct gg_session *s, const struct gg_controlreq *req, struct gg_fields *f)
 {
 	gg_session_fields(s, gg_now_ms(), f);
 	f->phase = NULL;
-	f->reason = field(req, "reason", REASON_MAX);
-	f->key = field(req, "key", GG_RULE_KEY_MAX - 1);
-	f->upstream = json_string_value(json_object_get(req, "upstream"));
 	f->limit_ms = f->quiet_ms = f->age_ms = f->bytes_in = f->bytes_out = -1;
-	f->duration_ms = number(req, "duration_ms");
-	f->commits = number(req, "commits");
-	f->objects = number(req, "objects");
-	f->refs = number(req, "refs");
-	f->bytes = number(req, "bytes");
+	gg_controlreq_fields(req, f);
 }
 
-json_t *gg_hook_event(struct gg_gate *g, const json_t *req)
+json_t *gg_hook_event(struct gg_gate *g, const struct gg_controlreq *req)
 {
-	const char *message = json_string_value(json_object_get(req, "message"));
-	int id = find_event(json_string_value(json_object_get(req, "event")));
+	int id = gg_controlreq_event(req);
 	json_t *ret = NULL;
 	struct gg_session *s = find(g, req, &ret);
 	struct gg_fields f;
 
 	if (!s)
 		return ret;
-	if (id < 0 || !message)
+	if (id < 0 || !req->message)
 		return gg_command_error(
 			"an event of a hook has a message, and a name from push.* or refresh.*");
 	hook_fields(s, req, &f);
@@ -132,6 +98,6 @@ json_t *gg_hook_event(struct gg_gate *g, const json_t *req)
 	}
 	s->told++;
 	s->dirty |= id == GG_EV_REFRESH_FAILED;
-	gg_event((enum gg_event_id)id, &f, "%s", message);
+	gg_event((enum gg_event_id)id, &f, "%s", req->message);
 	return gg_command_data(json_object());
 }

@@ -7,10 +7,11 @@
 
 #include <jansson.h>
 
+#include "supervisor/controlreq.h"
 #include "supervisor/state.h"
 
-json_t *gg_hook_push(struct gg_gate *g, const json_t *req);
-json_t *gg_hook_step(struct gg_gate *g, const json_t *req);
-json_t *gg_hook_event(struct gg_gate *g, const json_t *req);
+json_t *gg_hook_push(struct gg_gate *g, const struct gg_controlreq *req);
+json_t *gg_hook_step(struct gg_gate *g, const struct gg_controlreq *req);
+json_t *gg_hook_event(struct gg_gate *g, const struct gg_controlreq *req);
 
 #endif

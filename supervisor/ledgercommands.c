@@ -153,7 +153,7 @@ static json_t *ended(const struct gg_gate *g)
 	return o;
 }
 
-json_t *gg_ledger_report(struct gg_gate *g, const json_t *req)
+json_t *gg_ledger_report(struct gg_gate *g, const struct gg_controlreq *req)
 {
 	const struct gg_ledger *l = &g->reg.ledger;
 	json_t *j = head(g), *reasons;
@@ -225,7 +225,7 @@ static json_t *tune_row(const struct gg_gate *g, enum gg_clock c, json_t *settin
 	return j;
 }
 
-json_t *gg_ledger_tune(struct gg_gate *g, const json_t *req)
+json_t *gg_ledger_tune(struct gg_gate *g, const struct gg_controlreq *req)
 {
 	json_t *j = head(g), *keys = json_array(), *settings = json_array();
 

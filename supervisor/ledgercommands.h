@@ -5,10 +5,11 @@
 
 #include <jansson.h>
 
+#include "supervisor/controlreq.h"
 #include "supervisor/state.h"
 
 /* Each answers as a control request is answered. */
-json_t *gg_ledger_report(struct gg_gate *g, const json_t *req);
-json_t *gg_ledger_tune(struct gg_gate *g, const json_t *req);
+json_t *gg_ledger_report(struct gg_gate *g, const struct gg_controlreq *req);
+json_t *gg_ledger_tune(struct gg_gate *g, const struct gg_controlreq *req);
 
 #endif

@@ -277,7 +277,7 @@ static void add_cost(struct gg_buf *b, const struct gg_gate *g)
 	one(b, GG_METRIC_MEMORY, resident_bytes());
 }
 
-json_t *gg_metrics_command(struct gg_gate *g, const json_t *req)
+json_t *gg_metrics_command(struct gg_gate *g, const struct gg_controlreq *req)
 {
 	AUTO_FREE char *mem = calloc(1, TEXT_MAX);
 	struct gg_buf b = { .s = mem, .size = TEXT_MAX };
@@ -325,7 +325,7 @@ static json_t *ended(const struct gg_gate *g, bool reaped, size_t most)
 	return a;
 }
 
-json_t *gg_overview_command(struct gg_gate *g, const json_t *req)
+json_t *gg_overview_command(struct gg_gate *g, const struct gg_controlreq *req)
 {
 	(void)req;
 	look(g);

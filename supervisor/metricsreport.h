@@ -7,6 +7,7 @@
 
 #include <jansson.h>
 
+#include "supervisor/controlreq.h"
 #include "supervisor/state.h"
 
 /* A session has ended and is about to be forgotten. */
@@ -15,7 +16,7 @@ void gg_metrics_ended(struct gg_gate *g, const struct gg_session *s, int64_t now
 void gg_metrics_step_over(struct gg_gate *g, const struct gg_session *s, int64_t now_ms);
 
 /* The commands metrics and overview: supervisor/protocol.md. */
-json_t *gg_metrics_command(struct gg_gate *g, const json_t *req);
-json_t *gg_overview_command(struct gg_gate *g, const json_t *req);
+json_t *gg_metrics_command(struct gg_gate *g, const struct gg_controlreq *req);
+json_t *gg_overview_command(struct gg_gate *g, const struct gg_controlreq *req);
 
 #endif

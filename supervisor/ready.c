@@ -66,7 +66,7 @@ json_t *gg_ready_report(const struct gg_gate *g)
 	return json_pack("{s:b, s:o}", "ready", !why, "reasons", texts);
 }
 
-json_t *gg_ready_command(struct gg_gate *g, const json_t *req)
+json_t *gg_ready_command(struct gg_gate *g, const struct gg_controlreq *req)
 {
 	(void)req;
 	return gg_command_data(gg_ready_report(g));

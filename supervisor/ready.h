@@ -7,6 +7,7 @@
 
 #include <jansson.h>
 
+#include "supervisor/controlreq.h"
 #include "supervisor/state.h"
 
 enum gg_unready {
@@ -27,6 +28,6 @@ const char *gg_ready_word(enum gg_unready why);
 /* {"ready": bool, "reasons": [text]}; a new reference, NULL without memory. */
 json_t *gg_ready_report(const struct gg_gate *g);
 /* The command: supervisor/protocol.md. */
-json_t *gg_ready_command(struct gg_gate *g, const json_t *req);
+json_t *gg_ready_command(struct gg_gate *g, const struct gg_controlreq *req);
 
 #endif
