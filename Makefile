@@ -63,7 +63,7 @@ HOOKP   := $(filter-out $(O)/hooks/hook.o,$(HOOK))
 TORTURE := $(call objects,tests/torture/*.c)
 # what decides and does nothing: `make check-pure` looks at what these import
 PURE    := $(addprefix $(O)/,reaper/classify.o reaper/envsearch.o reaper/cgrouppath.o reaper/reason.o reaper/policy.o reaper/escalate.o reaper/evidence.o base/eventrate.o reaper/tune.o reaper/account.o reaper/leftover.o reaper/tell.o \
-	   daemon-wrap/request.o daemon-wrap/status.o base/text.o base/jsontext.o base/addr.o base/who.o base/cidr.o base/proxyhead.o base/upstream.o cli/format.o cli/charwidth.o cli/nearest.o cli/insteadof.o cli/addname.o cli/sshsays.o cli/machine.o supervisor/servicestate.o supervisor/metrics.o supervisor/rules.o \
+	   daemon-wrap/request.o daemon-wrap/status.o base/text.o base/jsontext.o base/addr.o base/who.o base/cidr.o base/proxyhead.o base/upstream.o cli/format.o cli/charwidth.o cli/nearest.o cli/insteadof.o cli/addname.o cli/sshsays.o cli/machine.o supervisor/servicestate.o supervisor/metrics.o supervisor/rules.o supervisor/hookword.o \
 	   daemon-wrap/httpparse.o daemon-wrap/httproute.o daemon-wrap/httpenv.o daemon-wrap/httpreply.o daemon-wrap/httpauth.o daemon-wrap/httpadvert.o hooks/sayfilter.o hooks/ssh.o hooks/pushreport.o \
 	   hooks/refrule.o hooks/lines.o hooks/scanner.o hooks/stepname.o)
 # all but main(), and what makes allocations fail in it

@@ -16,6 +16,10 @@
 
 enum { GG_STAMP_WHY_MAX = 300, GG_STALE_MAX = 400 };
 
+/* Exit statuses of `git-gate-hook refresh`. UNTOLD: the gate could not be asked, and so knows nothing of it.
+ */
+enum { GG_REFRESH_DONE, GG_REFRESH_FAILED, GG_REFRESH_UNTOLD };
+
 /* Results are compared between processes that live shortly, and after a restart: wall-clock time, in ms.
  * INT64_MIN: never, or not known. */
 struct gg_stamp {

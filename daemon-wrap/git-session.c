@@ -148,5 +148,5 @@ int main(int argc, char **argv)
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	execv(o.command[0], o.command);
 	fprintf(stderr, "git-gate-session: cannot run %s: %s\n", o.command[0], strerror(errno));
-	return 1;
+	return n ? refuse(n, "git cannot be started now, try again later") : 1;
 }

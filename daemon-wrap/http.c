@@ -30,6 +30,7 @@
 #include "daemon-wrap/repoconf.h"
 
 #define RETRY_S 5 /* Retry-After of a 503 */
+#define FLUSH 4	  /* bytes of a flush packet */
 
 static const char NOT_EXPORTED[] =
 	"repository not exported: it has no git-daemon-export-ok, and gate.exportAll is off";
@@ -360,6 +361,9 @@ static enum gg_pumped serve(const struct gg_wrap *o, struct request *q, struct g
 	}
 	if (ret_err->status == 413 || (p.limit && client.http.body > p.limit))
 		tell_gate(o, GG_STATUS_LARGE);
+	/* more than the probe before a large request */
+	if (p.push && (how == GG_PUMPED_KEEP || how == GG_PUMPED_CLOSE) && client.http.body > FLUSH)
+		tell_gate(o, GG_STATUS_PUSHED);
 	gg_strv_free(&env);
 	return how;
 }

@@ -53,11 +53,14 @@ void gg_wrap_refresh(const struct gg_wrap *o, struct gg_status *st, char ret_sta
 	gg_buf_add(&why, "the repository cannot be brought up to date: ");
 	if (r == 0 && n > 1)
 		gg_buf_add(&why, "%.*s", (int)strcspn(out, "\n"), out);
+	else if (r == 0 && WIFSIGNALED(status))
+		gg_buf_add(&why, "git-gate-hook was ended by signal %d", WTERMSIG(status));
 	else if (r == 0)
 		gg_buf_add(&why, "git-gate-hook failed");
 	else
 		gg_buf_add(&why, "git-gate-hook does not start: %s", strerror(-r));
-	if (r < 0 || n <= 1) /* else git-gate-hook has seen to that */
+	if (r < 0 || n <= 1 || !WIFEXITED(status) ||
+	    WEXITSTATUS(status) != GG_REFRESH_FAILED) /* else git-gate-hook has seen to that */
 		gg_wrap_record(st->refused);
 	gg_buf_add(&why, ", try again later");
 }

@@ -28,8 +28,10 @@ static int refresh(const char *dir)
 
 	if (r == -ENOMEM) /* the gate is there, and knows nothing of it */
 		gg_gate_event(&link, "refresh.failed", "%s", why.s);
-	if (r < 0)
-		goto refused;
+	if (r < 0) {
+		printf("%s\n", why.s);
+		return r == -ENOMEM ? GG_REFRESH_FAILED : GG_REFRESH_UNTOLD;
+	}
 	r = conf.upstream[0] ? gg_refresh(dir, &conf, &link, &why) : 0;
 	if (r < 0 && conf.on_stale == GG_STALE_SERVE) {
 		gg_refresh_stale(dir, why.s, &stale);
@@ -38,10 +40,9 @@ static int refresh(const char *dir)
 	}
 	gg_push_conf_free(&conf);
 	if (r == 0)
-		return 0;
-refused:
+		return GG_REFRESH_DONE;
 	printf("%s\n", why.s);
-	return 1;
+	return GG_REFRESH_FAILED;
 }
 
 static int pre_push(void)

@@ -1,9 +1,6 @@
 /* account - was a verdict right? See account.h. */
 #include "reaper/account.h"
 
-#define FIN 1	/* bytes that the kernel counts for the end of a stream */
-#define FLUSH 4 /* bytes of a flush packet */
-
 void gg_account_silence(struct gg_account *a, enum gg_reason reason, int64_t ms)
 {
 	if (ms > a->silence_ms[reason])
@@ -48,19 +45,20 @@ static bool went_on(const struct gg_account *a, const struct gg_finish *f)
 	case GG_REASON_SESSION:
 		return true;
 	case GG_REASON_NOT_READING:
-		return f->acked > a->acked + FIN;
+		return f->acked > a->acked + GG_FIN_BYTES;
 	case GG_REASON_TRICKLE:
 	case GG_REASON_PEER_GONE:
-		return f->received > a->received + FIN || f->acked > a->acked + FIN;
+		return f->received > a->received + GG_FIN_BYTES || f->acked > a->acked + GG_FIN_BYTES;
 	default:
-		return f->received > a->received + FIN;
+		return f->received > a->received + GG_FIN_BYTES;
 	}
 }
 
 /* It came whole, as far as is known. */
 static enum gg_fate pushed(const struct gg_account *a, const struct gg_finish *f)
 {
-	if (a->asked || (!f->http && f->request_bytes && f->received <= f->request_bytes + FLUSH + FIN))
+	if (a->asked ||
+	    (!f->http && f->request_bytes && f->received <= f->request_bytes + GG_FLUSH_BYTES + GG_FIN_BYTES))
 		return GG_FATE_WELL;
 	return f->hooks_ask ? GG_FATE_FAILED : GG_FATE_UNKNOWN;
 }

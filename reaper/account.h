@@ -8,6 +8,9 @@
 
 #include "reaper/tune.h"
 
+#define GG_FIN_BYTES 1	 /* that the kernel counts for the end of a stream */
+#define GG_FLUSH_BYTES 4 /* of a flush packet */
+
 struct gg_account {
 	bool named;	/* its request is known */
 	bool asked;	/* a hook ran: all that the client had to send had come */

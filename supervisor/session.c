@@ -95,9 +95,8 @@ static void go_on(struct gg_session *s)
 /* Its clocks start again. How many bytes of an HTTP connection were heads is not known. */
 static void restart(struct gg_session *s, enum gg_phase phase)
 {
+	gg_session_hook_over(s, false);
 	gg_track_init(&s->track, gg_now_ms());
-	s->hook_died |= s->step[0] != 0;
-	s->step[0] = 0;
 	s->told = 0;
 	s->track.request_unknown = s->http || s->local.is;
 	s->view.phase = s->track.phase = phase;
@@ -205,6 +204,8 @@ static bool take_status(struct gg_io *io, struct gg_status *ret, int *ret_how)
 	if (n == 1 && s->http) {
 		if (buf[0] == GG_STATUS_LARGE)
 			gg_pushlimit_record(io->gate->conf, s);
+		else if (buf[0] == GG_STATUS_PUSHED)
+			gg_session_hook_over(s, true);
 		else
 			between(s, buf[0]);
 		gg_gate_wake(io->gate);
@@ -578,6 +579,7 @@ void gg_session_finish(struct gg_session *s, void *gate)
 	close_watcher(g, &io->server);
 	forget_idle_end(s);
 	gg_pushlimit_ended(g->conf, s);
+	gg_session_log_hook(s, !s->http, s->root_status);
 	gg_session_log_end(s, now);
 	gg_metrics_ended(g, s, now);
 	/* a push that did not end by itself, and well, may have left something; receive-pack ends well also

@@ -1,6 +1,7 @@
 /* sessionlog - the records of a session's beginning and end. See sessionlog.h. */
 #include "supervisor/sessionlog.h"
 
+#include <errno.h>
 #include <string.h>
 #include <sys/wait.h>
 
@@ -9,7 +10,9 @@
 #include "base/text.h"
 #include "reaper/client.h"
 #include "reaper/record.h"
+#include "supervisor/hookword.h"
 #include "supervisor/sessionio.h"
+#include "supervisor/setup.h"
 
 void gg_session_log_line(const char *line, void *arg)
 {
@@ -117,6 +120,87 @@ static void add_left_out(struct gg_buf *b, const struct gg_session *s)
 			   (unsigned long long)s->own.suppressed);
 }
 
+static void no_word_fields(struct gg_session *s, struct gg_fields *f)
+{
+	gg_session_fields(s, gg_now_ms(), f);
+	f->phase = NULL;
+	f->limit_ms = f->quiet_ms = f->age_ms = f->bytes_in = f->bytes_out = -1;
+}
+
+/* What git has said of it: it could not be run, or a signal ended it. NULL: nothing. */
+static const char *said_of_hook(const struct gg_session *s)
+{
+	const char *line, *found = NULL;
+
+	for (size_t i = 0; (line = gg_story_line_at(&s->story, i)); i++)
+		if (strstr(line, "/pre-receive") &&
+		    (strstr(line, ": cannot ") || strstr(line, " died of signal ")))
+			found = line;
+	return found;
+}
+
+/* Git's own refusals cannot be told from a hook that failed before its first word: both leave git well. */
+static void log_no_word(struct gg_session *s)
+{
+	const char *said = said_of_hook(s);
+	struct gg_fields f;
+	int r = gg_setup_hook(s->io->gate->conf);
+
+	if (r == -EINVAL)
+		return; /* the operator's own, which owes us nothing */
+	no_word_fields(s, &f);
+	if (r == -ENOENT) {
+		f.key = "hook.path";
+		gg_event(GG_EV_PUSH_STEP_FAILED, &f,
+			 "pre-receive: it is not in hook.path any more, and git takes what no hook looks at");
+	} else if (said) {
+		gg_event(GG_EV_PUSH_STEP_FAILED, &f, "pre-receive: %s", said);
+	} else {
+		gg_event(GG_EV_PUSH_REJECTED, &f,
+			 "without a word of its hook: git itself refused it before, or the hook was not "
+			 "started, was killed, or could not reach the control socket; the client was told");
+	}
+}
+
+/* On a unix socket what came is not told from other files that git read. */
+static bool has_commands(const struct gg_session *s)
+{
+	return !s->local.is && s->tcp.received > s->track.request_bytes + GG_FLUSH_BYTES + GG_FIN_BYTES;
+}
+
+void gg_session_log_hook(struct gg_session *s, bool whole, int status)
+{
+	struct gg_push_seen seen = { .push = s->opened && s->found && !s->lent && !s->adopted &&
+					     !strcmp(s->service, "receive-pack"),
+				     .stopped = s->verdict.reason != GG_REASON_NONE,
+				     .status = status,
+				     .left = s->tcp.gone || s->peer_gone,
+				     .came = whole && (s->http || has_commands(s)),
+				     .told = s->account.asked,
+				     .at_work = s->step[0] };
+	struct gg_fields f;
+
+	switch (gg_hookword(&seen)) {
+	case GG_HOOKWORD_WELL:
+		break;
+	case GG_HOOKWORD_LOST:
+		no_word_fields(s, &f);
+		gg_event(GG_EV_PUSH_STEP_FAILED, &f,
+			 "%s: the push is over, and its hook has not said how this went", s->step);
+		break;
+	case GG_HOOKWORD_NEVER:
+		log_no_word(s);
+		break;
+	}
+}
+
+void gg_session_hook_over(struct gg_session *s, bool whole)
+{
+	gg_session_log_hook(s, whole, 0);
+	s->hook_died |= s->step[0] != 0;
+	s->step[0] = 0;
+}
+
 void gg_session_log_end(struct gg_session *s, int64_t now)
 {
 	char mem[1000];
@@ -134,7 +218,9 @@ void gg_session_log_end(struct gg_session *s, int64_t now)
 	}
 	add_left_out(&b, s);
 	add_phases(&b, &s->story, f.age_ms);
-	/* a stranger that asked for nothing (a health check, a port scan) is not worth a line */
-	if (s->service[0] || s->verdict.reason != GG_REASON_NONE)
+	/* a stranger that asked for nothing (a health check, a port scan) is not worth a line, unless
+	 * somebody killed what served it */
+	if (s->service[0] || s->verdict.reason != GG_REASON_NONE ||
+	    (s->root_status >= 0 && WIFSIGNALED(s->root_status)))
 		gg_event(GG_EV_SESSION_CLOSED, &f, "%s", b.s);
 }

@@ -18,6 +18,14 @@ void gg_session_log_opened(struct gg_session *s, const struct gg_status *st);
 /* session.refused by a rule of access, or session.challenged. */
 void gg_session_log_denied(struct gg_session *s, const struct gg_ruling *ruling);
 
+/*
+ * A push may be over, over HTTP a request: what its hook has not said of it, if anything. whole: the session
+ * has ended, or git-gate-http says that the push has come and was answered; status: of what served it.
+ */
+void gg_session_log_hook(struct gg_session *s, bool whole, int status);
+/* Of a request that was answered; another may follow. */
+void gg_session_hook_over(struct gg_session *s, bool whole);
+
 /* session.reaped, if it was ended by us, and session.closed. */
 void gg_session_log_end(struct gg_session *s, int64_t now_ms);
 

@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/headroom.h"
 #include "base/pstat.h"
 #include "base/spawn.h"
 #include "supervisor/proxied.h"
@@ -18,6 +19,7 @@
 #define GIT_MAJOR 2 /* safe.directory and GIT_CONFIG_COUNT work together from here on */
 #define GIT_MINOR 36
 #define GIT_ANSWERS_MS 10000
+#define GET_GIT "install git again, or put one that works before it in PATH"
 #define FDS_PER_SESSION 5 /* socket, stderr pipe, two pidfds, and one while it starts */
 #define FDS_LENT 16384	  /* two a session of a watched server */
 #define FDS_OTHER 512	  /* listeners, control clients, lingering connections, files of /proc */
@@ -29,6 +31,13 @@
 int gg_setup_parse_version(const char *text, int *ret_major, int *ret_minor)
 {
 	return sscanf(text, "git version %d.%d", ret_major, ret_minor) == 2 ? 0 : -EINVAL;
+}
+
+static void cannot_run(struct gg_buf *err, const char *git, int e)
+{
+	gg_buf_add(err, "cannot run %s: %s", git, e == ETIMEDOUT ? "it does not answer" : strerror(e));
+	if (!gg_is_shortage(e) && e != EINTR) /* else it is not git's fault */
+		gg_buf_add(err, "; " GET_GIT);
 }
 
 /* Run `git ARG`; it is answered by its first line, see answer_of(). */
@@ -45,8 +54,16 @@ static int ask_git(struct gg_capture *c, const char *git, const char *path, cons
 	snprintf(path_var, sizeof(path_var), "PATH=%s", path);
 	r = gg_capture_begin(c, &sp);
 	if (r < 0)
-		gg_buf_add(err, "cannot run %s: %s", git, strerror(-r));
+		cannot_run(err, git, -r);
 	return r;
+}
+
+static void add_end(struct gg_buf *err, int status)
+{
+	if (WIFSIGNALED(status))
+		gg_buf_add(err, "it was ended by signal %d", WTERMSIG(status));
+	else
+		gg_buf_add(err, "its exit status is %d", WEXITSTATUS(status));
 }
 
 static int answer_of(struct gg_capture *c, const char *git, const char *arg, char *out, size_t size,
@@ -56,14 +73,17 @@ static int answer_of(struct gg_capture *c, const char *git, const char *arg, cha
 	int status, r = gg_capture_end(c, GIT_ANSWERS_MS, out, size, &len, &status);
 
 	if (r < 0) {
-		gg_buf_add(err, "cannot run %s: %s", git,
-			   r == -ETIMEDOUT ? "it does not answer" : strerror(-r));
+		cannot_run(err, git, -r);
 		return r;
 	}
 	out[strcspn(out, "\n")] = 0;
 	if (!WIFEXITED(status) || WEXITSTATUS(status)) {
 		gg_buf_add(err, "%s %s failed: ", git, arg);
-		gg_escape(err, out, strlen(out), 200);
+		if (*out)
+			gg_escape(err, out, strlen(out), 200);
+		else
+			add_end(err, status);
+		gg_buf_add(err, "; " GET_GIT);
 		return -EIO;
 	}
 	return 0;
@@ -114,6 +134,26 @@ int gg_setup_proc(struct gg_buf *err)
 	return r;
 }
 
+/* Is there one at all? */
+static int no_git(const char *path, struct gg_buf *err)
+{
+	char file[PATH_MAX];
+
+	for (const char *dir = path, *end; dir; dir = *end ? end + 1 : NULL) {
+		struct stat st;
+
+		end = strchrnul(dir, ':');
+		snprintf(file, sizeof(file), "%.*s/git", (int)(end - dir), dir);
+		if (*dir != '/' || stat(file, &st) < 0 || !S_ISREG(st.st_mode))
+			continue;
+		gg_buf_add(err, "%s cannot be run by uid %u: make it executable, or install git again", file,
+			   (unsigned)geteuid());
+		return -EACCES;
+	}
+	gg_buf_add(err, "git is not in PATH (%s): install it", path);
+	return -ENOENT;
+}
+
 int gg_setup_git(struct gg_gate *g, struct gg_buf *err)
 {
 	char git[PATH_MAX], version[PATH_MAX], out[PATH_MAX];
@@ -123,17 +163,15 @@ int gg_setup_git(struct gg_gate *g, struct gg_buf *err)
 	if (!g->path || !*g->path)
 		g->path = "/usr/local/bin:/usr/bin:/bin";
 	r = gg_path_search("git", g->path, git, sizeof(git));
-	if (r < 0) {
-		gg_buf_add(err, "git is not in PATH (%s): install it", g->path);
-		return r;
-	}
+	if (r < 0)
+		return no_git(g->path, err);
 	r = ask_both(git, g->path, version, out, sizeof(out), err);
 	if (r < 0)
 		return r;
 	if (gg_setup_parse_version(version, &major, &minor) < 0) {
 		gg_buf_add(err, "%s version said '", git);
 		gg_escape(err, version, strlen(version), 200);
-		gg_buf_add(err, "', which is no version");
+		gg_buf_add(err, "', which is no version; " GET_GIT);
 		return -EINVAL;
 	}
 	if (major < GIT_MAJOR || (major == GIT_MAJOR && minor < GIT_MINOR)) {
@@ -151,8 +189,10 @@ int gg_setup_git(struct gg_gate *g, struct gg_buf *err)
 			continue;
 		snprintf(command, PATH_MAX, "%.*s/%s", PATH_MAX - 32, out, commands[t]);
 		if (access(command, X_OK) < 0) {
-			gg_buf_add(err, "%s: %s (on some systems it is in a package of its own)", command,
-				   strerror(errno));
+			gg_buf_add(err,
+				   "%s: %s: install it (on some systems it is in a package of its own), or "
+				   "set %s = off",
+				   command, strerror(errno), t == GG_HTTP ? "listen.http" : "listen.git");
 			return -ENOENT;
 		}
 	}
@@ -229,6 +269,21 @@ int gg_setup_argv(const struct gg_gate *g, const struct gg_conf *c, struct gg_st
 	int r = gg_argv_git(&ret[GG_GIT], c, git->prog, git->command, g->nofile);
 
 	return r ? r : gg_argv_http(&ret[GG_HTTP], c, http->prog, http->command, g->nofile);
+}
+
+int gg_setup_hook(const struct gg_conf *c)
+{
+	char path[PATH_MAX], to[PATH_MAX];
+	const char *slash;
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "%.*s/pre-receive", PATH_MAX - 32, c->hook_path);
+	n = readlink(path, to, sizeof(to) - 1);
+	if (n < 0)
+		return errno == ENOENT ? -ENOENT : -EINVAL;
+	to[n] = 0;
+	slash = strrchr(to, '/');
+	return strcmp(slash ? slash + 1 : to, "git-gate-hook") ? -EINVAL : 0;
 }
 
 int gg_setup_base_path(const struct gg_conf *c, struct gg_buf *err)

@@ -32,6 +32,8 @@ int gg_setup_program(const char *name, char ret[static PATH_MAX], struct gg_buf 
 /* The command lines of sessions, for settings c: into ret, the caller's. */
 int gg_setup_argv(const struct gg_gate *g, const struct gg_conf *c,
 		  struct gg_strv ret[static GG_NTRANSPORTS]);
+/* Is the hook that git finds in hook.path ours? 0; -ENOENT: there is none; -EINVAL: it is another. */
+int gg_setup_hook(const struct gg_conf *c);
 int gg_setup_base_path(const struct gg_conf *c, struct gg_buf *err);
 /*
  * Raise RLIMIT_NOFILE to what limit.sessions and limit.waiting need. ret_soft: the limit as it was, for git;
