@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/event.h"
 #include "base/pidfd.h"
+#include "base/pstat.h"
 #include "base/spawn.h"
 #include "supervisor/gate.h"
 #include "supervisor/loglines.h"
@@ -48,6 +49,8 @@ struct gg_janitor {
 	ev_timer timer;
 	struct gg_loglines lines;
 	int64_t begun_ms, not_before_ms;
+	ev_timer progress; /* looks whether the child is stopped */
+	uint64_t ticks;	   /* of a processor that it had used by the last look */
 };
 
 static void job_free(struct gg_janitor *j, struct job *job)
@@ -132,6 +135,39 @@ static void again_later(struct gg_janitor *j, struct job *job)
 	j->queue = job;
 }
 
+static void say_ended(const struct gg_janitor *j, int sig)
+{
+	struct gg_fields f = { GG_NO_FIELDS, .repo = j->current->repo[0] ? j->current->repo : NULL };
+
+	gg_event(GG_EV_CLEANUP_FAILED, &f, "the cleanup was ended by signal %d; tried again later", sig);
+}
+
+/* One that is stopped, for as long as a hook may take, would keep all other repositories from being cleaned. */
+static void on_progress(EV_P_ ev_timer *w, int revents)
+{
+	struct gg_janitor *j = w->data;
+	struct gg_pstat st;
+
+	(void)loop;
+	(void)revents;
+	if (gg_pstat_read(j->child.pid, &st) < 0)
+		return; /* it has ended, or the machine lacks something: at the next look */
+	if (st.state == 'T' && st.cpu_ticks == j->ticks)
+		gg_pidfd_signal(j->pidfd, SIGKILL);
+	j->ticks = st.cpu_ticks;
+}
+
+static void watch_progress(struct gg_janitor *j)
+{
+	int64_t ms = j->gate->conf->hook_ms;
+
+	j->ticks = UINT64_MAX;
+	if (ms == GG_NEVER)
+		return;
+	ev_timer_set(&j->progress, 0., (double)ms / 1000.);
+	ev_timer_again(j->gate->loop, &j->progress);
+}
+
 static void on_done(EV_P_ ev_child *w, int revents)
 {
 	struct gg_janitor *j = w->data;
@@ -139,8 +175,11 @@ static void on_done(EV_P_ ev_child *w, int revents)
 
 	(void)revents;
 	ev_child_stop(EV_A_ w);
+	ev_timer_stop(EV_A_ & j->progress);
 	close_out(j);
 	gg_close_fd(&j->pidfd);
+	if (WIFSIGNALED(w->rstatus))
+		say_ended(j, WTERMSIG(w->rstatus));
 	j->current = NULL;
 	j->not_before_ms = gg_now_ms() + (gg_now_ms() - j->begun_ms) * (SHARE - 1);
 	if (WIFEXITED(w->rstatus) && WEXITSTATUS(w->rstatus) == 0)
@@ -204,6 +243,7 @@ static int run(struct gg_janitor *j, struct job *job)
 	j->out.data = j->child.data = j;
 	ev_io_start(j->gate->loop, &j->out);
 	ev_child_start(j->gate->loop, &j->child);
+	watch_progress(j);
 	return 0;
 }
 
@@ -350,7 +390,8 @@ int gg_janitor_start(struct gg_gate *g)
 	j->gate = g;
 	j->out.fd = j->pidfd = -1;
 	ev_timer_init(&j->timer, on_timer, 0., 0.);
-	j->timer.data = j;
+	ev_timer_init(&j->progress, on_progress, 0., 0.);
+	j->timer.data = j->progress.data = j;
 	g->janitor = j;
 	if (!g->start->watch) /* else they are someone else's */
 		add(j, "", 0);
@@ -364,6 +405,7 @@ void gg_janitor_free(struct gg_gate *g)
 	if (!j)
 		return;
 	ev_timer_stop(g->loop, &j->timer);
+	ev_timer_stop(g->loop, &j->progress);
 	if (j->current) {
 		gg_pidfd_signal(j->pidfd, SIGKILL);
 		ev_child_stop(g->loop, &j->child);

@@ -388,19 +388,6 @@ static int http_env(const struct gg_gate *g, const struct gg_session *s, const s
 	return gg_env_http(ret, g->conf, e, host.s, gg_addr_port(&local));
 }
 
-/* Once, when the first session after an upgrade comes. */
-static void say_replaced(struct gg_gate *g, const struct gg_served *how)
-{
-	if (g->said_replaced || !gg_setup_replaced(how))
-		return;
-	g->said_replaced = true;
-	gg_event(GG_EV_GATE_OUTDATED, NULL,
-		 "%s is another file than when this gate (version %s) began: sessions go on as before; "
-		 "restart "
-		 "the gate to have the new one",
-		 how->prog, GG_VERSION);
-}
-
 static int spawn(struct gg_gate *g, struct gg_session *s, const struct gg_waiter *w, int err_fd,
 		 int status_fd)
 {
@@ -435,7 +422,7 @@ static int spawn(struct gg_gate *g, struct gg_session *s, const struct gg_waiter
 	sp.envp = env.v;
 	r = r ? r : gg_spawn(&sp, &s->root, &s->pidfd);
 	gg_strv_free(&env);
-	say_replaced(g, how);
+	gg_session_log_replaced(g, how);
 	return r;
 }
 

@@ -201,6 +201,18 @@ void gg_session_hook_over(struct gg_session *s, bool whole)
 	s->step[0] = 0;
 }
 
+void gg_session_log_replaced(struct gg_gate *g, const struct gg_served *how)
+{
+	if (g->said_replaced || !gg_setup_replaced(how))
+		return;
+	g->said_replaced = true;
+	gg_event(GG_EV_GATE_OUTDATED, NULL,
+		 "%s is another file than when this gate (version %s) began: sessions go on as before; "
+		 "restart "
+		 "the gate to have the new one",
+		 how->prog, GG_VERSION);
+}
+
 void gg_session_log_end(struct gg_session *s, int64_t now)
 {
 	char mem[1000];

@@ -8,6 +8,7 @@
 #include "daemon-wrap/status.h"
 #include "reaper/registry.h"
 #include "supervisor/rules.h"
+#include "supervisor/state.h"
 
 /* session.log: one line of what git or a hook wrote to stderr; arg is the session. */
 void gg_session_log_line(const char *line, void *arg);
@@ -25,6 +26,9 @@ void gg_session_log_denied(struct gg_session *s, const struct gg_ruling *ruling)
 void gg_session_log_hook(struct gg_session *s, bool whole, int status);
 /* Of a request that was answered; another may follow. */
 void gg_session_hook_over(struct gg_session *s, bool whole);
+
+/* gate.outdated: once, when the first session after an upgrade comes. */
+void gg_session_log_replaced(struct gg_gate *g, const struct gg_served *how);
 
 /* session.reaped, if it was ended by us, and session.closed. */
 void gg_session_log_end(struct gg_session *s, int64_t now_ms);
