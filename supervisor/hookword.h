@@ -13,7 +13,7 @@ struct gg_push_seen {
 	bool push;    /* a push to a repository that is there, served by this gate */
 	bool stopped; /* the gate ended it: session.reaped says why */
 	int status;   /* wait status of what served it */
-	bool left;    /* the client's connection was gone before that ended */
+	bool left;    /* its client's host had fallen silent */
 	bool came;    /* the client has sent more than that it has nothing to push */
 	bool told;    /* the hook has said something */
 	bool at_work; /* and last, what it does: not that this was over */

@@ -142,7 +142,8 @@ static void say_ended(const struct gg_janitor *j, int sig)
 	gg_event(GG_EV_CLEANUP_FAILED, &f, "the cleanup was ended by signal %d; tried again later", sig);
 }
 
-/* One that is stopped, for as long as a hook may take, would keep all other repositories from being cleaned. */
+/* One that is stopped, for as long as a hook may take, would keep all other repositories from being cleaned.
+ */
 static void on_progress(EV_P_ ev_timer *w, int revents)
 {
 	struct gg_janitor *j = w->data;

@@ -174,7 +174,7 @@ void gg_session_log_hook(struct gg_session *s, bool whole, int status)
 					     !strcmp(s->service, "receive-pack"),
 				     .stopped = s->verdict.reason != GG_REASON_NONE,
 				     .status = status,
-				     .left = s->tcp.gone || s->peer_gone,
+				     .left = s->peer_gone,
 				     .came = whole && (s->http || has_commands(s)),
 				     .told = s->account.asked,
 				     .at_work = s->step[0] };

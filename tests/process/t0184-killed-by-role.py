@@ -200,7 +200,7 @@ class PostReceive(Push):
 
 
 class Refresh(Role):
-    record = [("session.log", "git-gate-hook refresh: ended by signal")]
+    record = [("session.log", "git-gate-hook was ended by signal")]
 
     def begin(self):
         up.behave("slow 0 %s 0.5" % path("slow"))

@@ -139,13 +139,13 @@ m.args = lambda: [os.path.join(programs, "git-gate") if a == GATE else a for a i
 own = os.path.join(programs, "git-gate-hook")
 hook()
 m.start()
-for what, body, words in (("is killed", "kill -9 $$", "ended by signal 9"), ("does not reach the gate", "GIT_GATE_CONTROL=%s exec %s \"$@\"" % (path("nowhere"), HOOK), "exit status 2")):
+for what, body, words in (("is killed", "kill -9 $$", "ended by signal 9"), ("does not reach the gate", "GIT_GATE_CONTROL=%s exec %s \"$@\"" % (path("nowhere"), HOOK), "the gate that began this session does not run any more")):
     for url in m.url("r.git"), m.http("r.git"):
         hook(body)
         r = git("ls-remote", url, check=False)
         m.settle()
         tap.ok(r.returncode and "git-gate: the repository cannot be brought up to date" in r.stderr, "over %s, a refresh that %s: the client is told" % (url.split(":")[0], what), r.stderr)
-        got = [e["message"] for e in m.events("session.log") if "git-gate-hook refresh: " in e["message"] and words in e["message"]]
+        got = [e["message"] for e in m.events("session.log") if "git-gate: refused: the repository cannot be brought up to date" in e["message"] and words in e["message"]]
         tap.ok(len(got) == 1 + (url == m.http("r.git")), "and it is in the log", *m.events()[-5:])
         hook()
         tap.eq(git("ls-remote", url, check=False).returncode, 0, "the next one is served")

@@ -15,7 +15,7 @@ static const struct {
 	{ "a fetch", { .came = true }, GG_HOOKWORD_WELL },
 	{ "no word", { PUSH }, GG_HOOKWORD_NEVER },
 	{ "no word, and git has died", { PUSH, .status = 9 }, GG_HOOKWORD_WELL },
-	{ "no word, and the client has left", { PUSH, .left = true }, GG_HOOKWORD_WELL },
+	{ "no word, and the client is no more", { PUSH, .left = true }, GG_HOOKWORD_WELL },
 	{ "no word, and the gate ended it", { PUSH, .stopped = true }, GG_HOOKWORD_WELL },
 	{ "killed at work", { PUSH, .told = true, .at_work = true }, GG_HOOKWORD_LOST },
 	{ "killed with git, the client gone",
