@@ -413,9 +413,12 @@ class Gate:
             f.seek(self.offset)
             return f.read().decode(errors="replace")
 
+    def all_events(self):
+        return self.parsed.events(self.log, self.offset)
+
     def events(self, name=None, **fields):
         """Events of this run, as dictionaries; those with the name and fields asked for."""
-        return [e for e in self.parsed.events(self.log, self.offset)
+        return [e for e in self.all_events()
                 if (name is None or e["event"] == name) and all(e.get(k) == v for k, v in fields.items())]
 
     def cli(self, *args):

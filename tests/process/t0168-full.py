@@ -52,6 +52,9 @@ class Small(Gate):
         lines = self.inside("cat", os.path.join(self.logs, "log")).stdout.splitlines(keepends=True)
         return "".join(line for line in lines if line.endswith("}\n") or not line.startswith("{"))
 
+    def all_events(self):
+        return [json.loads(line) for line in self.text().splitlines() if line.startswith("{")]
+
     def pushes(self, name, transport, spec, work=seed):
         """What the client is told when it is refused, '' when it is not."""
         r = git("push", {"git": self.url, "http": self.http}[transport](name), spec, cwd=work, check=False)
@@ -128,7 +131,7 @@ commit(seed, "f", "news\n")
 git("push", "-q", os.path.join(up.base, "r.git"), "HEAD:news", cwd=seed)
 said = g.fetches("r.git", "git")
 tap.ok("git-gate: " in said and "No space left on device" in said, "no space for upstream's news: the client is told", said)
-tap.ok(g.events("refresh.failed", repo="r.git"), "and it is on record")
+tap.ok(wait_for(lambda: g.events("refresh.failed", repo="r.git"), "refresh.failed"), "and it is on record")
 g.free()
 g.serves("news of upstream")
 
@@ -140,9 +143,17 @@ put_script(hook, "cat >/dev/null; " + hooks.command)
 commit(seed, "f", "late\n")
 p = popen(["git", "push", g.url("r.git"), "HEAD:refs/heads/late"], cwd=seed, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 hooks.reached()
-# what the forward gives back meanwhile is taken, too
-filler = popen(["nsenter", "-t", str(g.inner), "-m", *([] if os.geteuid() == 0 else ["-U", "--preserve-credentials"]), "sh", "-c",
-                "while :; do cat /dev/zero >>%s/filler; done 2>/dev/null" % g.base])
+# what the forward gives back meanwhile is taken, too, and before git can
+FILLER = """import os, sys
+f = os.open(sys.argv[1], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+while True:
+    try:
+        os.write(f, bytes(4096))
+    except OSError:
+        pass
+"""
+filler = popen(["nsenter", "-t", str(g.inner), "-m", *([] if os.geteuid() == 0 else ["-U", "--preserve-credentials"]), sys.executable, "-c", FILLER,
+                os.path.join(g.base, "filler")])
 wait_for(lambda: g.inside("sh", "-c", ": >%s/one; echo x >%s/one; r=$?; rm -f %s/one; exit $r" % (g.base, g.base, g.base)).returncode, "it to be full")
 hooks.release()
 code, out = end(p)
