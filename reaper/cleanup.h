@@ -19,8 +19,8 @@ struct gg_cleanup {
  * One repository (its git directory, relative to base), or all below base when repo is NULL.
  * Writes a line for each finding: "removed\tPATH", "kept\tPATH\twhy" (its owner may be alive),
  * "foreign\tPATH\twhy" (not ours to remove), "failed\tPATH\twhy", "unread\tPATH\twhy" (a directory of which
- * it is not known what is in it); PATH relative to base, escaped. Returns how many are left (all but removed and
- * foreign), or -errno when base or /proc cannot be read.
+ * it is not known what is in it); PATH relative to base, escaped. Returns how many are left (all but removed
+ * and foreign), or -errno when base or /proc cannot be read.
  */
 int gg_cleanup_run(const struct gg_cleanup *c, const char *repo, FILE *out);
 

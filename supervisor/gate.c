@@ -106,8 +106,8 @@ static int64_t tell_systemd(struct gg_gate *g, int64_t now)
 	return GG_NEVER;
 }
 
-/* At the latest then. What comes sooner is left: to begin anew at each session's start and end would put it off
- * for as long as they come faster than the loop goes round. */
+/* At the latest then. What comes sooner is left: to begin anew at each session's start and end would put it
+ * off for as long as they come faster than the loop goes round. */
 static void arm_tick(struct gg_gate *g, int64_t delay_ms)
 {
 	double delay = (double)(delay_ms > 0 ? delay_ms : 0) / 1000.;

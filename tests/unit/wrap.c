@@ -138,7 +138,8 @@ Test(status, answers)
 
 			f[k] = wrong[i];
 			n = snprintf(buf, sizeof(buf), "%s%c%s%c%s%cu%cno", f[0], 0, f[1], 0, f[2], 0, 0);
-			cr_expect_lt(gg_answer_unpack(buf, (size_t)n + 1, &out), 0, "field %zu: %s", k, wrong[i]);
+			cr_expect_lt(gg_answer_unpack(buf, (size_t)n + 1, &out), 0, "field %zu: %s", k,
+				     wrong[i]);
 		}
 	}
 }
