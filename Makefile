@@ -180,7 +180,7 @@ fuzz:
 faults: all
 	tests/faults/sweep $(O) $(FAULTS)
 
-# figures for docs/performance.md, in Markdown: 25 minutes or so on a quiet machine, a good half of it for watching
+# figures for docs/performance.md, in Markdown: 30 to 40 minutes on a quiet machine, a third of it for watching
 bench: bench-deps
 	@$(MAKE) --no-print-directory all $(BENCHERS)
 	BUILD=$(abspath $(O)) tests/bench/run
