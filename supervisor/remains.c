@@ -67,8 +67,7 @@ static bool is_below_us(const struct gg_idents *l, pid_t ppid)
 	return ppid == getpid();
 }
 
-/* All that live below us, into *l. 0 or -errno. */
-static int find(const struct gg_gate *g, struct gg_idents *l)
+static int find_once(const struct gg_gate *g, struct gg_idents *l)
 {
 	AUTO_FREE pid_t *pid = NULL;
 	size_t n = 0, size = 0, ours, before;
@@ -91,6 +90,17 @@ static int find(const struct gg_gate *g, struct gg_idents *l)
 			r = add(l, pid[i], st.start_tick);
 	}
 	return r;
+}
+
+/*
+ * All that live below us, into *l. 0 or -errno. Nobody does only when a second look says so, too: whose
+ * parent ends while we are at it has become our child after those were listed.
+ */
+static int find(const struct gg_gate *g, struct gg_idents *l)
+{
+	int r = find_once(g, l);
+
+	return r == 0 && !l->n ? find_once(g, l) : r;
 }
 
 /* SIGTERM once, and a stopped one is woken for it; those that come from a fork in its way too. */

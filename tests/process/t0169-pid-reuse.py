@@ -157,14 +157,20 @@ served(g, work, "numbers given again")
 
 # --- the gate stops --------------------------------------------------------------------------------------------------------------------------
 
-tap.eq(g.stop(), 0, "it stops cleanly", g.text()[-2000:])
-for what, script, file in ("a child that was listed", LONE, "/proc/%d/stat"), ("a parent whose children are asked for", FAMILY, "/proc/%d/task/%d/children"):
+
+def leaving(script):
+    """A gate whose service leaves that behind, where nothing but ancestry tells whose it is, and the number that it notes."""
     helper = path("helper")
     put_script(helper, "PATH=%s\n(cd /; setsid env -i PATH=\"$PATH\" /bin/sh -c '. %s.left' </dev/null >/dev/null 2>&1 &)\nexec sleep 1000" % (ENV["PATH"], helper))
     with open(helper + ".left", "w") as f:
         f.write(script)
     g = Gate({"service.s.command": helper, "service.s.killAfter": "500ms"})
-    pid = marked()
+    return g, marked()
+
+
+tap.eq(g.stop(), 0, "it stops cleanly", g.text()[-2000:])
+for what, script, file in ("a child that was listed", LONE, "/proc/%d/stat"), ("a parent whose children are asked for", FAMILY, "/proc/%d/task/%d/children"):
+    g, pid = leaving(script)
     held = Held(g.pid, file.replace("%d", str(pid)))
     os.kill(g.pid, signal.SIGTERM)
     held.arrived()
@@ -172,9 +178,17 @@ for what, script, file in ("a child that was listed", LONE, "/proc/%d/stat"), ("
     tap.ok(held.over(), "%s: its number is another's while the gate that stops looks" % what)
     tap.eq(g.process.wait(PATIENCE), 0, "%s: it stops with 0" % what, g.text()[-2000:])
     tap.eq([alive(q) for q in family], [True, True], "%s: who has the number now outlives the gate, with its child" % what)
-    # whom the gate has killed is not its child: it may end a moment later
-    wait_for(lambda: not [p for p in pids() if cmdline(p) == "sleep 1001" and alive(p)], "%s: what services left to end" % what)
-    tap.ok(True, "%s: what services left does not" % what)
+    tap.ok(not [p for p in pids() if cmdline(p) == "sleep 1001" and alive(p)], "%s: what services left does not" % what)
+
+# who has just been listed ends, and so his child is the gate's, whose own had been listed before
+g, pid = leaving("sleep 1002 & %s; wait; exit" % SAY.replace("$!", "$$"))
+child = tree(pid)[1]
+held = Held(g.pid, "/proc/%d/stat" % pid)
+os.kill(g.pid, signal.SIGTERM)
+held.arrived()
+os.kill(pid, signal.SIGKILL)
+tap.ok(held.over(), "a parent ends while the gate that stops looks at it")
+tap.eq((g.process.wait(PATIENCE), alive(child)), (0, False), "its child does not outlive the gate", g.text()[-2000:])
 
 # --- a program of a hook's outlasts its limit -----------------------------------------------------------------------------------------------------
 
