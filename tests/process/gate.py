@@ -301,6 +301,15 @@ def pack_refs(repo, oid, prefix, n):
         f.write("# pack-refs with: peeled fully-peeled sorted\n" + "".join("%s %s%06d\n" % (oid, prefix, i) for i in range(n)))
 
 
+def new_work(seed, size=20000, n=[0]):
+    """A clone of a repository with a commit of its own, of a file of so many bytes, and the name of a branch that nobody has."""
+    n[0] += 1
+    w = path("work%d" % n[0])
+    git("clone", "-q", "--no-hardlinks", seed, w)
+    commit(w, "c%d" % n[0], os.urandom(size))
+    return w, "b%d" % n[0]
+
+
 def commit(work, name, content="x"):
     with open(os.path.join(work, name), "w" if isinstance(content, str) else "wb") as f:
         f.write(content)

@@ -136,20 +136,12 @@ def sound(what, work, branch, told):
     return tap.ok(not bad, "%s: gate and upstream agree, are sound, and serve" % what, *bad, *g.events()[-20:])
 
 
-def new_work(n=[0]):
-    n[0] += 1
-    w = path("work%d" % n[0])
-    git("clone", "-q", "--no-hardlinks", seed, w)
-    commit(w, "c%d" % n[0], os.urandom(20000))
-    return w, "b%d" % n[0]
-
-
 def strange(code, out):
     return code and not re.search(r"git-gate: |rejected|error|fatal", out)
 
 
 # what there is to be ended at
-work, branch = new_work()
+work, branch = new_work(seed)
 sound("at first", work, branch, False) if idle.setdefault(g.pid, 1 << 20) else None
 idle[g.pid] = descriptors()
 most = {}
@@ -163,7 +155,7 @@ note("calls: %s" % most)
 
 
 def push_point(kind, n, sig):
-    work, branch = new_work()
+    work, branch = new_work(seed)
     what = "push, SIG%s at call %d of %s" % (sig, n, kind)
     traced("-e trace=%s -e inject=%s:signal=SIG%s:when=%d" % (kind, kind, sig, n))
     p = popen(["git", "push", URLS[0], "HEAD:" + branch], cwd=work, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
@@ -190,13 +182,13 @@ def fetch_point(kind, n, sig):
     hit = ends()
     bad = strange(code, out) or (code == 0 and fsck(d))
     tap.ok(not bad, "%s (%s): the client has %s" % (what, ",".join(hit) or "no such call", "succeeded" if code == 0 else "a reason"), out, bad)
-    work, branch = new_work()
+    work, branch = new_work(seed)
     return sound(what, work, branch, False) and bool(hit)
 
 
 def role_point(role, transport, sig):
     """One of the processes of a push that its scanner holds up."""
-    work, branch = new_work()
+    work, branch = new_work(seed)
     what = "SIG%s to %s, over %s" % (sig, role, URLS[transport].split(":")[0])
     open(hold, "w").close()
     p = popen(["git", "push", URLS[transport], "HEAD:" + branch], cwd=work, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
@@ -225,7 +217,7 @@ def gate_point(kind, n, sig):
     g.stop()
     g.prefix = ["strace", "-qq", "-o", "/dev/null", "-e", "trace=" + kind, "-e", "inject=%s:signal=SIG%s:when=%d" % (kind, sig, n)]
     told = []
-    work, branch = new_work()
+    work, branch = new_work(seed)
     g.launch()
     try:
         wait_for(lambda: g.process.poll() is not None or g.events("gate.ready"), "the gate, or its end")
@@ -252,7 +244,7 @@ def gate_calls():
     g.stop()
     g.prefix = ["strace", "-qq", "-o", path("gate-calls"), "-e", "trace=" + ",".join(CALLS["gate"])]
     g.start()
-    work, branch = new_work()
+    work, branch = new_work(seed)
     for url in URLS:
         git("push", "-q", url, "HEAD:%s-%s" % (branch, url[0]), cwd=work)
     g.settle()
@@ -287,7 +279,7 @@ r = subprocess.run([GATE, "cleanup", "--base", base], env=ENV, capture_output=Tr
 tap.ok(not os.path.exists(own), "and removes it then", r.stdout, r.stderr)
 
 # receive-pack ends just before its hook begins: who would move the references has gone, so nothing goes upstream
-work, branch = new_work()
+work, branch = new_work(seed)
 open(orphaned, "w").close()
 code, out = end(popen(["git", "push", URLS[0], "HEAD:" + branch], cwd=work, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True))
 os.unlink(orphaned)

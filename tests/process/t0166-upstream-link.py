@@ -108,21 +108,13 @@ def refs(d):
     return git("for-each-ref", "--format=%(objectname) %(refname)", cwd=d).stdout
 
 
-def new_work(n=[0]):
-    n[0] += 1
-    w = path("work%d" % n[0])
-    git("clone", "-q", "--no-hardlinks", seed, w)
-    commit(w, "c%d" % n[0], os.urandom(50000))
-    return w, "b%d" % n[0]
-
-
 def at_upstream():
     return [p for p in tree(up.process.pid)[1:] if "receive-pack" in cmdline(p)]
 
 
 def point(i, way, n, how):
     what = "%s at byte %d %s" % (how, n, way)
-    work, branch = new_work()
+    work, branch = new_work(seed, 50000)
     tip = git("rev-parse", "HEAD", cwd=work).stdout.strip()
     link.arm(way, n, how)
     r = git("push", URLS[i % 2], "HEAD:" + branch, cwd=work, check=False)
@@ -153,7 +145,7 @@ def point(i, way, n, how):
 
 def total():
     """The bytes of a push, each way: of its refresh, and of its forward."""
-    work, branch = new_work()
+    work, branch = new_work(seed, 50000)
     link.heal()
     r = git("push", "-q", URLS[0], "HEAD:" + branch, cwd=work, check=False)
     tap.eq(r.returncode, 0, "a push over a sound link", r.stderr)

@@ -72,16 +72,8 @@ git("push", "-q", LOCAL[0], "HEAD:main", cwd=seed)
 OID, PACK = pack_of(seed)
 
 
-def new_work(n=[0]):
-    n[0] += 1
-    w = path("work%d" % n[0])
-    git("clone", "-q", "--no-hardlinks", seed, w)
-    commit(w, "c%d" % n[0], os.urandom(20000))
-    return w, "b%d" % n[0]
-
-
 def begin_push(url):
-    work, branch = new_work()
+    work, branch = new_work(seed)
     p = popen(["git", "push", url, "HEAD:" + branch], cwd=work, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
     p.work, p.branch = work, branch
     return p

@@ -118,6 +118,20 @@ Test(adminpage, too_many)
 	cr_assert_eq(left_out, 5);
 }
 
+static void expect_in_page(const json_t *answer, const char *const wanted[], size_t n)
+{
+	char *html = NULL;
+	size_t size;
+	FILE *to = open_memstream(&html, &size);
+
+	cr_assert(answer && to);
+	gg_page_write(to, answer, "nonce", false);
+	fclose(to);
+	for (size_t i = 0; i < n; i++)
+		cr_expect(strstr(html, wanted[i]), "%s is missing", wanted[i]);
+	free(html);
+}
+
 /* Evidence and log stand in the page line by line, as text; so does why a session was ended. */
 Test(adminpage, evidence)
 {
@@ -137,16 +151,8 @@ Test(adminpage, evidence)
 		"not ready: <bdi>drained: &lt;i&gt;</bdi>",
 		"<g class=\"reaped\"><title>ab12: receive-pack &lt;b&gt; from , 5.0s, ended: idle</title>",
 	};
-	char *html = NULL;
-	size_t n;
-	FILE *to = open_memstream(&html, &n);
 
-	cr_assert(j && to);
-	gg_page_write(to, j, "nonce", false);
-	fclose(to);
-	for (size_t i = 0; i < GG_LEN(wanted); i++)
-		cr_assert(strstr(html, wanted[i]), "%s is missing", wanted[i]);
-	free(html);
+	expect_in_page(j, wanted, GG_LEN(wanted));
 	json_decref(j);
 }
 
@@ -163,16 +169,8 @@ Test(adminpage, seldom)
 					    ", <span class=\"bad\">ending: <bdi>idle</bdi></span>",
 					    "4 more: git-gate sessions" };
 	json_t *j = json_loads(answer, 0, NULL);
-	char *html = NULL;
-	size_t n;
-	FILE *to = open_memstream(&html, &n);
 
-	cr_assert(j && to);
-	gg_page_write(to, j, "nonce", false);
-	fclose(to);
-	for (size_t i = 0; i < GG_LEN(want); i++)
-		cr_expect(strstr(html, want[i]), "%s", want[i]);
-	free(html);
+	expect_in_page(j, want, GG_LEN(want));
 	json_decref(j);
 }
 
