@@ -48,7 +48,7 @@ sections = up.mirrored(base, "r.git", seed=seed)
 for d in base, up.base:
     git("config", "receive.unpackLimit", "1", cwd=os.path.join(d, "r.git"))
     git("config", "receive.autogc", "false", cwd=os.path.join(d, "r.git"))       # it is nobody's session, and whoever stops it has to wake it
-    git("config", "core.fsync", "default", cwd=os.path.join(d, "r.git"))        # unlike the tests' own: git may end there, too
+    git("config", "core.fsync", "committed,-loose-object", cwd=os.path.join(d, "r.git"))        # as git has it by itself: it may end there, too
 here, there = os.path.join(base, "r.git"), os.path.join(up.base, "r.git")
 # receive-pack ends just before its hook begins; git-daemon stays for whoever has its log, and is the hook's parent then
 orphaned = path("orphaned")
