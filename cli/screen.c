@@ -2,6 +2,7 @@
 #include "cli/screen.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,19 +19,46 @@
 #define ENTER "\033[?1049h\033[?25l\033[H\033[2J"
 #define LEAVE "\033[?25h\033[?1049l"
 
-static int write_all(const char *s, size_t n)
-{
-	while (n) {
-		ssize_t w = write(STDOUT_FILENO, s, n);
+enum { RETRY_MS = 100 };
 
-		if (w < 0 && errno == EAGAIN)
-			poll(&(struct pollfd){ .fd = STDOUT_FILENO, .events = POLLOUT }, 1, 100);
-		else if (w < 0 && errno != EINTR)
+/* A signal that ends the program waits to be read. */
+static bool is_to_end(void)
+{
+	sigset_t pending;
+
+	return sigpending(&pending) == 0 &&
+	       (sigismember(&pending, SIGINT) == 1 || sigismember(&pending, SIGTERM) == 1 ||
+		sigismember(&pending, SIGHUP) == 1 || sigismember(&pending, SIGQUIT) == 1);
+}
+
+/* -EINTR: whoever reads is stuck, and the program is to end. No write waits for him: signals are blocked, so
+ * nothing would end that. */
+static int write_all(const struct gg_screen *s, const char *text, size_t n)
+{
+	struct pollfd fd[] = {
+		{ .fd = STDOUT_FILENO, .events = POLLOUT },
+		{ .fd = s->signals, .events = POLLIN },
+	};
+
+	while (n) {
+		ssize_t w;
+
+		if (poll(fd, GG_LEN(fd), -1) < 0 && errno != EINTR)
 			return -errno;
-		if (w < 0)
+		if (!fd[0].revents) {
+			if (is_to_end())
+				return -EINTR;
+			poll(fd, 1, RETRY_MS); /* it is of another size, or to stop: that has time */
 			continue;
-		s += w;
-		n -= (size_t)w;
+		}
+		/* for so much there is room when there is any */
+		w = write(STDOUT_FILENO, text, n < PIPE_BUF ? n : PIPE_BUF);
+		if (w < 0 && errno != EAGAIN && errno != EINTR)
+			return -errno;
+		if (w > 0) {
+			text += w;
+			n -= (size_t)w;
+		}
 	}
 	return 0;
 }
@@ -44,13 +72,13 @@ static void enter(struct gg_screen *s)
 		tcsetattr(STDIN_FILENO, TCSADRAIN, &raw);
 	}
 	if (s->terminal)
-		write_all(ENTER, strlen(ENTER));
+		write_all(s, ENTER, strlen(ENTER));
 }
 
 static void leave(struct gg_screen *s)
 {
 	if (s->terminal)
-		write_all(LEAVE, strlen(LEAVE));
+		write_all(s, LEAVE, strlen(LEAVE));
 	if (s->keys)
 		tcsetattr(STDIN_FILENO, TCSADRAIN, &s->before);
 }
@@ -101,7 +129,7 @@ void gg_screen_size(const struct gg_screen *s, size_t *ret_columns, size_t *ret_
  * From the top left corner each line is written over the old one and what is behind its end is erased, then
  * all below the last: there is no moment at which the page is empty.
  */
-static int draw(const char *text, size_t n)
+static int draw(const struct gg_screen *s, const char *text, size_t n)
 {
 	AUTO_FREE char *page = NULL;
 	size_t size;
@@ -119,12 +147,12 @@ static int draw(const char *text, size_t n)
 	fputs("\033[J", f);
 	if (gg_memfile_close(f, &m, &page, &size) < 0)
 		return -ENOMEM;
-	return write_all(page, size);
+	return write_all(s, page, size);
 }
 
 int gg_screen_show(struct gg_screen *s, const char *text, size_t n)
 {
-	return s->terminal ? draw(text, n) : write_all(text, n);
+	return s->terminal ? draw(s, text, n) : write_all(s, text, n);
 }
 
 /* Give the terminal back, stop, and take it again. */

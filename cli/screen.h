@@ -28,8 +28,8 @@ void gg_screen_close(struct gg_screen *s);
 /* Columns and rows; 0: not known, or no terminal. */
 void gg_screen_size(const struct gg_screen *s, size_t *ret_columns, size_t *ret_rows);
 
-/* Show text, lines with '\n' at their ends, in the place of what was there. 0, or -errno: nobody sees it any
- * more. */
+/* Show text, lines with '\n' at their ends, in the place of what was there. 0; -EINTR: nobody takes it, and a
+ * signal waits that ends the program at close; else -errno: nobody sees it any more. */
 int gg_screen_show(struct gg_screen *s, const char *text, size_t n);
 
 enum gg_screen_event {

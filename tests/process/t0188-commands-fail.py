@@ -1,7 +1,9 @@
 #!/usr/bin/python3
 """Commands of people when a call of the machine fails in them, when git or rm does, or when what answers in the gate's place does not do what a gate does:
 each says which and why, has the exit code that is documented, and leaves all as it was."""
+import fcntl
 import shutil
+import termios
 
 from gate import *
 
@@ -355,9 +357,18 @@ if IS_ROOT:
     os.chown(os.path.join(BASE, "own.git"), 12345, 12345)
     settings("somebody else's repository", DOCTOR, 1, "", "belongs to uid 12345, and gate.basePath to uid 0", command="doctor")
     os.chown(os.path.join(BASE, "own.git"), 0, 0)
+settings("a time without a limit", DOCTOR + ["deadline.hook=never"], 1, "", "a push has never for its hook", command="doctor")
+if STRACE:
+    SCANS = DOCTOR[1:] + ["hook.scanner=command", "hook.scannerCommand=/bin/true", "hook.scratch=" + TMP]
+    settings("no place for what is planted", SCANS, 1, "", "%s: No space left on device" % TMP, command="doctor", faults=["mkdir:error=ENOSPC"])
+    # with settings from the command line alone nothing has been run yet
+    r = run(["doctor", *(a for m in [*DOCTOR, "gate.basePath=" + BASE] for a in ("-c", m))], faults=["pidfd_open:error=ENOSYS"])
+    tap.ok(r.returncode == 1 and "git: needs system calls" in r.stdout and "hook version: needs system calls" in r.stdout, "doctor: no pidfd", r.stdout, r.stderr)
 settings("a scratch directory that fills", DOCTOR[1:] + ["hook.scanner=command", "hook.scannerCommand=/bin/true", "hook.scratch=" + path("nowhere")], 1, "", "has to be able to make directories there", command="doctor")
 
 judge("reaped: no gate, and none was there", run(["reaped", "--control", path("no", "control"), "--journal", ""]), 3, "no gate is running")
+judge("status: which gate is not known", run(["status", "-c", "a.b=1"]), 2, ["a.b", "the configuration names the control socket; --control PATH needs none"])
+judge("client: no repository has settings", run(["client", "x.git", "-c", "gate.basePath=" + BASE]), 1, "the settings know no repository 'x.git': there is no [repo \"NAME\"] section")
 judge("client: no such name, nor one like it", run(["client", "zzzzzzzz", *MINE]), 1, "the settings know no repository 'zzzzzzzz'")
 # a base path that leaves no room for a name
 deep, fd = BASE, os.open(BASE, os.O_RDONLY)
@@ -425,7 +436,8 @@ if STRACE:
     ask("an error of reading", ["status"], 1, PLACE + ": Input/output error", b"", faults=["recvfrom:error=EIO"])
     with open(path("etc", "plain"), "w") as f:
         f.write("[gate]\n\tbasePath = %s\n" % BASE)
-    r = run(["status", "--config", path("etc", "plain"), "--gate", "none-of-this-name"], faults=["access:retval=0@/run/git-gate@none-of-this-name/control"])
+    # root's own is the machine's
+    r = run(["status", "--config", path("etc", "plain"), "--gate", "none-of-this-name"], faults=["access:retval=0@/run/git-gate@none-of-this-name/control"], prefix=nobody if IS_ROOT else ())
     tap.ok(r.returncode == 3 and "no gate is running (nothing listens on /run/git-gate" in r.stderr, "the machine's gate is meant, where there is one", r.stderr)
 
 # --- git-gate-admin, which the gate starts ---------------------------------------------------------------------------------------
@@ -458,8 +470,34 @@ ask("report: of watched servers", ["report"], 0, "", data({**HEAD, "would_end": 
     "false_alarms": [{"id": "ab", "key": "deadline.idle", "limits": [{"key": "deadline.idle"}, {"key": "deadline.hook"}]}]}), out="; how 2 of watched servers ended is not known")
 ask("report: what is not known", ["report"], 0, "", answers[0], out="0 still run, of 1 it is not known")
 ask("report: and older ones", ["report"], 0, "", answers[0], out="and 4 older ones")
-ask("tune: less than it should be", ["tune"], 0, "", data({**HEAD, "keys": [{"key": "deadline.idle", "verdict": "cannot", "why": "cannot", "stuck": 1, "stuck_later_ms": -1000, "healthy": 7,
+ask("tune: less than it should be", ["tune"], 0, "", data({**HEAD, "keys": [{"key": "deadline.idle", "proposal": "cannot", "stuck": 1, "stuck_later_ms": -1000, "healthy": 7,
     "lower": [{"limit_ms": 1000, "ends_healthy": 2}]}], "settings": []}), out="nothing to change")
+ask("tune: and what it would cost", ["tune"], 0, "", answers[0], out="ends 1.0s earlier than now; deadline.session, or a day, is less than it should be; 1.0s would have ended 2 of 7 healthy ones")
+FRAMES = [data(STATUS), data([ROW] * 2000)] * 99    # one is more than a pipe takes
+
+
+def watch(*args, blocking=True):
+    """Of sessions --watch: the process and the pipe that it fills; once it is full."""
+    answers[:] = FRAMES
+    out, to = os.pipe()
+    os.set_blocking(to, blocking)
+    p = popen([GATE, "sessions", "--watch=0.1", "--control", PLACE, *args], stdout=to)
+    os.close(to)
+    wait_for(lambda: int.from_bytes(fcntl.ioctl(out, termios.FIONREAD, b"1234"), sys.byteorder) > 60000, "a full pipe")
+    return p, out
+
+
+for what, args in ("--watch", ()), ("--watch --json", ("--json",)):
+    p, out = watch(*args)
+    p.terminate()
+    tap.eq(p.wait(PATIENCE), -signal.SIGTERM, "sessions %s: nobody reads it, and it ends when it is told to" % what)
+    os.close(out)
+p, out = watch(blocking=False)
+with open(out) as f:
+    frame = "".join(f.readline() for _ in range(2005))
+    tap.ok("observe, up 1m01s, draining, accepting is paused, reduced evidence" in frame and frame.count(" ending: idle ") == 2000, "sessions --watch: a frame comes whole, by and by", frame[:800])
+    p.terminate()
+p.wait(PATIENCE)
 STORY = [{"phase": "p%d" % i, "from_ms": 1000 * i} for i in range(30)]
 SHOWN = {**ROW, "timeline": STORY, "timeline_left_out": 7, "processes": [{"pid": 1, "ppid": 2}, {"pid": 2, "ppid": 1}], "evidence": [], "log": []}
 ask("show: a part that is not kept", ["show", "ab"], 0, "", data(SHOWN), out="7 between this and the one above are not kept")
@@ -483,4 +521,7 @@ ask("tail: another gate", ["tail", "ab"], 0, "another gate has been started", da
 answers[:] = [events(EVENT)]
 nobody_reads = subprocess.run(["bash", "-c", '"$0" tail --control "$1" | head -n 1; echo ${PIPESTATUS[0]}', GATE, PLACE], env=ENV, capture_output=True, text=True, timeout=PATIENCE)
 tap.ok("t1 session.reaped" in nobody_reads.stdout, "tail ends when nobody reads", nobody_reads.stdout, nobody_reads.stderr)
+answers[:] = [events(*[{**EVENT, "message": "m" * 500}] * 100)]
+nobody_reads = subprocess.run(["bash", "-c", '"$0" tail --control "$1" | head -n 1; echo ${PIPESTATUS[0]}', GATE, PLACE], env=ENV, capture_output=True, text=True, timeout=PATIENCE)
+tap.ok("t1 session.reaped" in nobody_reads.stdout, "nor more than fits into a pipe", nobody_reads.stdout, nobody_reads.stderr)
 tap.done()
