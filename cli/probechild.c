@@ -323,7 +323,7 @@ static void try_subtree(struct gg_machine_steps *ret)
 	struct gg_buf names = GG_BUF(who);
 	size_t left = 0;
 
-	r = r ? r : gg_subtree_elders(0, &elders);
+	r = r ? r : gg_subtree_elders(&elders);
 	if (r == 0 && pipe2(ready, O_CLOEXEC) < 0)
 		r = -errno;
 	ret->error[GG_TRIED_SUBTREE] = bad(r);

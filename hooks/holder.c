@@ -155,7 +155,7 @@ static int open_parent(pid_t pid, int *ret_fd)
 }
 
 int gg_lock_hold(int fd, const char *gitdir, const struct gg_push *p, const struct gg_gate_link *l,
-		 int64_t limit_ms, pid_t *ret_pid)
+		 int64_t limit_ms)
 {
 	AUTO_CLOSE int receive_pack = -1, ready = -1, ours = -1;
 	AUTO_FREE char *dir = realpath(gitdir, NULL);
@@ -193,11 +193,7 @@ int gg_lock_hold(int fd, const char *gitdir, const struct gg_push *p, const stru
 	do
 		n = read(ours, &e, 1);
 	while (n < 0 && errno == EINTR);
-	if (n != 1 || e)
-		return n == 1 ? -(int)e : -EIO;
-	if (ret_pid)
-		*ret_pid = pid;
-	return 0;
+	return n == 1 ? -(int)e : -EIO;
 }
 
 int gg_lock_let_go(const char *gitdir, const char *session, int64_t limit_ms)

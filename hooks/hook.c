@@ -32,7 +32,7 @@ static int refresh(const char *dir)
 		printf("%s\n", why.s);
 		return r == -ENOMEM ? GG_REFRESH_FAILED : GG_REFRESH_UNTOLD;
 	}
-	r = conf.upstream[0] ? gg_refresh(dir, &conf, &link, &why) : 0;
+	r = gg_refresh(dir, &conf, &link, &why);
 	if (r < 0 && conf.on_stale == GG_STALE_SERVE) {
 		gg_refresh_stale(dir, why.s, &stale);
 		printf("%s\n", stale.s);

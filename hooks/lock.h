@@ -16,7 +16,6 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <sys/types.h>
 
 #include "hooks/gate.h"
 #include "hooks/update.h"
@@ -38,12 +37,11 @@ int gg_lock_wait(const char *gitdir, int64_t limit_ms, int *ret_fd, bool *ret_wa
  * (our parent), or gg_lock_let_go asks it to, or limit_ms is over; before it lets go it compares the
  * references with p, and has push.diverged recorded when they differ. Returns once it can be found by
  * gg_lock_let_go, which without space on the disk it cannot.
- *   ret_pid  the holder, for gg_run.spare; may be NULL
  * 0: fd may be closed here; -ESRCH: receive-pack has ended; other -errno: there is none. The lock is fd's
  * alone then.
  */
 int gg_lock_hold(int fd, const char *gitdir, const struct gg_push *p, const struct gg_gate_link *l,
-		 int64_t limit_ms, pid_t *ret_pid);
+		 int64_t limit_ms);
 
 /*
  * post-receive: the references have moved. Asks the holder of the same session to let go, and waits until it

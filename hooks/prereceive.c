@@ -135,7 +135,7 @@ static int forward(struct push *h)
 	gg_gate_step(&h->link, "forward");
 	if (gg_forward(&h->conf, &h->link, &h->p, lock, left_ms(h)) < 0)
 		return 1;
-	r = gg_lock_hold(lock, ".", &h->p, &h->link, left_ms(h), NULL);
+	r = gg_lock_hold(lock, ".", &h->p, &h->link, left_ms(h));
 	if (r == -ESRCH)
 		gg_gate_event(&h->link, "push.diverged",
 			      "upstream has taken it, and git receive-pack has ended before the references "

@@ -18,11 +18,10 @@ void gg_findings_free(struct gg_findings *f)
 	*f = (struct gg_findings){ 0 };
 }
 
-static bool is_id(const char *s, size_t n, size_t hash)
+/* hash characters, as in an object's id? */
+static bool is_id(const char *s, size_t hash)
 {
-	if (n != hash || n > GG_HASH_MAX)
-		return false;
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < hash; i++)
 		if (!((s[i] >= '0' && s[i] <= '9') || (s[i] >= 'a' && s[i] <= 'f')))
 			return false;
 	return true;
@@ -79,7 +78,7 @@ static bool file_id(const char *file, size_t hash, const char **ret)
 		const char *id = s + sizeof(below) - 1;
 
 		*ret = id;
-		if (strnlen(id, hash) == hash && is_id(id, hash, hash) && (!id[hash] || id[hash] == '!'))
+		if (strnlen(id, hash) == hash && is_id(id, hash) && (!id[hash] || id[hash] == '!'))
 			return true;
 	}
 	return false;
@@ -153,7 +152,7 @@ static int append_line(const char *s, size_t n, size_t hash, struct gg_findings 
 	int64_t line = 0;
 	size_t i = hash + 1;
 
-	if (n <= hash || !is_id(s, hash, hash) || s[hash] != '\t')
+	if (n <= hash || !is_id(s, hash) || s[hash] != '\t')
 		return -EPROTO;
 	for (; i < n && s[i] >= '0' && s[i] <= '9'; i++)
 		if (__builtin_mul_overflow(line, 10, &line) ||

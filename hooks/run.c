@@ -273,7 +273,7 @@ int gg_run(const struct gg_run *r, struct gg_run_end *ret)
 
 	*ret = (struct gg_run_end){ .error = 0 };
 	set_signals(&d);
-	f.blind = gg_subtree_adopt() < 0 || gg_subtree_elders(r->spare, &f.elders) < 0;
+	f.blind = gg_subtree_adopt() < 0 || gg_subtree_elders(&f.elders) < 0;
 	f.begun_ms = gg_now_ms();
 	f.tick_ms = r->tick && r->tick_ms > 0 ? f.begun_ms + r->tick_ms : INT64_MAX;
 	f.stop_ms = r->stop ? f.begun_ms : INT64_MAX;

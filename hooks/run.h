@@ -26,7 +26,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/types.h>
 
 #include "base/text.h"
 
@@ -51,8 +50,6 @@ struct gg_run {				 /* all borrowed, for the call */
 	void *arg;
 	int64_t tick_ms;
 	int64_t limit_ms; /* GG_NEVER: none */
-	pid_t spare; /* a process to leave in peace, with what is below it. Only one that is not below the
-			caller yet needs to be named: the lock's holder, while its parent ends. 0: none */
 };
 
 struct gg_run_end {

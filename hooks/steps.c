@@ -196,7 +196,6 @@ static int run_step(const struct gg_steps *s, const char *path, const char *show
 		.arg = &live,
 		.tick_ms = TICK_MS,
 		.limit_ms = s->limit_ms,
-		.spare = s->spare,
 	};
 	struct gg_run_end end;
 

@@ -19,7 +19,6 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <sys/types.h>
 
 #include "hooks/update.h"
 
@@ -30,7 +29,6 @@ struct gg_steps {	 /* all borrowed, for the call */
 	const char *repo; /* for GIT_GATE_REPO */
 	char *const *env; /* what the steps' environment is chosen from: environ */
 	int64_t limit_ms; /* deadline.step, each */
-	pid_t spare;	  /* as in struct gg_run; 0: none */
 	/*
 	 * For the session's record; NULL: not told. step: "pre-receive.d/10-check", why: "exit status 1",
 	 * "is not executable"; both escaped, one line.

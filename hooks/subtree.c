@@ -119,7 +119,7 @@ static int find(const struct gg_subtree *elders, struct gg_subtree *ret, size_t 
 	return r;
 }
 
-int gg_subtree_elders(pid_t spare, struct gg_subtree *ret)
+int gg_subtree_elders(struct gg_subtree *ret)
 {
 	struct gg_subtree t = { .keep = 0 };
 	AUTO_FREE pid_t *pid = NULL;
@@ -136,8 +136,6 @@ int gg_subtree_elders(pid_t spare, struct gg_subtree *ret)
 		if (r == 0)
 			r = add(&t, &st);
 	}
-	if (r == 0 && spare > 0 && gg_pstat_read(spare, &st) == 0 && !has(&t, st.pid, st.start_tick))
-		r = add(&t, &st);
 	if (r < 0)
 		gg_subtree_free(&t);
 	else

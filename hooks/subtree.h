@@ -31,11 +31,9 @@ int gg_subtree_adopt(void);
 
 /*
  * All that live below us now are elders: neither they nor what is below them is ever ended or reaped.
- *   spare   one more, and what is below it, even if it is not below us yet (its parent is about to end);
- *           0: none
  * 0 or -errno; -EOPNOTSUPP or -ENOENT when /proc cannot tell.
  */
-int gg_subtree_elders(pid_t spare, struct gg_subtree *ret);
+int gg_subtree_elders(struct gg_subtree *ret);
 
 /* Wait for those of our children that have ended, but for the elders and elders->keep. Best effort. */
 void gg_subtree_reap(const struct gg_subtree *elders);

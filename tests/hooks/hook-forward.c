@@ -65,7 +65,7 @@ static int pre_receive(const struct gg_push_conf *c, const struct gg_gate_link *
 	else
 		r = gg_forward(c, l, &p, lock, c->hook_ms);
 	wait_at("HOOK_WAIT_FORWARDED");
-	if (r == 0 && (r = gg_lock_hold(lock, getenv("GIT_DIR"), &p, l, c->hook_ms, NULL)) < 0)
+	if (r == 0 && (r = gg_lock_hold(lock, getenv("GIT_DIR"), &p, l, c->hook_ms)) < 0)
 		gg_say_client("no holder: %s", strerror(-r));
 	wait_at("HOOK_WAIT_HELD");
 	gg_push_free(&p);

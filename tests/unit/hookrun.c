@@ -448,7 +448,7 @@ Test(hookrun, what_the_caller_started_before_lives_on)
 	cr_assert_eq(waitid(P_PID, (id_t)gone, &info, WEXITED | WNOWAIT), 0);
 	e = run("setsid sleep 90 & sleep 90", 300, &s);
 	cr_assert(e.timed_out);
-	e = run_with("setsid sleep 90 & exit 0", (struct gg_run){ .limit_ms = LONG_MS, .spare = holder }, &s);
+	e = run_with("setsid sleep 90 & exit 0", (struct gg_run){ .limit_ms = LONG_MS }, &s);
 	cr_assert(e.stray && strncmp(e.stray_text, "\"sleep\"", 7) == 0 && !strstr(e.stray_text, ","));
 	cr_assert(alive(holder) && alive(below));
 	cr_assert_eq(waitpid(gone, &status, 0), gone, "its status is still there for us");
