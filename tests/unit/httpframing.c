@@ -74,6 +74,8 @@ static const struct row {
 	{ "TLS", "\x16\x03\x01\x02", "INVALID_METHOD", "400" },
 	{ "a relative target", "GET r/HEAD HTTP/1.1\r\nHost: h" E, "INVALID_URL", "400" },
 	{ "version 1.x", "GET / HTTP/1.x\r\nHost: h" E, "INVALID_VERSION", "400" },
+	{ "a length in the trailers", CHUNKED "0\r\nContent-Length: x\r\n\r\n", "HINVALID_CONTENT_LENGTH",
+	  "H400" },
 	{ "chunk size -1", CHUNKED "-1\r\n", "HINVALID_CHUNK_SIZE", "H400" },
 	{ "chunk size +1", CHUNKED "+1\r\nx\r\n", "HINVALID_CHUNK_SIZE", "H400" },
 	{ "chunk size 0x1", CHUNKED "0x1\r\nx\r\n", "HINVALID_CHUNK_SIZE", "H400" },
@@ -127,6 +129,7 @@ static const struct row {
 	{ "a folded trailer", CHUNKED "0\r\nA: b\r\n c\r\n\r\n", "HE", "H400" },
 	{ "a control character in a value", GET "A: \001" E, "HE", "400" },
 	{ "DEL in a value", GET "A: \177" E, "HE", "400" },
+	{ "a control character behind a chunk's size", CHUNKED "1;\001\r\nx\r\n0\r\n\r\n", "H1E", "H400" },
 	{ "a tab in the target", "GET /\tr HTTP/1.1\r\nHost: h" E, "HE", "400" },
 	{ "a target with a fragment", "GET /r#x HTTP/1.1\r\nHost: h" E, "HE", "HE" },
 	/* the library stops behind the head; what the rest is then depends on how it was cut */

@@ -65,6 +65,18 @@ Test(refrule, no_exponential_time)
 	cr_expect_lt(clock() - begun, 5 * CLOCKS_PER_SEC);
 }
 
+/* No setting is as long. */
+Test(refrule, longer_than_any_setting)
+{
+	char pattern[GG_REFRULE_PATTERN_MAX + 2];
+
+	memset(pattern, '*', sizeof(pattern) - 1);
+	pattern[sizeof(pattern) - 1] = '\0';
+	cr_expect_not(gg_refrule_match(pattern, "refs/heads/main"));
+	pattern[sizeof(pattern) - 2] = '\0';
+	cr_expect(gg_refrule_match(pattern, "refs/heads/main"));
+}
+
 static void list(struct gg_list *l, const char *words)
 {
 	char copy[200], *save = NULL;

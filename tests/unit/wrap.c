@@ -67,6 +67,17 @@ Test(request, parse)
 	}
 }
 
+/* More came than the packet is long, less, or no packet. */
+Test(request, not_one_packet)
+{
+	static struct gg_request req;
+
+	cr_expect_eq(gg_request_parse("0013git-foo /r.gitXX", 21, &req), -EINVAL);
+	cr_expect_eq(gg_request_parse("0013git", 7, &req), -EINVAL);
+	cr_expect_eq(gg_request_parse("0004", 4, &req), -EINVAL);
+	cr_expect_eq(gg_request_parse("zzzzgit", 7, &req), -EINVAL);
+}
+
 Test(status, round_trip_and_refusals)
 {
 	struct gg_status in = { .service = "receive-pack",
