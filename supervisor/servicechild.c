@@ -10,8 +10,8 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/headroom.h"
 #include "base/pidfd.h"
-#include "base/pstat.h"
 #include "base/service.h"
 #include "base/spawn.h"
 #include "daemon-wrap/argv.h"
@@ -111,23 +111,25 @@ static void forget(struct gg_child *c)
 }
 
 /*
- * Linux keeps a number out of use while any process has it as pid or process group, so a leader with another
- * start time means that our group is gone.
+ * Linux keeps a number out of use while any process has it as pid or process group: it is our leader's until
+ * that was waited for, then nobody's for as long as the group is there. Whoever has it later is not ours.
+ * Asks for neither memory nor descriptors, so that it is known whatever the machine lacks.
  */
 static bool is_ours(const struct gg_child *c)
 {
-	struct gg_pstat st;
-
-	return !c->start_tick || gg_pstat_read(c->pid, &st) < 0 || st.start_tick == c->start_tick;
+	return gg_pidfd_signal(c->pidfd, 0) != -ESRCH || (kill(c->pid, 0) < 0 && errno == ESRCH);
 }
 
-/* False: nobody of it is left. Sessions below a watched service go on without it. */
-static bool signal_group(const struct gg_child *c, int sig)
+/*
+ * 0: nobody of it is left; -errno: that cannot be told now, and the signal may not have been sent. Sessions
+ * below a watched service go on without it.
+ */
+static int signal_group(const struct gg_child *c, int sig)
 {
 	if (!is_ours(c))
-		return false;
+		return 0;
 	if (c->conf->watch)
-		return gg_group_signal_spared(c->pid, sig) != 0;
+		return gg_group_signal_spared(c->pid, sig);
 	return kill(-c->pid, sig) == 0 || errno != ESRCH;
 }
 
@@ -142,9 +144,21 @@ void gg_child_kill(struct gg_child *c)
 	signal_group(c, SIGKILL);
 }
 
-static void look_at_group(struct gg_child *c)
+/* What it has not been told yet; SIGKILL again, to whoever came from a fork in its way. */
+static int look_at_group(struct gg_child *c)
 {
-	bool lives = signal_group(c, 0);
+	int r = signal_group(c, c->killed ? SIGKILL : c->told ? 0 : c->asked);
+
+	if (r >= 0)
+		c->told = true;
+	else if (gg_is_shortage(-r) && !c->asked)
+		c->clear_ms = gg_now_ms(); /* it is not the kernel that we wait for */
+	return r;
+}
+
+static void clear_group(struct gg_child *c)
+{
+	bool lives = look_at_group(c) != 0;
 
 	/* nobody asked it to end, so nobody waits for the rest: it would be in the way of the next run */
 	if (lives && !c->asked && !c->killed)
@@ -162,7 +176,7 @@ static void on_clear(EV_P_ ev_timer *w, int revents)
 {
 	(void)loop;
 	(void)revents;
-	look_at_group(w->data);
+	clear_group(w->data);
 }
 
 static void on_exit_of_leader(EV_P_ ev_child *w, int revents)
@@ -175,9 +189,7 @@ static void on_exit_of_leader(EV_P_ ev_child *w, int revents)
 	c->exited = true;
 	c->status = w->rstatus;
 	c->ended_ms = gg_now_ms();
-	if (c->asked && !c->killed)
-		signal_group(c, c->asked); /* the rest of its group has not been told yet */
-	look_at_group(c);
+	clear_group(c);
 }
 
 void gg_child_ask(struct gg_child *c, int sig)
@@ -250,7 +262,6 @@ static int spawn(struct gg_child *c, const char *path, const char *instance, int
 	struct gg_spawn sp = { .in = -1, .out = out, .err = out, .extra = ready, .new_session = true };
 	const char *own_path = own_env(c->conf, "PATH", 4);
 	char prog[PATH_MAX];
-	struct gg_pstat st;
 	int r = make_argv(c->conf, &argv);
 
 	r = r ? r : make_env(c, path, instance, ready >= 0, &env);
@@ -264,11 +275,7 @@ static int spawn(struct gg_child *c, const char *path, const char *instance, int
 	}
 	gg_strv_free(&argv);
 	gg_strv_free(&env);
-	if (r < 0)
-		return r;
-	/* it cannot have been reaped yet: its exit is seen by the loop, later */
-	c->start_tick = gg_pstat_read(c->pid, &st) == 0 ? st.start_tick : 0;
-	return 0;
+	return r;
 }
 
 static int make_pipe(int *ret_read, int *ret_write)
@@ -292,7 +299,7 @@ int gg_child_start(struct gg_child *c, const char *path, const char *instance)
 
 	if (r == 0 && kind == GG_READY_FD)
 		r = make_pipe(&ready_r, &ready_w);
-	c->exited = c->killed = false;
+	c->exited = c->told = c->killed = false;
 	c->asked = 0;
 	r = r ? r : spawn(c, path, instance, out_w, ready_w);
 	if (r < 0) {

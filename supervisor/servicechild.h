@@ -29,12 +29,12 @@ struct gg_child {
 	struct ev_loop *loop;
 	pid_t last_pid; /* of this run, or the last one */
 	pid_t pid;	/* 0: no process; the leader may have exited, while its group is being cleared */
-	uint64_t start_tick;
 	int pidfd;
 	int64_t started_ms, ended_ms;
 	int status;  /* as from waitpid */
 	bool exited; /* the leader has */
 	int asked;   /* the signal that asked it to end: its group has time to follow; 0: none */
+	bool told;   /* and so has been what was left of its group */
 	bool killed;
 	int64_t clear_ms; /* since when its group is waited for after it was killed */
 	ev_child child;
