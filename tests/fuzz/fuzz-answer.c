@@ -61,6 +61,8 @@ static void table(const json_t *row)
 	struct gg_table t = { .col = columns, .ncol = GG_LEN(columns) };
 
 	must(gg_table_add(&t, row, 0) == 0 && gg_table_add(&t, row, 2) == 0);
+	if (json_array_size(json_object_get(row, "log")))
+		came_to("a table with a list in it");
 	for (size_t limit = 0; limit <= 80; limit += 40) {
 		AUTO_FREE char *out = NULL;
 		size_t n = 0, most;
@@ -87,6 +89,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 		return 0;
 	value("x", all);
 	if (json_is_object(all)) {
+		came_to("an object with members");
+		if (json_is_integer(json_object_get(all, "age_ms")) && json_object_get(all, "event"))
+			came_to("an event");
 		json_object_foreach(all, key, v) value(key, v);
 		event(all);
 		table(all);

@@ -1,26 +1,38 @@
 /* Fuzz base/conf.h: whatever git might print. Errors stay printable; what is accepted is in range and can be
  * shown. */
-#include <stdlib.h>
-#include <string.h>
-
 #include "base/cleanup.h"
 #include "base/conf.h"
 #include "base/confkey.h"
+#include "tests/fuzz/fuzz.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
-
-static void check_line(const char *s)
+/* Each kind of value is read by code of its own. */
+static void kind_is_set(int kind)
 {
-	for (size_t size = strlen(s), i = 0, len; i < size; i += len) {
-		len = gg_utf8_len(s + i, size - i);
-		if (!len || (unsigned char)s[i] < 0x20 || s[i] == 0x7f)
-			abort();
+#define KIND(k) \
+	case k: \
+		came_to(#k); \
+		break
+	switch (kind) {
+		KIND(GG_KIND_MS);
+		KIND(GG_KIND_SIZE);
+		KIND(GG_KIND_COUNT);
+		KIND(GG_KIND_FLAG);
+		KIND(GG_KIND_PATH);
+		KIND(GG_KIND_WORD);
+		KIND(GG_KIND_PICK);
+		KIND(GG_KIND_LIST_ADDR);
+		KIND(GG_KIND_LIST_NET);
+		KIND(GG_KIND_LIST_WHO);
+		KIND(GG_KIND_LIST_WORD);
 	}
+#undef KIND
 }
 
 static void check_section(const struct gg_reader *r, enum gg_section s, size_t i)
 {
 	const struct gg_section_kind *kind = gg_section_kind(s);
+
+	came_to("a section with a name");
 	const void *one = gg_section_at(&r->conf, s, i);
 
 	if (!kind->name_ok(gg_section_name(&r->conf, s, i), strlen(gg_section_name(&r->conf, s, i))) ||
@@ -33,7 +45,7 @@ static void check_section(const struct gg_reader *r, enum gg_section s, size_t i
 		struct gg_buf b = GG_BUF(text);
 
 		gg_key_value(&b, key, one, SIZE_MAX);
-		check_line(text);
+		must_be_line(text);
 		if ((v < key->min || v > key->max) && (v != GG_INHERIT || key->def != GG_INHERIT))
 			abort();
 	}
@@ -48,14 +60,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	    gg_reader_settle(&r, &place) < 0)
 		abort();
 	for (size_t i = 0; i < r.nerror; i++)
-		check_line(r.error[i]);
+		must_be_line(r.error[i]);
+	if (!r.nerror && n)
+		came_to("settings without an error");
 	for (enum gg_key k = 0; k < GG_NKEYS; k++) {
 		const struct gg_conf_key *key = &gg_conf_keys[k];
 		char text[512] = "";
 		struct gg_buf b = GG_BUF(text);
 
 		gg_conf_value(&b, &r.conf, k);
-		check_line(text);
+		must_be_line(text);
+		if (strcmp(r.origin[k], "default"))
+			kind_is_set(key->kind);
 		if (key->kind > GG_KIND_COUNT)
 			continue;
 		if (*gg_conf_num(&r.conf, k) == GG_NEVER

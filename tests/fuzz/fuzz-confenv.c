@@ -1,13 +1,9 @@
 /* Fuzz gg_reader_feed_env: variables, one after each NUL. Errors stay printable, and name a variable; nothing
  * is taken from anything but a variable of ours. */
-#include <stdlib.h>
-#include <string.h>
-
 #include "base/cleanup.h"
 #include "base/conf.h"
 #include "base/confkey.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
+#include "tests/fuzz/fuzz.h"
 
 enum { MAX_VARIABLES = 64 };
 
@@ -29,6 +25,13 @@ static void check_origin(const char *s)
 		abort();
 }
 
+static void section(const char *origin)
+{
+	check_origin(origin);
+	if (strcmp(origin, "default"))
+		came_to("a setting of a section");
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
 	AUTO_FREE char *text = malloc(n + 1);
@@ -45,14 +48,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	env[count] = NULL;
 	if (gg_reader_init(&r) < 0 || gg_reader_feed_env(&r, env) < 0)
 		abort();
-	for (size_t i = 0; i < r.nerror; i++)
+	for (size_t i = 0; i < r.nerror; i++) {
+		came_to("an error");
 		check_error(r.error[i]);
-	for (enum gg_key k = 0; k < GG_NKEYS; k++)
+	}
+	for (enum gg_key k = 0; k < GG_NKEYS; k++) {
 		check_origin(r.origin[k]);
+		if (strcmp(r.origin[k], "default"))
+			came_to("a setting");
+	}
 	for (enum gg_section s = 0; s < GG_NSECTIONS; s++)
 		for (size_t i = 0; i < gg_section_count(&r.conf, s); i++)
 			for (size_t k = 0; k < gg_section_kind(s)->nkeys; k++)
-				check_origin(*gg_section_origin(&r, s, i, k));
+				section(*gg_section_origin(&r, s, i, k));
 	gg_reader_free(&r);
 	return 0;
 }

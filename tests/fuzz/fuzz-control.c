@@ -99,8 +99,10 @@ static void bounded(const struct gg_controlreq *r, size_t n)
 #undef NUMBER
 	must(sum <= n);
 	must(r->json || (!r->cmd && !r->id && r->last == -1 && !r->all));
-	if (r->step && gg_controlreq_is_step(r->step))
-		must(strlen(r->step) <= GG_STEP_WORD_MAX && !strpbrk(r->step, " \t\"\\/.%"));
+	if (!r->step || !gg_controlreq_is_step(r->step))
+		return;
+	came_to("a step");
+	must(strlen(r->step) <= GG_STEP_WORD_MAX && !strpbrk(r->step, " \t\"\\/.%"));
 }
 
 static int64_t number(const json_t *j, const char *name)
@@ -121,6 +123,8 @@ static void events(const struct gg_recent *recent, const struct gg_controlreq *r
 	int64_t next = number(j, "next"), before = 0;
 	size_t n = json_array_size(list);
 
+	if (n > 1 && r->id)
+		came_to("the last events of a session");
 	must(json_is_array(list) && n <= GG_RECENT_ANSWER && next >= 0 && next <= EVENTS);
 	must(number(j, "lost") >= 0 && number(j, "lost") <= EVENTS && (r->last < 0 || !number(j, "lost")));
 	must(json_is_true(json_object_get(j, "more")) == (next < EVENTS));
@@ -149,6 +153,8 @@ static void event(const struct gg_controlreq *r)
 	struct gg_buf t = { .s = out, .size = GG_LINE_MAX }, j = t, d = GG_BUF(out);
 	json_t *back;
 
+	if (id >= 0)
+		came_to("an event of a hook");
 	must(id < 0 || !strcmp(gg_event_name(rec.id), r->event));
 	must(id < 0 || !strncmp(r->event, "push.", 5) || !strncmp(r->event, "refresh.", 8));
 	gg_controlreq_fields(r, &f);

@@ -54,6 +54,10 @@ static void stamp(const char *s, size_t n)
 	close(fd);
 	gg_stamp_read(dir_fd(), &st);
 	must(strlen(st.why) < sizeof(st.why) && !strchr(st.why, '\n'));
+	if (st.ok)
+		came_to("git-gate.fresh of a refresh that succeeded");
+	else if (st.why[0] && st.good_ms > 0)
+		came_to("git-gate.fresh of one that failed, after one that succeeded");
 	gg_stamp_stale(&b, &st, "why", 1700000000000);
 	must(b.len > 0);
 	gg_stamp_write(dir_fd(), &st);
@@ -65,8 +69,10 @@ static void since(const char *s)
 {
 	int64_t at = 0, now = 1700000000;
 
-	if (gg_since_parse(s, now, &at) == 0)
-		must(at < INT64_MAX / 2 && at > INT64_MIN / 2);
+	if (gg_since_parse(s, now, &at) < 0)
+		return;
+	came_to("a point in time");
+	must(at < INT64_MAX / 2 && at > INT64_MIN / 2);
 }
 
 static void pre_push(char *s)
@@ -79,6 +85,10 @@ static void pre_push(char *s)
 	struct gg_buf why = GG_BUF(text);
 	int r = gg_prepush_check(expect, GG_LEN(expect), s, &why);
 
+	if (r == 0)
+		came_to("an update that was expected");
+	else
+		came_to("one that was not");
 	must(r == 0 || r == -EPERM);
 	must((r == 0) == (why.len == 0));
 }
@@ -95,6 +105,8 @@ static void options(const char *count, const char *first)
 		must(why.len > 0);
 		return;
 	}
+	if (o.n)
+		came_to("a push option");
 	must(o.n <= 1 && !o.v[o.n]);
 	gg_push_options_free(&o);
 }

@@ -2,20 +2,9 @@
  * Fuzz daemon-wrap/httpparse.h. However a connection's bytes are cut into pieces, the events are the same;
  * spans lie in the fed bytes and add up; a cut is a cut.
  */
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "base/cleanup.h"
 #include "daemon-wrap/httpparse.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
-
-static void must(bool ok)
-{
-	if (!ok)
-		abort();
-}
+#include "tests/fuzz/fuzz.h"
 
 struct seen {
 	uint64_t hash; /* of everything that was told */
@@ -37,6 +26,8 @@ static void mix_text(struct seen *s, const char *text)
 
 static void look_at_head(struct seen *s, const struct gg_http_head *h)
 {
+	if (h->chunked)
+		came_to("a head with chunks");
 	must(h->method[0] && h->target[0] && strlen(h->target) <= GG_HTTP_TARGET_MAX);
 	must(h->content_length >= -1 && !(h->chunked && h->content_length >= 0));
 	must(h->has_body == (h->chunked || h->content_length > 0));
@@ -82,11 +73,16 @@ static void run(struct seen *s, const uint8_t *data, size_t n, size_t step)
 				mix(s, span, nspan);
 				body += (int64_t)nspan;
 			} else if (ev == GG_HTTP_END) {
+				if (body && p.head.chunked)
+					came_to("the end of chunks");
+				else if (body)
+					came_to("the end of a body with a length");
 				must(p.body == body && ++s->ends == s->heads);
 				must(p.head.chunked ||
 				     body == (p.head.content_length < 0 ? 0 : p.head.content_length));
 				mix(s, "E", 1);
 			} else if (ev == GG_HTTP_BAD) {
+				came_to("a request that is refused");
 				must(p.error.status >= 400 && p.error.reason);
 				s->status = p.error.status;
 				return;
@@ -99,6 +95,8 @@ static void run(struct seen *s, const uint8_t *data, size_t n, size_t step)
 			break;
 	}
 	s->cut = gg_http_is_cut(&p);
+	if (s->cut && s->heads > 1)
+		came_to("a second request that is cut");
 	must(s->cut || s->heads == s->ends);
 }
 

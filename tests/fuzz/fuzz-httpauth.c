@@ -1,20 +1,10 @@
 /* Fuzz daemon-wrap/httpauth.h: whatever the header, what is taken of it is a name that a token may have and a
  * token of printable characters, and Basic is the only spelling of what it says. */
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
 #include <strings.h>
 
 #include "base/cleanup.h"
 #include "daemon-wrap/httpauth.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
-
-static void must(bool ok)
-{
-	if (!ok)
-		abort();
-}
+#include "tests/fuzz/fuzz.h"
 
 static void encode(const char *s, size_t n, char *ret)
 {
@@ -51,14 +41,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	value[n] = 0;
 	as = gg_httpauth_parse(value, &s);
 	must(as != GG_AUTH_NONE);
-	if (as == GG_AUTH_BAD)
+	if (as == GG_AUTH_BAD) {
+		came_to("what is none");
 		return 0;
+	}
 	must(s.ntoken == strlen(s.token) && s.ntoken > 0 && s.ntoken <= GG_TOKEN_MAX);
 	for (size_t i = 0; i < s.ntoken; i++)
 		must(s.token[i] > 0x20 && s.token[i] < 0x7f);
-	if (as == GG_AUTH_BASIC)
+	if (as == GG_AUTH_BASIC) {
+		came_to("a name and a token");
 		look_basic(value, &s);
-	else
-		must(!s.name[0] && !strcmp(value + 6 + strspn(value + 6, " "), s.token));
+		return 0;
+	}
+	came_to("a token");
+	must(!s.name[0] && !strcmp(value + 6 + strspn(value + 6, " "), s.token));
 	return 0;
 }

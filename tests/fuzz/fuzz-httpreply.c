@@ -3,20 +3,9 @@
  * of it is a head that libhttp-parser's rules would take: one blank line at its end, no control character, at
  * most one framing.
  */
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "base/cleanup.h"
 #include "daemon-wrap/httpreply.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
-
-static void must(bool ok)
-{
-	if (!ok)
-		abort();
-}
+#include "tests/fuzz/fuzz.h"
 
 static enum gg_reply_event run(struct gg_reply *r, const uint8_t *data, size_t n, size_t step, size_t *at)
 {
@@ -63,6 +52,12 @@ static void look(const struct gg_reply *r, int minor, bool head, bool keep)
 	must(count(out, "\r\nTransfer-Encoding: chunked\r\n") == (f == GG_FRAME_CHUNKED));
 	must(count(out, "\r\nConnection:") <= 1 && count(out, "\r\nConnection: close\r\n") == !kept);
 	must(!count(out, "\r\nStatus:"));
+	if (f == GG_FRAME_CHUNKED)
+		came_to("a reply in chunks");
+	else if (f == GG_FRAME_LENGTH)
+		came_to("a reply with a length");
+	else if (f == GG_FRAME_CLOSE)
+		came_to("a reply that ends with the connection");
 	must(f != GG_FRAME_CHUNKED || minor == 1);
 	must(f != GG_FRAME_CLOSE || !kept);
 	must(f != GG_FRAME_LENGTH || r->length > 0);
@@ -81,8 +76,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 		     parts.length == whole.length);
 		must(ev != GG_REPLY_HEAD || at == end);
 	}
-	if (ev == GG_REPLY_BAD)
+	if (ev == GG_REPLY_BAD) {
+		came_to("a head that is none");
 		must(whole.why);
+	}
 	if (ev == GG_REPLY_HEAD)
 		for (int i = 0; i < 8; i++)
 			look(&whole, i & 1, i & 2, i & 4);

@@ -1,19 +1,8 @@
 /* Fuzz daemon-wrap/httproute.h: whatever the target, what is routed stays below the base path and is
  * canonical. */
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "base/cleanup.h"
 #include "daemon-wrap/httproute.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
-
-static void must(bool ok)
-{
-	if (!ok)
-		abort();
-}
+#include "tests/fuzz/fuzz.h"
 
 static void look(const struct gg_route *r)
 {
@@ -25,6 +14,12 @@ static void look(const struct gg_route *r)
 		must(strncmp(s, "//", 2) && strncmp(s, "/./", 3) && strncmp(s, "/../", 4));
 		must(strcmp(s, "/.") && strcmp(s, "/.."));
 	}
+	if (r->kind == GG_ROUTE_INFO_REFS)
+		came_to("references");
+	else if (r->kind == GG_ROUTE_DUMB)
+		came_to("a file");
+	else
+		came_to("a request with a body");
 	if (r->kind == GG_ROUTE_INFO_REFS)
 		must(!strcmp(r->query, "service=git-upload-pack") ||
 		     !strcmp(r->query, "service=git-receive-pack"));

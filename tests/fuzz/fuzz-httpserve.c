@@ -12,21 +12,16 @@
 #include <limits.h>
 #include <poll.h>
 #include <pthread.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "daemon-wrap/http.h"
 #include "daemon-wrap/httpparse.h"
+#include "tests/fuzz/fuzz.h"
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
 enum {
 	KIND = 0x0f,   /* of backend */
@@ -250,6 +245,14 @@ static const char *skip_reply(const char *at, const char *end, bool head)
 	must(body);
 	body += 4;
 	if (status == 100)
+		came_to("100 Continue");
+	else if (status == 200)
+		came_to("a reply of the backend");
+	else if (status == 401 || status == 503)
+		came_to("a refusal of the gate");
+	else if (status == 502)
+		came_to("a backend that replies nonsense");
+	if (status == 100)
 		return skip_reply(body, end, head);
 	closes = find(at, body, "\r\nConnection: close\r\n");
 	none = head || status == 204 || status == 304;
@@ -257,6 +260,8 @@ static const char *skip_reply(const char *at, const char *end, bool head)
 	if (find(at, body, "\r\nTransfer-Encoding: chunked\r\n") && !none) {
 		must(!length);
 		body = skip_chunks(body, end);
+		if (!body)
+			came_to("a reply that is cut");
 	} else if (length && !none) {
 		size_t n = strtoul(length + strlen("\r\nContent-Length: "), NULL, 10);
 
@@ -278,6 +283,8 @@ static void check(const char *bytes, size_t n, const struct peers *p, bool ends)
 
 	if (asked == REQUESTS_MAX)
 		return;
+	if (asked > 2)
+		came_to("three requests on a connection");
 	while (at && at < end) {
 		must(replies <= asked); /* one more than were understood: why it was not */
 		at = skip_reply(at, end, replies < asked && v[replies].head);

@@ -121,6 +121,10 @@ static void look(json_t *rows)
 			must(json_is_null(v) || (json_is_integer(v) && json_integer_value(v) >= 0));
 		}
 		must(json_is_array(json_object_get(row, "steps")));
+		if (json_array_size(json_object_get(row, "steps")) > 1)
+			came_to("a session that was ended, with its steps");
+		else if (json_is_null(json_object_get(row, "reason")))
+			came_to("a session that ended by itself");
 	}
 }
 
@@ -138,6 +142,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	journal.entries = 0;
 	must(gg_journal_ended(&ask, &rows, &others) == 0);
 	must(json_array_size(rows) + others <= journal.entries && json_array_size(rows) <= ask.most);
+	if (others)
+		came_to("an entry of another user");
 	look(rows);
 	json_decref(rows);
 	return 0;

@@ -53,20 +53,25 @@ static void sample(enum gg_metric id, const char *a, const char *b)
 		return;
 	for (size_t i = 0, len; i < out.len; i += len)
 		must((len = gg_utf8_len(mem + i, out.len - i)) > 0);
+	if (n > 1 && *b)
+		came_to("a sample with two labels");
 	must_be_sample(mem);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
 	AUTO_FREE char *a = text_of(data, n);
-	static struct gg_metrics m;
+	static struct gg_metrics m, before;
 	const char *b = behind(a, n);
 	struct gg_fields f = { .reason = b, GG_NO_FIELDS };
 
 	if (n)
 		sample((enum gg_metric)(data[0] % GG_NMETRICS), a + 1, b);
 	f.duration_ms = f.objects = f.bytes = f.commits = n ? data[0] : 0;
+	before = m;
 	gg_metrics_hook(&m, a, &f);
+	if (memcmp(&before, &m, sizeof(m)))
+		came_to("an event of a hook that counts");
 	must(gg_metrics_service_index(a) < GG_BY_SERVICES && gg_metrics_step_index(a) < GG_BY_STEPS &&
 	     gg_metrics_transport_index(a) < GG_BY_TRANSPORTS);
 	return 0;

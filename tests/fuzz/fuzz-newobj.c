@@ -253,10 +253,14 @@ static void lay(const struct gg_gitcmd *g, const struct gg_push *p, const struct
 	git.at = content;
 	git.content = (char *)content;
 	git.ncontent = n;
-	if (gg_lay(g, p, &none, o, &s, &err) == 0)
-		compare(o);
-	else
+	if (gg_lay(g, p, &none, o, &s, &err) < 0) {
+		came_to("objects that are not what was listed");
 		must(err.len > 0);
+	} else {
+		if (o->n > 2)
+			came_to("objects that are laid out");
+		compare(o);
+	}
 	must_be_line(text);
 }
 
@@ -282,6 +286,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	git.step = data[0] ? data[0] : SIZE_MAX;
 	gg_gitcmd_init(&g, GG_NEVER);
 	if (gg_newobj_list(&g, &p, false, 100, &o, &err) == 0) {
+		if (o.n > 2)
+			came_to("a list of objects");
 		look(&o);
 		lay(&g, &p, &o);
 		gg_objects_free(&o);
@@ -291,7 +297,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	must_be_line(text);
 	err = GG_BUF(text);
 	git.at = s + 1;
-	(void)gg_rewind_find(&p, GG_NEVER, &rewinds, &err);
+	if (gg_rewind_find(&p, GG_NEVER, &rewinds, &err) == 0)
+		came_to("parents of commits");
 	must_be_line(text);
 	return 0;
 }

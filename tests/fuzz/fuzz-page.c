@@ -109,8 +109,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	AUTO_FREE char *s = text_of(data, n);
 	json_t *j = json_loadb(s, n, JSON_ALLOW_NUL, NULL);
 
-	if (gg_reply_host_ok(s))
+	if (gg_reply_host_ok(s)) {
+		if (n)
+			came_to("a host");
 		must(!s[strspn(s, "0123456789abcdefABCDEF.:[]localhstLOCALHST")] || strchr(s, ':'));
+	}
+	if (json_array_size(json_object_get(j, "sessions")))
+		came_to("sessions");
 	page(j, s);
 	json_decref(j);
 	return 0;

@@ -47,10 +47,26 @@ static void environment(void)
 	r = r > 0 ? 0 : -ENODATA; /* as gg_procfs_getenv does */
 	for (const char *p = s; p < s + file.n; p += strlen(p) + 1)
 		if (!strncmp(p, "NAME=", 5)) {
+			if (r == 0)
+				came_to("a variable");
 			must(strlen(p + 5) < sizeof(value) ? r == 0 && !strcmp(value, p + 5) : r == -ENODATA);
 			return;
 		}
 	must(r == -ENODATA);
+}
+
+static void role_is(enum gg_role role)
+{
+	if (role == GG_ROLE_HOOK)
+		came_to("a hook");
+	else if (role == GG_ROLE_RECEIVE_PACK)
+		came_to("receive-pack");
+	else if (role == GG_ROLE_UPLOAD_PACK)
+		came_to("upload-pack");
+	else if (role == GG_ROLE_UNPACKER)
+		came_to("index-pack");
+	else if (role == GG_ROLE_GIT)
+		came_to("another git");
 }
 
 static void command_line(void)
@@ -59,17 +75,21 @@ static void command_line(void)
 
 	must(argv != NULL);
 	memcpy(argv, file.bytes, file.n);
-	for (int parent = GG_ROLE_SESSION; parent <= GG_ROLE_OTHER; parent++) {
+	for (int parent = GG_ROLE_OTHER; parent <= GG_ROLE_HOOK; parent++) {
 		enum gg_hook hook;
 		enum gg_role role = gg_role_of(argv, file.n, (enum gg_role)parent, &hook);
 
 		must(gg_role_name(role) != NULL);
+		role_is(role);
 		must(role == GG_ROLE_HOOK || hook == GG_HOOK_NONE);
 		/* what a hook runs is the hook's, whatever it calls itself */
 		if (parent == GG_ROLE_HOOK || parent == GG_ROLE_OTHER)
 			must(role == GG_ROLE_OTHER);
 	}
-	(void)gg_is_detached_gc(argv, file.n);
+	if (gg_is_detached_gc(argv, file.n))
+		came_to("gc in the background");
+	if (gg_root_kind_of(argv, file.n) != GG_ROOT_NONE)
+		came_to("the root of a session");
 }
 
 static void waiting(void)
@@ -94,13 +114,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 
 	file.bytes = data;
 	file.n = n;
-	(void)gg_procfs_io(1, &in, &out);
+	if (gg_procfs_io(1, &in, &out) == 0)
+		came_to("what was read and written");
+	if (gg_procfs_syscall(1, 1, &sc) == 0 && !sc.running)
+		came_to("a system call");
 	if (gg_procfs_syscall(1, 1, &sc) == 0)
 		must(!sc.running || sc.nr == -1);
 	environment();
 	command_line();
 	waiting();
-	if (gg_children_read(getpid(), &v, &nv, &size, NULL) == 0)
+	if (gg_children_read(getpid(), &v, &nv, &size, NULL) == 0 && nv > 1)
+		came_to("children");
+	if (size)
 		must(nv <= size && nv <= n + 1);
 	return 0;
 }

@@ -1,20 +1,11 @@
 /* Fuzz base/proxyhead.h: a header is found at the same place however little of it comes at a time, and no
  * byte beyond it counts. */
 #include <errno.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "base/cleanup.h"
 #include "base/proxyhead.h"
 #include "base/text.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
-
-static void must(bool ok)
-{
-	if (!ok)
-		abort();
-}
+#include "tests/fuzz/fuzz.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
@@ -40,11 +31,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	must(whole.len >= 15 && whole.len <= n && whole.len <= GG_PROXY_MAX && whole.len == part.len &&
 	     at - 1 == whole.len);
 	must(whole.known == part.known && !memcmp(&whole.peer, &part.peer, sizeof(part.peer)));
-	if (whole.known) {
+	if (!whole.known) {
+		came_to("a header without an address");
+	} else {
 		char mem[64];
 		struct gg_buf b = GG_BUF(mem);
 		struct gg_addr again;
 
+		if (data[0] == 'P')
+			came_to("an address of version 1");
+		else
+			came_to("an address of version 2");
 		gg_addr_add(&b, &whole.peer);
 		must(!b.cut && gg_addr_parse(mem, &again, &why) == 0);
 	}

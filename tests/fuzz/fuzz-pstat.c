@@ -1,11 +1,7 @@
 /* Fuzz base/pstat.h: whatever a process may call itself. */
-#include <stdlib.h>
-#include <string.h>
-
 #include "base/cleanup.h"
 #include "base/pstat.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
+#include "tests/fuzz/fuzz.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
@@ -16,6 +12,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	text[n] = '\0';
 	if (gg_pstat_parse(text, &st) < 0)
 		return 0;
+	came_to("a process");
 	if (st.pid <= 0 || st.nlwp < -1 || st.pgrp < -1 || st.sid < -1 ||
 	    !memchr(st.comm, '\0', sizeof(st.comm)) || st.state <= ' ')
 		abort();

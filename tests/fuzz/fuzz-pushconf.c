@@ -20,6 +20,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 		must(!c.repo && !c.upstream && !c.allow_ref.v);
 		return 0;
 	}
+	came_to("settings");
 	must(c.repo && c.peer && c.transport && c.upstream && c.identity_file && c.dir);
 	must(c.limit_refs >= 0 && c.limit_scan >= 0 && c.hook_ms >= 0 && c.fresh_ms >= 0);
 	must(c.scanner >= GG_SCANNER_UNSET && c.scanner <= GG_SCANNER_COMMAND);

@@ -87,6 +87,12 @@ static void pushed(const char *s, size_t n, size_t step, struct gg_push_report *
 		gg_push_report_err(r, s + at, part);
 	}
 	must(t->lines <= GG_REPORT_REMOTE);
+	if (r->refused)
+		came_to("a reference that is refused");
+	else if (r->done)
+		came_to("a push that is done");
+	if (t->lines)
+		came_to("words of upstream");
 	must(!r->refused || r->weak || r->ref[0] || r->reason[0] || !r->ref[0]);
 	gg_push_report_why(&b, r, hide);
 	must(!b.cut);
@@ -103,6 +109,8 @@ static void listed(const char *s, size_t n)
 	must(r == 0 || r == -EPROTO);
 	if (r < 0)
 		return;
+	if (l.n > 1)
+		came_to("a list of references");
 	for (size_t i = 0; i < l.n; i++) {
 		size_t id = strlen(l.v[i].id);
 
@@ -133,6 +141,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	listed(s, n);
 	gg_ssh_quote(&quote, s);
 	must(!quote.cut && quote.len <= 310 && !strchr(mem, '\n'));
+	if (gg_ssh_says(s))
+		came_to("what ssh says");
 	must(gg_ssh_says(s) || !quote.len);
 	return 0;
 }

@@ -2,21 +2,11 @@
  * Fuzz base/text.h, addr.h and the forms of an event. Quoted text is one line of valid UTF-8 and never
  * overflows; what a parser takes is shown in a way that it takes again.
  */
-#include <stdlib.h>
-#include <string.h>
-
 #include "base/addr.h"
 #include "base/cleanup.h"
 #include "base/eventsink.h"
 #include "base/text.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
-
-static void must(bool ok)
-{
-	if (!ok)
-		abort();
-}
+#include "tests/fuzz/fuzz.h"
 
 static void check_line(const char *s, size_t size)
 {
@@ -52,21 +42,30 @@ static void round_trips(const char *s)
 	bool on;
 
 	if (gg_duration_parse(s, &v) == 0) {
+		came_to("a duration");
 		gg_duration_add(&d, v);
 		must(!d.cut && gg_duration_parse(mem, &w) == 0 && v == w);
 	}
 	if (gg_size_parse(s, &v) == 0) {
+		came_to("a size");
 		gg_size_add(&z, v);
 		must(!z.cut && v >= 0 && gg_size_parse(mem, &w) == 0 && v == w);
 	}
 	if (gg_int_parse(s, -5, 70000, &v) == 0)
 		must(v >= -5 && v <= 70000);
 	if (gg_addr_parse(s, &addr, &why) == 0) {
+		if (addr.ss.ss_family == AF_INET)
+			came_to("an address of IPv4");
+		else if (addr.ss.ss_family == AF_INET6)
+			came_to("an address of IPv6");
+		else
+			came_to("a unix socket");
 		gg_addr_add(&a, &addr);
 		must(!a.cut && gg_addr_parse(mem, &again, &why) == 0 &&
 		     gg_addr_port(&addr) == gg_addr_port(&again));
 	}
-	(void)gg_bool_parse(s, &on);
+	if (gg_bool_parse(s, &on) == 0)
+		came_to("a boolean");
 }
 
 static void event(const char *message, const char *field)

@@ -1,24 +1,14 @@
 /* Fuzz base/tokenfile.h: whatever the file holds, what is taken of it has a name and a hash, no name twice,
  * and each line is taken, told or says nothing. */
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "base/cleanup.h"
 #include "base/tokenfile.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
-
-static void must(bool ok)
-{
-	if (!ok)
-		abort();
-}
+#include "tests/fuzz/fuzz.h"
 
 static int count_bad(void *arg, size_t line, const char *what)
 {
 	size_t *last = arg;
 
+	came_to("a line that is none");
 	must(line > *last && *what);
 	*last = line;
 	return 0;
@@ -51,6 +41,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 		must(gg_who_is_name(t.v[i].name, strlen(t.v[i].name)));
 		must(gg_tokens_named(&t, t.v[i].name) == &t.v[i]);
 	}
+	if (t.n > 1)
+		came_to("two tokens");
 	if (t.n)
 		write_again(&t.v[t.n - 1]);
 	gg_tokens_free(&t);

@@ -70,6 +70,7 @@ static void ssh(const char *path)
 
 	if (gg_ssh_command(&b, path, path, 1500) < 0)
 		return;
+	came_to("a path for ssh");
 	must(path[0] == '/');
 	while ((at = next_word(at, word, sizeof(word)))) {
 		if (!strncmp(word, "IdentityFile", 12))
@@ -94,6 +95,10 @@ static void url(const char *s)
 		must_be_line(why_text);
 		return;
 	}
+	if (u.port && u.user[0])
+		came_to("a URL with user and port");
+	else if (strchr(u.host, ':'))
+		came_to("a URL with an IPv6 address");
 	must(u.host[0] && u.host[0] != '-' && u.user[0] != '-' && u.path[0] == '/' && u.path[1]);
 	must(!strpbrk(u.host, "%@/ '\"$`\\") && !strpbrk(u.user, "%@/: '\"$`\\"));
 	gg_buf_add(&b, "ssh://%s%s%s%s%s", u.user, u.user[0] ? "@" : "", strchr(u.host, ':') ? "[" : "",
@@ -137,6 +142,8 @@ static void lines(const char *name, const char *upstream)
 	must(g.cut || !*name);
 	w = GG_BUF(mem);
 	gg_insteadof_add(&w, at_gate, upstream);
+	if (strstr(mem, "insteadOf"))
+		came_to("a line for a client");
 	if (w.cut)
 		return;
 	for (char *line = mem, *end; *line; line = end + 1) {

@@ -38,6 +38,10 @@ static void look(const struct gg_cidr *c)
 	size_t n = bytes_of(c->family);
 	struct gg_addr own = one_of(c, -1);
 
+	if (c->family == AF_INET)
+		came_to("a net of IPv4");
+	else
+		came_to("a net of IPv6");
 	must((c->family == AF_INET || c->family == AF_INET6) && c->bits <= 8 * n);
 	for (size_t i = 0; i < 8 * n; i++)
 		must(i < c->bits || !(c->net[i / 8] & 0x80 >> i % 8));
@@ -83,8 +87,14 @@ static void word(char *s)
 	/* who has shown nothing is nobody by name */
 	if (!strncmp(s, "user:", 5) || !strncmp(s, "uid:", 4))
 		must(!gg_who_any(&nobody, &s, 1));
-	if (ok && !strncmp(s, "user:", 5))
+	if (ok && !strncmp(s, "user:", 5)) {
+		came_to("a user");
 		must(gg_who_names_users(&s, 1));
+	} else if (ok && !strncmp(s, "uid:", 4)) {
+		came_to("a uid");
+	} else if (ok) {
+		came_to("a net or everybody");
+	}
 	if (!ok)
 		must(!gg_who_any(&nobody, &s, 1));
 }

@@ -5,8 +5,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/text.h"
 
@@ -16,6 +18,44 @@ static inline void must(bool ok)
 {
 	if (!ok)
 		abort();
+}
+
+/*
+ * A place that some input of a run has to come to, since a fuzzer that is turned away at the first check
+ * looks at nothing. With FUZZ_PLACES in the environment (tests/fuzz/run sets it; one input alone comes to a
+ * few) the fuzzer fails at its end for those that none came to.
+ */
+struct fuzz_place {
+	const char *what;
+	bool come;
+};
+
+#define came_to(text) \
+	do { \
+		static struct fuzz_place place __attribute__((section("places"), used)) = { text, false }; \
+		place.come = true; \
+	} while (0)
+
+/* The linker's own, around all that is in the section; none at all without a place. */
+extern struct fuzz_place __start_places[] __attribute__((weak)), __stop_places[] __attribute__((weak));
+
+static void look_at_places(void)
+{
+	bool all = true;
+
+	for (struct fuzz_place *p = __start_places; p < __stop_places; p++)
+		if (!p->come) {
+			fprintf(stderr, "no input came to: %s\n", p->what);
+			all = false;
+		}
+	if (!all)
+		_exit(1);
+}
+
+__attribute__((constructor)) static void watch_places(void)
+{
+	if (getenv("FUZZ_PLACES"))
+		must(atexit(look_at_places) == 0);
 }
 
 /* A copy of exactly that size and a NUL: a sanitizer sees one byte too many. For free(). */
