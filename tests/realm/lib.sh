@@ -4,7 +4,6 @@
 # namespaces, files in /tmp.
 set -u
 
-# shellcheck disable=SC2034 # for the tests
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 export LC_ALL=C.UTF-8 PATH=$PATH:/usr/sbin:/sbin
 unset GIT_DIR GIT_CONFIG MAKEFLAGS MAKELEVEL
@@ -268,7 +267,6 @@ forget_starts() {
 # RUNTIME WORD...: a runtime's command, where /sys/fs/cgroup is cgroup2 alone: crun refuses the mixture that
 # some machines have.
 oci() {
-	# shellcheck disable=SC2016 # expanded by the inner shell
 	unshare --mount --propagation private sh -c '
 		umount -R /sys/fs/cgroup 2>/dev/null
 		mount -t cgroup2 cgroup2 /sys/fs/cgroup && exec timeout 120 "$@"

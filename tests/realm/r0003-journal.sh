@@ -1,7 +1,7 @@
 #!/bin/bash
 # r0003 - the events in a real journal: fields, the catalog's explanations, a session's story; and what becomes of them when
 # journald is stopped, stuck or restarted while sessions are ended.
-# shellcheck disable=SC2016,SC2317 # variables of inner shells; functions are called by check and wait_for
+# shellcheck disable=SC2317 # functions are called by check and wait_for
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 

@@ -1,7 +1,7 @@
 #!/bin/bash
 # r0005 - what happens to a gate on a host: several gates, the founding incident, a gate that hangs, is stopped while it starts or
 # started while it drains, systemd itself restarted, and a configuration that cannot work while clients come.
-# shellcheck disable=SC2016,SC2317 # variables of inner shells; functions are called by check and wait_for
+# shellcheck disable=SC2317 # functions are called by check and wait_for
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
