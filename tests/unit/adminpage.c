@@ -105,6 +105,19 @@ Test(adminpage, lanes)
 	cr_assert(v[4].live);
 }
 
+static void expect_in_timeline(struct gg_bar *v, size_t nbar, const char *want)
+{
+	char *html = NULL;
+	size_t n;
+	FILE *to = open_memstream(&html, &n);
+
+	cr_assert(to);
+	gg_timeline_write(to, v, nbar);
+	fclose(to);
+	cr_expect(strstr(html, want), "%s", html);
+	free(html);
+}
+
 Test(adminpage, too_many)
 {
 	struct gg_bar v[GG_TIMELINE_LANES + 5] = { 0 };
@@ -116,6 +129,7 @@ Test(adminpage, too_many)
 	for (size_t i = 0; i < GG_LEN(v); i++)
 		left_out += v[i].lane < 0;
 	cr_assert_eq(left_out, 5);
+	expect_in_timeline(v, GG_LEN(v), "<p class=\"quiet\">5 more at the same time are not shown.</p>");
 }
 
 static void expect_in_page(const json_t *answer, const char *const wanted[], size_t n)

@@ -18,6 +18,8 @@ static void trace(struct gg_buf *b, const char *bytes, size_t n, size_t step)
 		ev = gg_reply_feed(&reply, bytes + at, step && n - at > step ? step : n - at, &used);
 		at += used;
 	}
+	if (ev == GG_REPLY_BAD) /* it stays so */
+		cr_expect(gg_reply_feed(&reply, "A: b\n\n", 6, &used) == GG_REPLY_BAD && !used);
 	if (ev != GG_REPLY_HEAD) {
 		gg_buf_add(b, ev == GG_REPLY_BAD ? "BAD" : "MORE");
 		cr_expect_eq(ev == GG_REPLY_BAD, reply.why != NULL);

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -119,4 +120,31 @@ Test(update, from_a_pipe)
 	gg_push_free(&p);
 	close(fds[0]);
 	cr_expect_eq(gg_push_read(fds[0], 0, &p, &why), -EBADF);
+}
+
+/* It is read to its end, so that git meets no closed pipe. */
+Test(update, too_long)
+{
+	static const char zeros[65536];
+	struct gg_push p = { 0 };
+	char text[200];
+	struct gg_buf why = GG_BUF(text);
+	int fds[2], status;
+	pid_t pid;
+
+	cr_assert_eq(pipe(fds), 0);
+	pid = fork();
+	if (pid == 0) {
+		close(fds[0]);
+		for (size_t n = 0; n <= 2 * GG_PUSH_INPUT_MAX; n += sizeof(zeros))
+			if (write(fds[1], zeros, sizeof(zeros)) != sizeof(zeros))
+				_exit(1);
+		_exit(0);
+	}
+	close(fds[1]);
+	cr_expect_eq(gg_push_read(fds[0], 0, &p, &why), -E2BIG);
+	cr_expect_str_eq(text, "the list of references is longer than 64 MiB");
+	close(fds[0]);
+	cr_assert_eq(waitpid(pid, &status, 0), pid);
+	cr_expect_eq(status, 0, "the writer met a closed pipe");
 }
