@@ -136,8 +136,9 @@ void gg_conf_free(struct gg_conf *c)
 
 bool gg_key_may_be_never(const struct gg_conf_key *key)
 {
+	/* nor does a gate that is told to stop go on for ever */
 	return strncmp(key->name, "deadline.", strlen("deadline.")) == 0 &&
-	       key != &gg_conf_keys[GG_KEY_grace_ms];
+	       key != &gg_conf_keys[GG_KEY_grace_ms] && key != &gg_conf_keys[GG_KEY_lame_duck_ms];
 }
 
 const char *gg_key_choice(const struct gg_conf_key *key, int i, size_t *ret_len)

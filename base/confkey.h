@@ -52,8 +52,8 @@ extern const struct gg_conf_key gg_repo_keys[GG_NREPO_KEYS];
 /* What conf.h has for one setting, for a key of any table. */
 int gg_key_default(const struct gg_conf_key *key, void *base);
 void gg_key_free(const struct gg_conf_key *key, void *base);
-/* "never" makes sense: a deadline may be taken away, but not the step that ends a session, nor a kernel
- * timer. */
+/* "never" makes sense: a deadline may be taken away, but not the step that ends a session, nor the stop of a
+ * gate, nor a kernel timer. */
 bool gg_key_may_be_never(const struct gg_conf_key *key);
 const char *gg_key_choice(const struct gg_conf_key *key, int i, size_t *ret_len);
 bool gg_key_is_list(const struct gg_conf_key *key);

@@ -209,6 +209,8 @@ int gg_rewind_find(const struct gg_push *p, int64_t limit_ms, bool *ret, struct 
 
 	if (r == 0)
 		r = find(&git, p, &g, ret, ret_err);
+	else
+		gg_buf_add(ret_err, "git is not in the gate's PATH");
 	if (r < 0 && !ret_err->len)
 		gg_buf_add(ret_err, "cannot tell which updates are forced: %s", strerror(-r));
 	gg_objects_free(&g.o);

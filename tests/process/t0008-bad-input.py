@@ -55,6 +55,7 @@ for what, more, env, other, texts in (
         ("a negative duration", {"deadline.idle": "-1s"}, {}, False, ["deadline.idle", "'-1s'", "15s"]),
         ("a duration that overflows", {"deadline.idle": "9" * 30 + "s"}, {}, False, ["deadline.idle", "range", "100ms to"]),
         ("an empty duration", {"deadline.idle": ""}, {}, False, ["deadline.idle", "''", "15s"]),
+        ("a stop that never comes", {"deadline.lameDuck": "never"}, {}, False, ["deadline.lameDuck", "'never'", "0 to"]),
         ("a negative number", {"limit.sessions": "-1"}, {}, False, ["limit.sessions", "'-1'", "1 to"]),
         ("a number that overflows", {"limit.sessions": "9" * 30}, {}, False, ["limit.sessions", "range", "1 to"]),
         ("limit.sessions=0", {"limit.sessions": "0"}, {}, False, ["limit.sessions", "'0'", "1 to"]),

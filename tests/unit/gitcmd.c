@@ -88,13 +88,18 @@ Test(gitcmd, there_is_none)
 {
 	struct gg_gitcmd cmd;
 	struct gg_git git;
+	struct gg_push p = { .hash = 40 };
 	char mem[300];
 	struct gg_buf why = GG_BUF(mem);
+	bool forced;
 
 	set_up(NULL);
 	cr_expect_eq(gg_gitcmd_init(&cmd, LONG_MS), -ENOENT);
 	cr_expect_eq(gg_git_open(&git, dir, &why), -ENOENT);
 	cr_expect_str_eq(mem, "there is no git in PATH");
+	why = GG_BUF(mem);
+	cr_expect_eq(gg_rewind_find(&p, LONG_MS, &forced, &why), -ENOENT);
+	cr_expect_str_eq(mem, "git is not in the gate's PATH");
 	tear_down();
 }
 

@@ -319,6 +319,9 @@ Test(hooksteps, no_directory_no_steps)
 	cr_assert_str_eq(p.said, "");
 	cr_assert_str_eq(p.seen.text, "");
 	remove_place(&p);
+	/* nor without the name of one */
+	p.dir[0] = '\0';
+	cr_assert_eq(steps(&p, false, 60000), 0);
 }
 
 Test(hooksteps, after_the_push_all_run)
