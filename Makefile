@@ -50,8 +50,8 @@ BASE    := $(call objects,base/*.c)
 GATE    := $(call objects,cli/*.c supervisor/*.c reaper/*.c) $(O)/daemon-wrap/argv.o $(O)/daemon-wrap/status.o \
 	   $(addprefix $(O)/hooks/,pushconf.o run.o subtree.o ssh.o scanner.o report.o stepname.o scratch.o scanrun.o objects.o gitcmd.o lines.o)
 WRAP    := $(addprefix $(O)/daemon-wrap/,wrap.o repo.o refresh.o request.o status.o)
-SESSION := $(O)/daemon-wrap/git-session.o $(WRAP)
-HTTP    := $(filter-out $(O)/daemon-wrap/git-session.o,$(call objects,daemon-wrap/*.c))
+SESSION := $(addprefix $(O)/daemon-wrap/,git-session.o fetch.o repoconf.o) $(WRAP)
+HTTP    := $(filter-out %/git-session.o %/fetch.o,$(call objects,daemon-wrap/*.c))
 # its pure parts, for unit tests and fuzzers
 HTTPP   := $(addprefix $(O)/daemon-wrap/,httpparse.o httproute.o httpenv.o httpreply.o httpauth.o httpadvert.o)
 HOOK    := $(call objects,hooks/*.c)

@@ -1,8 +1,8 @@
 /*
  * git-gate-session - the first process on a git:// client's socket. It peeks at the request, tells the gate
- * what is asked for, refuses what must not be served with a reason that git prints, and becomes git-daemon
- * for the rest. Started by supervisor/session.c with the socket on fd 0 and 1; nothing is read from it that
- * git-daemon would miss, unless it is refused.
+ * what is asked for, refuses what must not be served with a reason that git prints, and becomes git
+ * upload-pack for a fetch that nothing speaks against, git-daemon for the rest. Started by
+ * supervisor/session.c with the socket on fd 0 and 1; nothing is read from it that git-daemon would miss.
  */
 #include <errno.h>
 #include <netinet/in.h>
@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/text.h"
+#include "daemon-wrap/fetch.h"
 #include "daemon-wrap/refresh.h"
 #include "daemon-wrap/request.h"
 #include "daemon-wrap/status.h"
@@ -78,13 +79,14 @@ static int read_request(size_t *ret_n)
 	return 0;
 }
 
+/* n: bytes of the request that are still in the queue */
 static int refuse(size_t n, const char *why)
 {
 	char mem[700];
 	struct gg_buf b = GG_BUF(mem);
 
 	/* out of the queue: a close with unread bytes would reset the connection and the text with it */
-	if (recv(0, packet, n, MSG_DONTWAIT) < 0)
+	if (n && recv(0, packet, n, MSG_DONTWAIT) < 0)
 		return 1;
 	gg_buf_add(&b, "%04xERR git-gate: %s", (unsigned)(strlen(why) + 18), why);
 	(void)!send(1, b.s, b.len, MSG_NOSIGNAL);
@@ -102,6 +104,31 @@ static void answer_soon(const char *service)
 
 	if (strcmp(service, "receive-pack"))
 		setsockopt(0, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+}
+
+/* n: bytes of the request, 0: it is none. Returns only when nothing can be started. */
+static int become_git(const struct gg_wrap *o, const struct gg_request *req, const struct gg_status *st,
+		      size_t n)
+{
+	static struct gg_fetch fetch;
+	const char *program = o->command[0];
+	bool taken = false;
+	int r = 0;
+
+	answer_soon(st->service);
+	/* kept over exec: whatever a hook lets go of stays below git, where the reaper finds it */
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	if (n && gg_fetch_prepare(o, req, st, packet, n, &fetch)) {
+		program = fetch.git;
+		r = gg_fetch_exec(&fetch, n, &taken);
+	}
+	if (!taken) {
+		program = o->command[0];
+		execv(program, o->command);
+		r = -errno;
+	}
+	fprintf(stderr, "git-gate-session: cannot run %s: %s\n", program, strerror(-r));
+	return n ? refuse(taken ? 0 : n, "git cannot be started now, try again later") : 1;
 }
 
 int main(int argc, char **argv)
@@ -143,10 +170,5 @@ int main(int argc, char **argv)
 		fprintf(stderr, "git-gate-session: no memory to tell the client: %s\n", stale);
 	if (o.status_fd >= 0)
 		close(o.status_fd);
-	answer_soon(st.service);
-	/* kept over exec: whatever a hook lets go of stays below git-daemon, where the reaper finds it */
-	prctl(PR_SET_CHILD_SUBREAPER, 1);
-	execv(o.command[0], o.command);
-	fprintf(stderr, "git-gate-session: cannot run %s: %s\n", o.command[0], strerror(errno));
-	return n ? refuse(n, "git cannot be started now, try again later") : 1;
+	return become_git(&o, &req, &st, n);
 }

@@ -126,12 +126,6 @@ static int status_of(const char *refused)
 	return strstr(refused, "try again") ? 503 : strcmp(refused, NOT_EXPORTED) == 0 ? 404 : 403;
 }
 
-/* The directory of the repository that was found. */
-static void git_dir(const struct gg_wrap *o, const struct request *q, char *ret, size_t size)
-{
-	snprintf(ret, size, "%s/%s", o->base_path, q->status.repo);
-}
-
 /* git http-backend would say only 404. */
 static bool is_exported(const char *dir)
 {
@@ -147,7 +141,7 @@ static void ask_repository(const struct gg_wrap *o, struct request *q)
 	struct gg_buf err = GG_BUF(q->status.refused);
 	char dir[PATH_MAX];
 
-	git_dir(o, q, dir, sizeof(dir));
+	gg_wrap_git_dir(o, &q->status, dir, sizeof(dir));
 	if (q->status.found[0] && !is_exported(dir))
 		gg_buf_add(&err, "%s", NOT_EXPORTED);
 	else if (q->status.found[0] && !strcmp(q->route.service, "receive-pack"))
@@ -198,7 +192,7 @@ static void tell_stale(const struct gg_wrap *o, const struct request *q)
 		gg_wrap_stale(asked_for.stale);
 		return;
 	}
-	git_dir(o, q, dir, sizeof(dir));
+	gg_wrap_git_dir(o, &q->status, dir, sizeof(dir));
 	dirfd = o->refresh ? open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
 	gg_stamp_read(dirfd, &s);
 	if (!s.ok && s.at_ms != INT64_MIN)
@@ -278,8 +272,8 @@ static bool settle_path(struct request *q)
 	struct gg_buf b = GG_BUF(q->route.path_info);
 	size_t n = strlen(q->route.repo);
 
-	if (strlen(q->status.repo) + 1 == sizeof(q->status.repo))
-		return false; /* as long as that it may have been cut */
+	if (gg_wrap_is_cut(&q->status))
+		return false;
 	strcpy(rest, q->route.path_info + n);
 	b.len = 0;
 	gg_buf_add(&b, "/%s%s", q->status.repo, rest);
@@ -308,7 +302,7 @@ static int choose(const struct gg_wrap *o, struct request *q, struct gg_strv *en
 	c->argv[1] = NULL;
 	if (q->route.kind != GG_ROUTE_INFO_REFS || !slash)
 		return 0;
-	git_dir(o, q, c->dir, sizeof(c->dir));
+	gg_wrap_git_dir(o, &q->status, c->dir, sizeof(c->dir));
 	snprintf(c->path, sizeof(c->path), "%.*s", (int)(slash - backend), backend);
 	if (gg_repoconf_may_refuse(c->dir, c->path, o->nconfig, q->route.service))
 		return 0;

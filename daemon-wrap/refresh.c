@@ -42,7 +42,7 @@ void gg_wrap_refresh(const struct gg_wrap *o, struct gg_status *st, char ret_sta
 	if (!o->refresh || !st->found[0])
 		return;
 	find_hook(hook, sizeof(hook));
-	snprintf(dir, sizeof(dir), "%s/%s", o->base_path, st->repo);
+	gg_wrap_git_dir(o, st, dir, sizeof(dir));
 	backstop = alarm(0); /* the client waits for us now */
 	r = gg_spawn_capture(&sp, INT_MAX, out, sizeof(out), &n, &status);
 	alarm(backstop);

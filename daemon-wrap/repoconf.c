@@ -1,4 +1,4 @@
-/* repoconf - what a repository's own configuration says about being pushed to. See repoconf.h. */
+/* repoconf - what a repository's own configuration says about being served. See repoconf.h. */
 #include "daemon-wrap/repoconf.h"
 
 #include <errno.h>

@@ -1,5 +1,5 @@
 /*
- * repoconf - what a repository's own configuration says about being pushed to over HTTP. Effect: reads it,
+ * repoconf - what a repository's own configuration says about being served. Effect: reads it,
  * and runs git config when it may say something.
  */
 #ifndef GG_WRAP_REPOCONF_H
@@ -21,7 +21,8 @@ int gg_repoconf_pushable(const char *dir, struct gg_buf *ret_err);
 
 /*
  * Could git http-backend refuse to advertise this service, "upload-pack" or "receive-pack", because of any
- * setting that it would read? If so it has to be asked; else its part in an advertisement is known.
+ * setting that it would read, or git-daemon to serve "upload-pack"? If so they have to be asked; else what
+ * they say themselves is known.
  *   exec_path   where git's commands are
  *   nconfig     how many settings the environment has
  */

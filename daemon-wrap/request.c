@@ -2,6 +2,7 @@
 #include "daemon-wrap/request.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 static int hex(char c)
@@ -58,4 +59,35 @@ int gg_request_parse(const char *packet, size_t n, struct gg_request *ret)
 		if (!strcmp(ret->service, services[i]))
 			return 0;
 	return -ENOENT;
+}
+
+/* Past "host=NAME" and its NUL. An address in brackets is checked by git-daemon, which may end for it. */
+static const char *skip_host(const char *s, const char *end)
+{
+	if (end - s < 5 || strncmp(s, "host=", 5))
+		return s;
+	return strchr(s, '[') ? NULL : s + strlen(s) + 1;
+}
+
+int gg_request_protocol(const char *packet, size_t n, char *ret, size_t size)
+{
+	const char *end = packet + n, *s = memchr(packet + 4, 0, n - 4);
+	size_t len = 0;
+
+	*ret = 0;
+	if (!s || s + 1 == end)
+		return 0;
+	if (end[-1])
+		return -EINVAL; /* from here on each string ends inside of the packet */
+	s = skip_host(s + 1, end);
+	if (!s || (s < end && *s))
+		return -EINVAL;
+	for (; s < end; s += strlen(s) + 1) {
+		int k = *s ? snprintf(ret + len, size - len, "%s%s", len ? ":" : "", s) : 0;
+
+		if ((size_t)k >= size - len)
+			return -EINVAL;
+		len += (size_t)k;
+	}
+	return 0;
 }

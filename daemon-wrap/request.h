@@ -27,4 +27,12 @@ struct gg_request {
  * (ret->service holds its name). */
 int gg_request_parse(const char *packet, size_t n, struct gg_request *ret);
 
+#define GG_PROTOCOL_MAX 256
+
+/*
+ * What a request that parses asks for besides, "version=2", as GIT_PROTOCOL has it: several with colons
+ * between. ret: size bytes; "" when there is nothing. 0; -EINVAL: not as git's clients write it, or longer.
+ */
+int gg_request_protocol(const char *packet, size_t n, char *ret, size_t size);
+
 #endif

@@ -148,6 +148,16 @@ void gg_wrap_ask(const struct gg_wrap *o, struct gg_status *st, struct gg_answer
 	*ret = a;
 }
 
+void gg_wrap_git_dir(const struct gg_wrap *o, const struct gg_status *st, char *ret, size_t size)
+{
+	snprintf(ret, size, "%s/%s", o->base_path, st->repo);
+}
+
+bool gg_wrap_is_cut(const struct gg_status *st)
+{
+	return strlen(st->repo) + 1 == sizeof(st->repo);
+}
+
 void gg_wrap_record(const char *why)
 {
 	fprintf(stderr, "git-gate: refused: %s\n", why);

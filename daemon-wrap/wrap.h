@@ -39,6 +39,10 @@ void gg_wrap_join(const char *name);
  * gg_request_parse. */
 void gg_wrap_examine(const struct gg_wrap *o, const struct gg_request *req, int known, struct gg_status *st);
 
+/* The directory of the repository that was found, and whether its name may have been cut. */
+void gg_wrap_git_dir(const struct gg_wrap *o, const struct gg_status *st, char *ret, size_t size);
+bool gg_wrap_is_cut(const struct gg_status *st);
+
 void gg_wrap_report(const struct gg_wrap *o, const struct gg_status *st);
 
 /*

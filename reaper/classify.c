@@ -162,6 +162,13 @@ bool gg_may_be_gates(const char *argv, size_t n)
 	return cmd && (!strcmp(cmd, "gate-session") || !strcmp(cmd, "gate-http") || !strcmp(cmd, "daemon"));
 }
 
+bool gg_is_gate(const char *argv, size_t n)
+{
+	const char *cmd = git_command(argv, n);
+
+	return cmd && !strcmp(cmd, "gate");
+}
+
 static const struct gg_proc *parent_of(const struct gg_snap *snap, const struct gg_proc *p)
 {
 	for (size_t i = 0; i < snap->n; i++)

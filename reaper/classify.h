@@ -60,8 +60,11 @@ enum gg_root_kind {
 };
 enum gg_root_kind gg_root_kind_of(const char *argv, size_t n);
 
-/* Could it be the root of a gate's session? Its environment says so: GIT_GATE_SESSION. */
+/* Could it be the root of a gate's session, by its name alone? Its environment says so: GIT_GATE_SESSION. */
 bool gg_may_be_gates(const char *argv, size_t n);
+
+/* Is it a gate? */
+bool gg_is_gate(const char *argv, size_t n);
 
 void gg_classify(const struct gg_snap *snap, struct gg_view *ret);
 

@@ -63,15 +63,27 @@ bool gg_find_in_session(const struct gg_proctable_row *v, size_t n, const struct
 	return false;
 }
 
+static bool parent_is_gate(pid_t pid)
+{
+	struct gg_pstat st;
+	char argv[ARGV_MAX];
+	size_t n;
+
+	return gg_pstat_read(pid, &st) == 0 && gg_procfs_argv(st.ppid, argv, sizeof(argv), &n) == 0 &&
+	       gg_is_gate(argv, n);
+}
+
 /*
- * A gate judges its sessions itself, by its own limits. Clients of other servers cannot claim to be of one:
- * the word of git-daemon alone counts, and they cannot give it an environment.
+ * A gate judges its sessions itself, by its own limits. Clients of other servers cannot claim to be of one,
+ * though sshd may let them set an environment: git-daemon's is not theirs, and a gate starts the others.
  */
 static bool is_gates(pid_t pid, const char *argv, size_t n)
 {
 	char id[64];
 
-	return gg_may_be_gates(argv, n) && gg_procfs_getenv(pid, "GIT_GATE_SESSION", id, sizeof(id)) == 0;
+	if (!gg_may_be_gates(argv, n) && (gg_root_kind_of(argv, n) != GG_ROOT_SERVER || !parent_is_gate(pid)))
+		return false;
+	return gg_procfs_getenv(pid, "GIT_GATE_SESSION", id, sizeof(id)) == 0;
 }
 
 int gg_find_sessions(pid_t top, const pid_t *known, size_t nknown, struct gg_found **ret, size_t *ret_n)

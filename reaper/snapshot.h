@@ -14,7 +14,7 @@
 /* Told by argv, never by comm: comm of receive-pack, index-pack and gc is "git" for all of them. */
 enum gg_role {
 	GG_ROLE_OTHER,	 /* what a hook started, or what is not known */
-	GG_ROLE_SESSION, /* git-gate-session, before it becomes git-daemon */
+	GG_ROLE_SESSION, /* git-gate-session, before it becomes git */
 	GG_ROLE_DAEMON,	 /* git-daemon --inetd, or --serve of a stand-alone one */
 	GG_ROLE_HTTP,	 /* git-gate-http */
 	GG_ROLE_BACKEND, /* git http-backend */

@@ -14,6 +14,7 @@
 /* A packet: as it is, then with the length that it has, which no change by chance keeps right. */
 static void request(const char *s, size_t n, bool whole)
 {
+<<<<<<< HEAD
 	static struct gg_request r;
 	AUTO_FREE char *packet = text_of((const uint8_t *)s, n);
 	char length[5];
@@ -118,5 +119,20 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	status(s, n);
 	answer(s, n);
 	leftover(s);
+=======
+	static struct gg_request req;
+	char *text = malloc(size + 1), host[64], protocol[40];
+	struct gg_status st;
+	pid_t pid;
+
+	memcpy(text, data, size);
+	text[size] = 0;
+	if (gg_request_length(text, size) > 0 && gg_request_parse(text, size, &req) == 0)
+		gg_request_protocol(text, size, protocol, sizeof(protocol));
+	gg_status_unpack(text, size, &st);
+	gg_leftover_parse_keep(text, &pid, host, sizeof(host));
+	gg_leftover_kind(text);
+	free(text);
+>>>>>>> e90623e (daemon-wrap: a fetch over git:// is git upload-pack at once)
 	return 0;
 }

@@ -1,7 +1,6 @@
 #!/usr/bin/python3
-"""What serving takes, in system calls and programs, which no load of the machine changes: an advertisement over HTTP starts one program of git's, and its
-reply goes out in one segment; what git-gate
-says of it itself is byte for byte what git http-backend would say."""
+"""What serving takes, in system calls and programs, which no load of the machine changes: an advertisement over HTTP and a fetch over git:// start one
+program of git's; a small reply goes out in one segment; what git-gate says of it itself is byte for byte what git http-backend would say."""
 from gate import *
 from rawhttp import Http, request
 
@@ -51,7 +50,7 @@ git("config", "--unset", "include.path", cwd=repo)
 def trace(what):
     """The lines of strace over the gate and all below it while what() happens."""
     out = path("trace")
-    p = popen(["strace", "-f", "-qq", "-s", "4096", "-o", out, "-e", "trace=execve,sendto,ppoll,epoll_wait", "-p", str(g.pid)], stderr=subprocess.PIPE, text=True)
+    p = popen(["strace", "-f", "-qq", "-s", "4096", "-o", out, "-e", "trace=execve,sendto,ppoll,epoll_wait,alarm", "-p", str(g.pid)], stderr=subprocess.PIPE, text=True)
     wait_for(lambda: re.search(r"(?m)^TracerPid:\s+%d$" % p.pid, read("/proc/%d/status" % g.pid)), "strace to be there")
     what()
     g.settle()
@@ -85,5 +84,16 @@ tap.ok(one_segment(traces[-1]), "its reply is one segment", *traces[-1])
 git("config", "http.uploadpack", "true", cwd=repo)
 lines = trace(lambda: advert("upload-pack"))
 tap.eq(names(lines), ["git-gate-http", "git-http-backend", "git"], "where a setting may refuse it, git http-backend is asked", *programs(lines))
+
+
+# --- git:// ---------------------------------------------------------------------------------------------------------------------
+git("config", "--unset", "http.uploadpack", cwd=repo)
+lines = trace(lambda: git("ls-remote", g.url("r.git")))
+tap.eq(names(lines), ["git-gate-session", "git"], "a fetch over git://: git-gate-session and one program of git's", *programs(lines))
+alarms = [int(x) for line in lines for x in re.findall(r"\balarm\((\d+)\)", line)]
+tap.ok(len(alarms) > 1 and alarms[0] > 0 and alarms[-1] == 0, "the backstop of its request is taken back", alarms)
+git("config", "daemon.uploadpack", "true", cwd=repo)
+lines = trace(lambda: git("ls-remote", g.url("r.git")))
+tap.eq(names(lines), ["git-gate-session", "git-daemon", "git"], "where a setting may refuse it, git-daemon is asked", *programs(lines))
 tap.eq((g.reaped(), g.events("session.kept")), ([], []), "the gate ended nothing")
 finish(tap, g, closed)

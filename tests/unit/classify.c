@@ -23,6 +23,7 @@ Test(classify, role)
 		{ "git receive-pack .", GG_ROLE_RECEIVE_PACK, GG_ROLE_GIT, 0 },
 		{ "git receive-pack .", GG_ROLE_HOOK, GG_ROLE_OTHER, 0 },
 		{ "git upload-pack --strict --timeout=0 .", GG_ROLE_DAEMON, GG_ROLE_UPLOAD_PACK, 0 },
+		{ "git upload-pack --strict --timeout=0 .", GG_ROLE_SESSION, GG_ROLE_UPLOAD_PACK, 0 },
 		{ "git upload-archive .", GG_ROLE_DAEMON, GG_ROLE_UPLOAD_PACK, 0 },
 		{ "git index-pack --stdin", GG_ROLE_RECEIVE_PACK, GG_ROLE_UNPACKER, 0 },
 		{ "git unpack-objects --pack_header=2,3", GG_ROLE_RECEIVE_PACK, GG_ROLE_UNPACKER, 0 },
@@ -138,12 +139,16 @@ Test(classify, root_kind)
 Test(classify, a_gates_own)
 {
 	static const char inetd[] = "/usr/lib/git-core/git-daemon\0--inetd", session[] = "git-gate-session",
-			  server[] = "git\0receive-pack\0/srv/r.git", shell[] = "sh\0-c\0git-daemon";
+			  server[] = "git\0receive-pack\0/srv/r.git", shell[] = "sh\0-c\0git-daemon",
+			  gate[] = "/usr/bin/git-gate\0run";
 
 	cr_expect(gg_may_be_gates(inetd, sizeof(inetd)));
 	cr_expect(gg_may_be_gates(session, sizeof(session)));
 	cr_expect(!gg_may_be_gates(server, sizeof(server)), "whose environment a client of sshd may set");
 	cr_expect(!gg_may_be_gates(shell, sizeof(shell)));
+	cr_expect(gg_is_gate(gate, sizeof(gate)));
+	cr_expect(!gg_is_gate(session, sizeof(session)));
+	cr_expect(!gg_is_gate(shell, sizeof(shell)));
 }
 
 /* A process of a row: role, and letters: r reads the client, w writes to it, R on a CPU, o opaque, m more

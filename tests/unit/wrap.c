@@ -2,6 +2,7 @@
  */
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/cleanup.h"
@@ -76,6 +77,51 @@ Test(request, not_one_packet)
 	cr_expect_eq(gg_request_parse("0013git", 7, &req), -EINVAL);
 	cr_expect_eq(gg_request_parse("0004", 4, &req), -EINVAL);
 	cr_expect_eq(gg_request_parse("zzzzgit", 7, &req), -EINVAL);
+}
+
+#define FORTY "0123456789012345678901234567890123456789"
+#define WITH(line) line, sizeof(line) - 1
+
+Test(request, protocol)
+{
+	static const struct {
+		const char *body;
+		size_t n;
+		const char *want; /* NULL: git-daemon has to be asked */
+	} rows[] = {
+		{ WITH("git-upload-pack /r"), "" },
+		{ WITH("git-upload-pack /r\n"), "" },
+		{ WITH("git-upload-pack /r\0"), "" },
+		{ WITH("git-upload-pack /r\0host=h\0"), "" },
+		{ WITH("git-upload-pack /r\0host=\0"), "" },
+		{ WITH("git-upload-pack /r\0host=h:1\0\0version=2\0"), "version=2" },
+		{ WITH("git-upload-pack /r\0\0version=2\0"), "version=2" },
+		{ WITH("git-upload-pack /r\0\0\0\0a\0\0b=c\0\0"), "a:b=c" },
+		{ WITH("git-upload-pack /r\0host=h\0\0"), "" },
+		{ WITH("git-upload-pack /r\0host=h"), NULL }, /* its end is not in the packet */
+		{ WITH("git-upload-pack /r\0host=h\0\0version=2"), NULL },
+		{ WITH("git-upload-pack /r\0host=[::1]\0"), NULL },
+		{ WITH("git-upload-pack /r\0host=[::1\0"), NULL },
+		{ WITH("git-upload-pack /r\0Host=h\0"), NULL },
+		{ WITH("git-upload-pack /r\0host=h\0version=2\0"), NULL },
+		{ WITH("git-upload-pack /r\0version=2\0"), NULL },
+		{ WITH("git-upload-pack /r\0\0" FORTY FORTY FORTY "\0" FORTY FORTY "4567890\0"),
+		  FORTY FORTY FORTY ":" FORTY FORTY "4567890" },
+		{ WITH("git-upload-pack /r\0\0" FORTY FORTY FORTY "\0" FORTY FORTY "45678901\0"), NULL },
+	};
+
+	for (size_t i = 0; i < GG_LEN(rows); i++) {
+		char *packet = malloc(rows[i].n + 4), got[209] = "x"; /* to the byte, for the sanitizers */
+		int r;
+
+		memcpy(packet, "0000", 4);
+		memcpy(packet + 4, rows[i].body, rows[i].n);
+		r = gg_request_protocol(packet, rows[i].n + 4, got, sizeof(got));
+		cr_expect_eq(r, rows[i].want ? 0 : -EINVAL, "%zu: %d", i, r);
+		if (rows[i].want)
+			cr_expect_str_eq(got, rows[i].want, "%zu: %s", i, got);
+		free(packet);
+	}
 }
 
 Test(status, round_trip_and_refusals)
