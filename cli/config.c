@@ -28,7 +28,9 @@ static int say(const struct gg_reader *r, int e)
 
 int gg_config_load(const struct gg_args *a, struct gg_reader *r)
 {
-	return say(r, gg_config_try(a, r));
+	int e = gg_config_try(a, r);
+
+	return say(r, e);
 }
 
 int gg_config_load_access(const struct gg_args *a, struct gg_reader *r)
