@@ -11,10 +11,35 @@
 #include "reaper/leftover.h"
 #include "tests/fuzz/fuzz.h"
 
+/* What stands behind the host and an empty string, with colons between. */
+static void protocol(const char *packet, size_t n)
+{
+	char got[GG_PROTOCOL_MAX], want[GG_PROTOCOL_MAX];
+	struct gg_buf b = GG_BUF(want);
+	const char *end = packet + n, *at = memchr(packet + 4, 0, n - 4);
+
+	if (gg_request_protocol(packet, n, got, sizeof(got)) < 0)
+		return;
+	if (!at || at + 1 == end) {
+		must(!*got);
+		return;
+	}
+	must(!end[-1]);
+	if (!strncmp(++at, "host=", 5))
+		at += strlen(at) + 1;
+	must(at == end || !*at);
+	for (; at < end; at += strlen(at) + 1)
+		gg_buf_add(&b, "%s%s", *at && b.len ? ":" : "", at);
+	must(!b.cut && !strcmp(got, b.s));
+	if (!strcmp(got, "version=2"))
+		came_to("version 2");
+	else if (strchr(got, ':'))
+		came_to("more words than one");
+}
+
 /* A packet: as it is, then with the length that it has, which no change by chance keeps right. */
 static void request(const char *s, size_t n, bool whole)
 {
-<<<<<<< HEAD
 	static struct gg_request r;
 	AUTO_FREE char *packet = text_of((const uint8_t *)s, n);
 	char length[5];
@@ -38,9 +63,10 @@ static void request(const char *s, size_t n, bool whole)
 	must(!strncmp(packet + 9 + strlen(r.service), r.path, strlen(r.path)));
 	len = (int)strnlen(packet + 4, n - 4) - (int)(5 + strlen(r.service) + strlen(r.path));
 	must(len == 0 || (len == 1 && packet[9 + strlen(r.service) + strlen(r.path)] == '\n'));
-	if (e == 0)
+	if (e == 0) {
 		came_to("a request of a service that there is");
-	else
+		protocol(packet, n);
+	} else
 		came_to("a request of another service");
 }
 
@@ -119,20 +145,5 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	status(s, n);
 	answer(s, n);
 	leftover(s);
-=======
-	static struct gg_request req;
-	char *text = malloc(size + 1), host[64], protocol[40];
-	struct gg_status st;
-	pid_t pid;
-
-	memcpy(text, data, size);
-	text[size] = 0;
-	if (gg_request_length(text, size) > 0 && gg_request_parse(text, size, &req) == 0)
-		gg_request_protocol(text, size, protocol, sizeof(protocol));
-	gg_status_unpack(text, size, &st);
-	gg_leftover_parse_keep(text, &pid, host, sizeof(host));
-	gg_leftover_kind(text);
-	free(text);
->>>>>>> e90623e (daemon-wrap: a fetch over git:// is git upload-pack at once)
 	return 0;
 }
