@@ -8,7 +8,7 @@ CC      := gcc
 endif
 VERSION := 0.1.0
 
-PKGS    := libsystemd jansson libseccomp
+PKGS    := jansson libseccomp
 # its SHA-256 and comparison in constant time
 NETTLE  := $(shell pkg-config --libs nettle)
 # neither of these has a .pc file

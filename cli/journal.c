@@ -4,27 +4,33 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <systemd/sd-journal.h>
 #include <unistd.h>
 
 #include "base/event.h"
 #include "base/eventsink.h"
+#include "base/libsystemd.h"
 #include "base/text.h"
 
 enum { FIELD_MAX = 2048 };
 
-static void close_journal(sd_journal **j)
+struct journal {
+	struct gg_libsystemd sd;
+	sd_journal *at; /* NULL: not open */
+};
+
+static void close_journal(struct journal *j)
 {
-	sd_journal_close(*j);
+	if (j->at)
+		j->sd.sd_journal_close(j->at);
 }
 
 /* A field of the entry at hand, cut to what ret has room for. False: it has none. */
-static bool field(sd_journal *j, const char *name, char *ret, size_t size)
+static bool field(const struct journal *j, const char *name, char *ret, size_t size)
 {
 	size_t skip = strlen(name) + 1, n;
 	const void *data;
 
-	if (sd_journal_get_data(j, name, &data, &n) < 0 || n < skip)
+	if (j->sd.sd_journal_get_data(j->at, name, &data, &n) < 0 || n < skip)
 		return false;
 	n -= skip;
 	if (n >= size)
@@ -47,7 +53,7 @@ static json_t *text(const char *s)
 	return json_string(mem);
 }
 
-static json_t *text_of(sd_journal *j, const char *name, json_t *otherwise)
+static json_t *text_of(const struct journal *j, const char *name, json_t *otherwise)
 {
 	char s[FIELD_MAX];
 
@@ -58,7 +64,7 @@ static json_t *text_of(sd_journal *j, const char *name, json_t *otherwise)
 }
 
 /* divide: 1000 for microseconds that are shown in ms. */
-static json_t *number_of(sd_journal *j, const char *name, int64_t divide)
+static json_t *number_of(const struct journal *j, const char *name, int64_t divide)
 {
 	char s[32];
 	int64_t v;
@@ -68,7 +74,7 @@ static json_t *number_of(sd_journal *j, const char *name, int64_t divide)
 	return json_integer(v / divide);
 }
 
-static json_t *steps_of(sd_journal *j)
+static json_t *steps_of(const struct journal *j)
 {
 	char s[FIELD_MAX];
 	json_t *a = json_array();
@@ -88,7 +94,7 @@ static json_t *steps_of(sd_journal *j)
 }
 
 /* The members stand in the order of the gate's own. */
-static json_t *entry(sd_journal *j, int64_t time_s, bool reaped)
+static json_t *entry(const struct journal *j, int64_t time_s, bool reaped)
 {
 	json_t *o = json_object();
 	static const struct {
@@ -124,7 +130,7 @@ static json_t *entry(sd_journal *j, int64_t time_s, bool reaped)
  * session.closed follows session.reaped, with the same reason; what ended by itself has none, or peer-gone
  * without a limit that had passed.
  */
-static bool by_itself(sd_journal *j)
+static bool by_itself(const struct journal *j)
 {
 	char s[64];
 
@@ -136,7 +142,7 @@ static bool by_itself(sd_journal *j)
  * Everybody may write to the journal, with these fields too; _UID and _SYSTEMD_UNIT are journald's own words.
  * Those of a unit's hooks are the gate's as well: its user could have written anything.
  */
-static bool is_the_gates(sd_journal *j, int64_t gate_uid)
+static bool is_the_gates(const struct journal *j, int64_t gate_uid)
 {
 	char s[64];
 	int64_t uid;
@@ -149,16 +155,17 @@ static bool is_the_gates(sd_journal *j, int64_t gate_uid)
 	       (field(j, "_SYSTEMD_UNIT", s, sizeof(s)) && !strcmp(s, "git-gate.service"));
 }
 
-static int read_back(sd_journal *j, const struct gg_journal_ask *ask, json_t *to, size_t *ret_others)
+static int read_back(const struct journal *j, const struct gg_journal_ask *ask, json_t *to,
+		     size_t *ret_others)
 {
-	int r = sd_journal_seek_tail(j);
+	int r = j->sd.sd_journal_seek_tail(j->at);
 
-	while (r >= 0 && json_array_size(to) < ask->most && (r = sd_journal_previous(j)) > 0) {
+	while (r >= 0 && json_array_size(to) < ask->most && (r = j->sd.sd_journal_previous(j->at)) > 0) {
 		char id[64];
 		uint64_t usec;
 		bool reaped;
 
-		if (sd_journal_get_realtime_usec(j, &usec) < 0)
+		if (j->sd.sd_journal_get_realtime_usec(j->at, &usec) < 0)
 			continue;
 		if ((int64_t)(usec / 1000000) < ask->since_s)
 			break;
@@ -175,26 +182,32 @@ static int read_back(sd_journal *j, const struct gg_journal_ask *ask, json_t *to
 	return r < 0 ? r : 0;
 }
 
-static int match(sd_journal *j, enum gg_event_id id)
+static int match(const struct journal *j, enum gg_event_id id)
 {
 	char s[64];
 	struct gg_buf b = GG_BUF(s);
 
 	gg_buf_add(&b, "MESSAGE_ID=%s", gg_event_message_id(id));
-	return sd_journal_add_match(j, s, b.len);
+	return j->sd.sd_journal_add_match(j->at, s, b.len);
 }
 
-int gg_journal_ended(const struct gg_journal_ask *ask, json_t **ret, size_t *ret_others)
+int gg_journal_ended(const struct gg_journal_ask *ask, json_t **ret, size_t *ret_others,
+		     struct gg_buf *ret_err)
 {
-	__attribute__((cleanup(close_journal))) sd_journal *j = NULL;
+	__attribute__((cleanup(close_journal))) struct journal mem = { 0 };
+	struct journal *j = &mem;
 	json_t *rows;
-	int r = ask->dir ? sd_journal_open_directory(&j, ask->dir, 0)
-			 : sd_journal_open(&j, SD_JOURNAL_LOCAL_ONLY);
+	int r = gg_libsystemd_load(&j->sd, ret_err);
 
 	if (r < 0)
 		return r;
+	r = ask->dir ? j->sd.sd_journal_open_directory(&j->at, ask->dir, 0)
+		     : j->sd.sd_journal_open(&j->at, SD_JOURNAL_LOCAL_ONLY);
+	if (r < 0)
+		return r;
 	/* without a file that can be read it is open all the same */
-	if (!ask->dir && sd_journal_has_runtime_files(j) <= 0 && sd_journal_has_persistent_files(j) <= 0)
+	if (!ask->dir && j->sd.sd_journal_has_runtime_files(j->at) <= 0 &&
+	    j->sd.sd_journal_has_persistent_files(j->at) <= 0)
 		return -ENOENT;
 	r = match(j, GG_EV_SESSION_REAPED);
 	if (r >= 0 && ask->all)

@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/text.h"
+
 struct gg_journal_ask {
 	const char
 		*dir; /* the files of this directory, as with journalctl --directory; NULL: this machine's */
@@ -24,8 +26,9 @@ struct gg_journal_ask {
  * An array of objects as `reaped` has them, newest first, with source "journal", and with instance, that of
  * their gate. What the journal does not have is null. ret_others: how many
  * entries were left out because someone else wrote them. 0; -ENOENT: there is no journal, or none that we may
- * read; -errno.
+ * read; -ELIBACC: nothing here reads one, as ret_err says; -errno.
  */
-int gg_journal_ended(const struct gg_journal_ask *ask, json_t **ret, size_t *ret_others);
+int gg_journal_ended(const struct gg_journal_ask *ask, json_t **ret, size_t *ret_others,
+		     struct gg_buf *ret_err);
 
 #endif

@@ -399,6 +399,10 @@ enum gg_trouble gg_judge_journal(const struct gg_machine_journal *s, struct gg_b
 		return s->log == GG_LOG_JOURNAL ? GG_TROUBLE_NO_JOURNAL : GG_FINE;
 	}
 	gg_buf_add(b, "journald takes records");
+	if (s->no_library) {
+		gg_buf_add(b, ", and libsystemd.so.0, which reads them, cannot be loaded");
+		return GG_TROUBLE_NO_JOURNAL_LIBRARY;
+	}
 	if (!s->readable) {
 		gg_buf_add(b, ", and you may read none");
 		return GG_TROUBLE_CLOSED_JOURNAL;

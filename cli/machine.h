@@ -110,6 +110,7 @@ struct gg_machine_journal {
 	int log;    /* enum gg_log of the settings */
 	bool there; /* the socket takes records */
 	bool persistent, readable, catalog;
+	bool no_library; /* nothing here can read one */
 };
 
 /* The steps of ending a session, each tried on a process that was started for it. */

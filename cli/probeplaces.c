@@ -10,13 +10,13 @@
 #include <sys/statvfs.h>
 #include <sys/un.h>
 #include <sys/vfs.h>
-#include <systemd/sd-journal.h>
 #include <unistd.h>
 
 #include "base/ask.h"
 #include "base/cleanup.h"
 #include "base/event.h"
 #include "base/eventsink.h"
+#include "base/libsystemd.h"
 #include "cli/probe.h"
 
 void gg_probe_room(const char *dir, struct gg_machine_room *ret)
@@ -156,11 +156,6 @@ bool gg_probe_apart(pid_t gate)
 
 /* --- journal ----------------------------------------------------------------------------------------- */
 
-static void close_journal(sd_journal **j)
-{
-	sd_journal_close(*j);
-}
-
 static bool takes_records(void)
 {
 	AUTO_CLOSE int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
@@ -169,29 +164,43 @@ static bool takes_records(void)
 	return fd >= 0 && connect(fd, (struct sockaddr *)&a, sizeof(a)) == 0;
 }
 
-static bool has_catalog(void)
+static bool has_catalog(const struct gg_libsystemd *sd)
 {
 	sd_id128_t id;
 	AUTO_FREE char *text = NULL;
 
-	return sd_id128_from_string(gg_event_message_id(GG_EV_SESSION_REAPED), &id) >= 0 &&
-	       sd_journal_get_catalog_for_message_id(id, &text) >= 0;
+	return sd->sd_id128_from_string(gg_event_message_id(GG_EV_SESSION_REAPED), &id) >= 0 &&
+	       sd->sd_journal_get_catalog_for_message_id(id, &text) >= 0;
+}
+
+/* One's own records can always be read, so it is the system's files that count. */
+static void look_into_journal(const struct gg_libsystemd *sd, struct gg_machine_journal *ret,
+			      int64_t *ret_entry_s)
+{
+	sd_journal *j;
+	uint64_t usec;
+
+	if (sd->sd_journal_open(&j, SD_JOURNAL_LOCAL_ONLY | SD_JOURNAL_SYSTEM) < 0)
+		return;
+	ret->readable = sd->sd_journal_has_runtime_files(j) > 0 || sd->sd_journal_has_persistent_files(j) > 0;
+	if (ret->readable && sd->sd_journal_seek_tail(j) >= 0 && sd->sd_journal_previous(j) > 0 &&
+	    sd->sd_journal_get_realtime_usec(j, &usec) >= 0)
+		*ret_entry_s = (int64_t)(usec / 1000000);
+	sd->sd_journal_close(j);
 }
 
 void gg_probe_journal(const struct gg_conf *c, struct gg_machine_journal *ret, int64_t *ret_entry_s)
 {
-	__attribute__((cleanup(close_journal))) sd_journal *j = NULL;
-	uint64_t usec;
+	struct gg_libsystemd sd;
+	char mem[512];
+	struct gg_buf why = GG_BUF(mem);
 
 	*ret = (struct gg_machine_journal){ .log = (int)c->log, .there = takes_records() };
 	*ret_entry_s = 0;
-	ret->catalog = has_catalog();
 	ret->persistent = access("/var/log/journal", F_OK) == 0;
-	if (sd_journal_open(&j, SD_JOURNAL_LOCAL_ONLY | SD_JOURNAL_SYSTEM) < 0)
+	ret->no_library = gg_libsystemd_load(&sd, &why) < 0;
+	if (ret->no_library)
 		return;
-	/* one's own records can always be read, so it is the system's files that count */
-	ret->readable = sd_journal_has_runtime_files(j) > 0 || sd_journal_has_persistent_files(j) > 0;
-	if (ret->readable && sd_journal_seek_tail(j) >= 0 && sd_journal_previous(j) > 0 &&
-	    sd_journal_get_realtime_usec(j, &usec) >= 0)
-		*ret_entry_s = (int64_t)(usec / 1000000);
+	ret->catalog = has_catalog(&sd);
+	look_into_journal(&sd, ret, ret_entry_s);
 }

@@ -187,10 +187,13 @@ static json_t *ask_journal(const struct gg_args *a, const struct wanted *w, int6
 					    .most = a->since ? MOST_SINCE : MOST };
 	json_t *rows = NULL;
 	size_t others = 0;
-	int e = a->journal && !*a->journal ? -ENOENT : gg_journal_ended(&ask, &rows, &others);
+	char mem[512];
+	struct gg_buf why = GG_BUF(mem);
+	int e = a->journal && !*a->journal ? -ENOENT : gg_journal_ended(&ask, &rows, &others, &why);
 
-	if (e < 0 && (a->journal ? *a->journal != '\0' : e != -ENOENT))
-		gg_say("the journal cannot be read: %s", strerror(-e));
+	/* where there is none, that is no matter, nor is a library that would read it; unless it is asked for */
+	if (e < 0 && (a->journal ? *a->journal != '\0' : e != -ENOENT && e != -ELIBACC))
+		gg_say("the journal cannot be read: %s", why.len ? why.s : strerror(-e));
 	if (others)
 		gg_say("%zu entries of the journal are left out: neither the gate's user nor root wrote them",
 		       others);

@@ -10,12 +10,12 @@
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
-#include <systemd/sd-daemon.h> /* sd_watchdog_enabled; sd_notify may wait */
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/event.h"
+#include "base/libsystemd.h"
 #include "base/spawn.h"
 #include "base/userentry.h"
 #include "supervisor/adminservice.h"
@@ -163,15 +163,28 @@ static void on_watchdog(EV_P_ ev_timer *w, int revents)
 	gg_notify(&g->notify, "WATCHDOG=1");
 }
 
-static void start_watchdog(struct gg_gate *g)
+static int start_watchdog(struct gg_gate *g, struct gg_buf *err)
 {
+	AUTO_LIBSYSTEMD struct gg_libsystemd sd = { 0 };
+	char mem[512];
+	struct gg_buf why = GG_BUF(mem);
 	uint64_t usec;
+	int r;
 
-	/* 0: not asked for, or of another process */
-	if (sd_watchdog_enabled(1, &usec) <= 0)
-		return;
+	if (!getenv("WATCHDOG_USEC"))
+		return 0;
+	/* a gate that does not feed it would be killed for that */
+	r = gg_libsystemd_load(&sd, &why);
+	if (r < 0) {
+		gg_buf_add(err, "WATCHDOG_USEC is set, and %s", why.s);
+		return r;
+	}
+	/* 0: it is another process's */
+	if (sd.sd_watchdog_enabled(1, &usec) <= 0)
+		return 0;
 	g->watchdog.repeat = (double)usec / 1e6 / 3.;
 	ev_timer_again(g->loop, &g->watchdog);
+	return 0;
 }
 
 /* TimeoutStopSec= must not cut in while sessions may finish, or are being ended; nor TimeoutStartSec= while
@@ -424,6 +437,7 @@ static int set_up(struct gg_gate *g, struct gg_buf *err)
 	r = r ? r : gg_janitor_start(g);
 	if (r == 0 && g->predecessor[0])
 		r = end_predecessor(g, g->predecessor);
+	r = r ? r : start_watchdog(g, err);
 	return r ? r : gg_control_sign(g, err);
 }
 
@@ -466,7 +480,6 @@ static int serve(struct gg_gate *g, struct gg_buf *err)
 		return r;
 	if (g->stage == GG_STARTING)
 		ev_timer_again(g->loop, &g->extend);
-	start_watchdog(g);
 	let_it_sleep(g->loop);
 	gg_signals_let_through();
 	gg_logreport_start(&g->logreport, g->loop);

@@ -8,13 +8,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <systemd/sd-daemon.h>
 #include <unistd.h>
 
 #include "base/addr.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/event.h"
+#include "base/libsystemd.h"
 #include "supervisor/access.h"
 #include "supervisor/admit.h"
 #include "supervisor/unixsock.h"
@@ -269,9 +269,20 @@ static int bind_all(struct gg_gate *g, enum gg_transport transport, const struct
 /* 0 or -errno. */
 static int inherit(struct gg_gate *g, struct gg_buf *err)
 {
+	AUTO_LIBSYSTEMD struct gg_libsystemd sd = { 0 };
+	char mem[512];
+	struct gg_buf why = GG_BUF(mem);
 	char **names = NULL;
-	int n = sd_listen_fds_with_names(1, &names), r = 0;
+	int n, r = 0;
 
+	if (!getenv("LISTEN_FDS"))
+		return 0;
+	r = gg_libsystemd_load(&sd, &why);
+	if (r < 0) {
+		gg_buf_add(err, "LISTEN_FDS is set, and %s", why.s);
+		return r;
+	}
+	n = sd.sd_listen_fds_with_names(1, &names);
 	if (n <= 0)
 		return n;
 	for (int i = 0; i < n; i++) {
@@ -285,7 +296,7 @@ static int inherit(struct gg_gate *g, struct gg_buf *err)
 				   "FileDescriptorName=git or http",
 				   fd, names[i]);
 			r = -EINVAL;
-		} else if (sd_is_socket(fd, AF_UNSPEC, SOCK_STREAM, 1) <= 0) {
+		} else if (sd.sd_is_socket(fd, AF_UNSPEC, SOCK_STREAM, 1) <= 0) {
 			gg_buf_add(err, "LISTEN_FDS: descriptor %d is not a listening stream socket", fd);
 			r = -EINVAL;
 		} else if (add(g, fd, transport_named(names[i])) < 0) {

@@ -240,7 +240,9 @@ static void of_programs(bool *hit)
 	BEGIN(hit, GG_FINE, "stderr", gg_judge_journal(&j, &b));
 	j.log = GG_LOG_JOURNAL;
 	BEGIN(hit, GG_TROUBLE_NO_JOURNAL, "no journald", gg_judge_journal(&j, &b));
-	j.there = true;
+	j.there = j.no_library = true;
+	BEGIN(hit, GG_TROUBLE_NO_JOURNAL_LIBRARY, "libsystemd.so.0", gg_judge_journal(&j, &b));
+	j.no_library = false;
 	BEGIN(hit, GG_TROUBLE_CLOSED_JOURNAL, "you may read none", gg_judge_journal(&j, &b));
 	j.readable = true;
 	BEGIN(hit, GG_TROUBLE_BRIEF_JOURNAL, "/var/log/journal", gg_judge_journal(&j, &b));
