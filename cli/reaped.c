@@ -191,7 +191,8 @@ static json_t *ask_journal(const struct gg_args *a, const struct wanted *w, int6
 	struct gg_buf why = GG_BUF(mem);
 	int e = a->journal && !*a->journal ? -ENOENT : gg_journal_ended(&ask, &rows, &others, &why);
 
-	/* where there is none, that is no matter, nor is a library that would read it; unless it is asked for */
+	/* where there is none, that is no matter, nor is a library that would read it; unless it is asked for
+	 */
 	if (e < 0 && (a->journal ? *a->journal != '\0' : e != -ENOENT && e != -ELIBACC))
 		gg_say("the journal cannot be read: %s", why.len ? why.s : strerror(-e));
 	if (others)
