@@ -65,6 +65,18 @@ for n, (name, script, succeeds, text) in enumerate(CASES):
     tap.eq(git("push", "-q", "--force", "origin", "HEAD:" + ref, cwd=work, check=False).returncode, 0,
            "%s: the next push to the same ref succeeds" % name)
 
+# git goes on with the next reference, whose hook has a deadline of its own
+hooks.set(update='case $1 in *slow) exec sleep 777770;; esac')
+commit(work, "several")
+known = len(g.reaped())
+r = git("push", "origin", *("HEAD:refs/heads/" + b for b in ("a-slow", "b-slow", "c-quick")), cwd=work, check=False)
+tap.ok(r.returncode and r.stderr.count("[remote rejected]") == 2 and re.search(r"\[new branch\] +HEAD -> c-quick", r.stderr), "two of three update hooks hang: the third reference is taken", r.stderr)
+g.settle()
+rec = g.reaped()[:len(g.reaped()) - known]
+tap.eq([(e["reason"], e["key"]) for e in rec], [("hook", "deadline.hook")], "and it is recorded once", rec)
+tap.eq([cmdline(q) for q in pids() if cmdline(q) == "sleep 777770"], [], "no hook is left")
+hooks.set(update=None)
+
 # the operator ends a session inside a reference transaction: the hook goes, receive-pack is never signalled before that
 hooks.set(reference_transaction=CASES[3][1])
 commit(work, "operator")

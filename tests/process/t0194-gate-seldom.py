@@ -1,0 +1,175 @@
+#!/usr/bin/python3
+"""What a gate seldom meets, a row each: a kernel that watches no more descriptors, connections that die in the queue, a session program that cannot be
+run for a while, leftovers that it cannot remove, a reload while it stops, clients held for a repository when it drains or stops; and git-gate-admin with
+a control socket that is closed to others, or is no gate's."""
+import http.client
+import resource
+import shutil
+
+from gate import *
+
+tap = Tap()
+LONG = {"deadline." + k: "5m" for k in ("init", "commands", "packStart", "idle", "hook")}
+STRACE = shutil.which("strace") and subprocess.run(["strace", "-qq", "-o", "/dev/null", "-e", "inject=getpid:error=EIO", "true"], capture_output=True).returncode == 0
+seed = path("seed")
+git("init", "-q", seed)
+commit(seed, "first", "first\n")
+
+
+def push(g, ref="main", url=None, n=[0]):
+    n[0] += 1
+    commit(seed, "f", "%d\n" % n[0])
+    return git("push", url or g.url("r.git"), "HEAD:" + ref, cwd=seed, check=False)
+
+
+def traced(*inject):
+    return ["strace", "--seccomp-bpf", "-f", "-qq", "-o", path("trace"), "-e", "signal=none", *inject]
+
+
+# --- calls of the machine -------------------------------------------------------------------------------------------------------------------
+
+for what, rounds, inject in (("every seventh descriptor is not watched", 3, ["-e", "trace=epoll_ctl", "-e", "inject=epoll_ctl:error=ENOSPC:when=31+7"]),
+                             ("connections die in the queue", 1, ["-e", "trace=accept4", "-e", "inject=accept4:error=ENETUNREACH:when=1+3"])):
+    if not STRACE:
+        tap.skip(what, "strace cannot inject here")
+        continue
+    g = Gate({"listen.http": "127.0.0.1:0", **LONG}, prefix=traced(*inject))
+    g.repo()
+    # one whose control connection is not watched asks again
+    said = [push(g, "n%d" % i, url) for i in range(rounds) for url in (g.url("r.git"), g.http("r.git"))]
+    failed = [r.stderr for r in said if r.returncode]
+    tap.eq(failed, [], "%s: pushes go on" % what)
+    wait_for(lambda: not g.processes(), "sessions to end")
+    tap.eq((g.events("session.reaped"), g.events("gate.error")), ([], []), "%s: nobody is ended for it" % what)
+    tap.eq(g.stop(), 0, "and it stops")
+
+# --- a session program that cannot be run; leftovers ---------------------------------------------------------------------------------------
+
+programs = path("programs")
+os.makedirs(os.path.join(programs, "hooks"))
+for name in "git-gate", "git-gate-session", "git-gate-http", "git-gate-hook":
+    shutil.copy(os.path.join(BUILD, name), programs)
+
+
+class Copied(Gate):
+    def args(self):
+        return [os.path.join(programs, "git-gate") if a == GATE else a for a in super().args()]
+
+
+g = Copied(LONG)
+g.repo()
+os.chmod(os.path.join(programs, "git-gate-session"), 0)
+r = push(g)
+tap.ok(r.returncode and "the gate cannot start a session now, try again" in r.stderr, "the session's program cannot be run: the client is told", r.stderr)
+tap.ok([e for e in g.events("session.refused") if "git-gate-session: Permission denied" in e["message"]], "and the log says why", g.text()[-1500:])
+os.chmod(os.path.join(programs, "git-gate-session"), 0o755)
+tap.eq(wait_for(lambda: push(g).returncode == 0, "a session"), True, "once it can be run, clients are served")
+tap.eq(g.stop(), 0, "it stops")
+
+if STRACE:
+    base = path("left")
+    os.mkdir(base)
+    d = os.path.join(base, "r.git")
+    git("init", "-q", "--bare", d)
+    stuck = os.path.join(d, "objects", "incoming-stuck")
+    os.mkdir(stuck)
+    for file in stuck, d:
+        os.utime(file, (1, 1))
+    g = Gate(LONG, base=base, prefix=traced("-e", "trace=unlinkat,rmdir,openat", "-e", "inject=unlinkat,rmdir:error=EIO", "-P", stuck, "-P", "incoming-stuck"))
+    found = wait_for(lambda: [e for e in g.events() if e["event"].startswith("cleanup.")], "a word of the cleanup")
+    tap.ok([e for e in found if e["event"] == "cleanup.failed" and "cannot remove" in e["message"] and "Input/output error" in e["message"]], "a leftover that cannot be removed is named", found)
+    g.stop()
+else:
+    tap.skip("a leftover that cannot be removed", "strace cannot inject here")
+
+# --- held for a repository, draining, stopping ------------------------------------------------------------------------------------------------
+
+latch = Latch()
+hooks = Hooks(pre_receive="cat >/dev/null; %s" % latch.command)
+g = Gate({**LONG, "limit.sessionsPerRepo": "1", "limit.waiting": "2", "deadline.drain": "5m"}, hooks=hooks.dir)
+g.repo()
+first = g.push(seed, "one")
+latch.reached()
+slow, early = Raw(g, request=False), Raw(g, request=False)
+wait_for(lambda: {slow.peer, early.peer} <= {s["peer"] for s in g.sessions()}, "two that ask for nothing yet")
+held = [Raw(g) for _ in range(2)]
+wait_for(lambda: g.status()["waiting"] == 2, "two to be held")
+slow.packet(b"git-receive-pack /r.git\0host=x\0")
+text = slow.rest()
+tap.ok(b"ERR git-gate: too many sessions of this repository" in text, "held are as many as may wait", text)
+tap.eq(g.cli("drain").returncode, 0, "drain")
+said = [c.rest() for c in held]
+tap.ok(all(b"try again" in s for s in said), "who is held is told when it drains", said)
+early.packet(b"git-receive-pack /r.git\0host=x\0")
+text = early.rest()
+tap.ok(b"try again" in text, "and who asks then", text)
+tap.eq(g.cli("resume").returncode, 0, "resume")
+late = Raw(g)
+wait_for(lambda: g.status()["waiting"] == 1, "one to be held")
+os.kill(g.pid, signal.SIGTERM)
+text = late.rest()
+tap.ok(b"try again" in text, "and when it stops", text)
+r = g.cli("reload")
+tap.ok(r.returncode == 1 and "stop" in r.stderr, "a reload while it stops is refused", r.stderr)
+os.kill(g.pid, signal.SIGHUP)
+latch.release()
+tap.eq((end(first)[0], g.process.wait(PATIENCE)), (0, 0), "a signal to reload is nothing then; the push is served, and it stops", g.text()[-1000:])
+tap.eq(g.events("gate.reloaded"), [], "nothing was reloaded")
+
+# --- git-gate-admin --------------------------------------------------------------------------------------------------------------------------
+
+ADMIN = os.path.join(BUILD, "git-gate-admin")
+
+
+def admin(where, *args, cwd=TMP, **kw):
+    """Its port, what it said before, and the process."""
+    p = popen([ADMIN, where, "127.0.0.1:0", *args], cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **kw)
+    said = []
+    for line in p.stdout:
+        said.append(line)
+        if line.startswith("listening on"):
+            return int(re.search(r":(\d+)/", line)[1]), said, p
+    return 0, said, p
+
+
+def get(port, target):
+    c = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
+    c.request("GET", target)
+    r = c.getresponse()
+    return r.status, r.read().decode()
+
+
+closed = path("closed")
+os.mkdir(closed, 0o700)
+place = socket.socket(socket.AF_UNIX)
+place.bind(os.path.join(closed, "control"))
+place.listen(8)
+
+
+def no_gate():
+    while True:
+        c, _ = place.accept()
+        with c:
+            c.recv(8192)
+            c.sendall(b"{}\n")
+
+
+threading.Thread(target=no_gate, daemon=True).start()
+port, said, p = admin(os.path.join(closed, "control"), preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (100, 100)))
+status, text = get(port, "/metrics")
+tap.ok(status == 503 and "what answers is no gate" in text, "what answers is no gate", status, text)
+status, text = get(port, "/")
+tap.ok(status == 503 and "what answers is no gate" in text, "nor is there a page", status, text)
+p.kill()
+if os.geteuid() == 0:
+    rest = p.communicate(timeout=PATIENCE)[0]
+    tap.ok("going on as root" in "".join(said) + rest or status == 503, "a directory that is closed to others: it goes on as root, and says so", said, rest)
+port, said, p = admin("control", "--", "10.0.0.0/8", cwd=closed)
+status, text = get(port, "/metrics")
+tap.ok(status == 403 and "access.allow" in text, "a socket beside it; while no gate says more, the nets of the start count", status, text)
+p.kill()
+p.wait()
+r = subprocess.run([ADMIN, os.path.join(closed, "control"), "127.0.0.1:0"], env=ENV, capture_output=True, text=True, timeout=PATIENCE,
+                   preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (4, 4)))
+tap.ok(r.returncode == 1 and "libmicrohttpd does not start on 127.0.0.1:0: Too many open files" in r.stderr, "without descriptors it says so", r.returncode, r.stderr)
+tap.done()
