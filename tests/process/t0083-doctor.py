@@ -44,6 +44,7 @@ write("known.other", "[127.0.0.1]:%d %s\n" % (server.port, " ".join(read(path("s
 # stand-ins for scanners: hook.scannerCommand DIR MANIFEST
 SCAN = "#!/bin/sh\n[ -f \"$2\" ] || exit 9\n"
 write("finds", SCAN + "f=$(grep -rlE 'AKIA[A-Z0-9]{16}' \"$1\") || exit 0\nprintf '%s\\t2\\taws\\n' \"$(basename \"$f\")\"\nexit 1\n", 0o755)
+write("half", SCAN + "f=$(grep -rlE 'AKIA[A-Z0-9]{16}' \"$1\") || exit 9\nprintf '%s\\t2\\taws\\n' \"$(basename \"$f\")\"\nexit 1\n", 0o755)
 write("passes", SCAN + "exit 0\n", 0o755)
 write("alarms", SCAN + "printf '%s\\t1\\tany\\n' $(ls \"$1\")\nexit 1\n", 0o755)
 write("crashes", SCAN + "echo 'out of luck' >&2\nkill -9 $$\n", 0o755)
@@ -174,6 +175,7 @@ ROWS = (  # what, settings or (do, undo), repository, check, what stands in text
     ("a scanner that crashes", ["hook.scannerCommand=" + path("crashes")], "", "scanner", "killed by signal 9", "out of luck"),
     ("a scanner of an unknown status", ["hook.scannerCommand=" + path("unknown")], "", "scanner", "126", "bad flag"),
     ("a scanner that hangs", ["hook.scannerCommand=" + path("hangs"), "deadline.scan=1s"], "", "scanner", "did not end within 1s", ""),
+    ("a scanner that fails where there is nothing", ["hook.scannerCommand=" + path("half")], "", "scanner", "9", "half"),
     ("limits that contradict", ["deadline.hook=1m"], "", "limits", "deadline.hook (1m00s) is shorter", "raise deadline.hook"),
     ("no repository", moved(m, m + ".away"), "m.git", "repository", "m.git: No such file", "git-gate remove m.git"),
     ("a repository that is none", moved(os.path.join(m, "HEAD"), os.path.join(m, "HEAD.away")), "m.git", "repository", "not a git directory", ""),
@@ -185,6 +187,7 @@ ROWS = (  # what, settings or (do, undo), repository, check, what stands in text
     ("an open identity", [SECTION + "identityFile=" + path("open")], "m.git", "identity", "others can read it", "chmod 600"),
     ("a host that is not pinned", [SECTION + "knownHostsFile=" + path("known.empty")], "m.git", "known hosts", "no host key for [127.0.0.1]:%d" % server.port,
      "ssh-keyscan"),
+    ("a host on ssh's own port", [SECTION + "upstream=ssh://127.0.0.1/r.git"], "m.git", "known hosts", "no host key for 127.0.0.1", "ssh-keyscan"),
     ("a host key that has changed", [SECTION + "knownHostsFile=" + path("known.other")], "m.git", "upstream", "another host key than the pinned one (offered SHA256:",
      "known.other"),
     ("a host key that is revoked", [SECTION + "knownHostsFile=" + path("known.revoked")], "m.git", "upstream", "marked as revoked", "known.revoked"),
@@ -225,6 +228,16 @@ tap.eq(v["", "scanner"]["result"], "skipped", "a gate without a scanner")
 d = run("doctor", "--json", settings=["deadline.idel=3s"])
 v = json.loads(d.stdout)
 tap.ok(d.returncode == 1 and [(x["check"], x["result"]) for x in v] == [("settings", "failed")] and "did you mean" in v[0]["text"] and d.stderr == "", "bad settings", v, d.stderr)
+v = rows("m.git", settings=["gate.receivePack=false"])
+tap.eq((v["m.git", "push"]["result"], v["m.git", "push"]["text"]), ("skipped", "gate.receivePack is off"), "a gate that takes no pushes")
+commit(w, "two")
+git("push", "-q", r, "HEAD:main", cwd=w)
+v = rows("m.git")
+tap.eq((v["m.git", "push"]["result"], "upstream is ahead" in v["m.git", "push"]["text"]), ("ok", True), "upstream has more than the gate", v)
+os.mkdir(path("tools"))
+put_script(path("tools", "ssh-keygen"), 'case "$*" in -F*) echo out of luck >&2; exit 3;; esac; exec %s "$@"' % shutil.which("ssh-keygen"))
+v = rows("m.git", prefix=("env", "PATH=%s:%s" % (path("tools"), ENV["PATH"])))
+tap.ok(v["m.git", "known hosts"]["result"] == "failed" and "out of luck" in v["m.git", "known hosts"]["text"], "ssh-keygen fails", v)
 v = rows("nothing.git")
 tap.ok(v["nothing.git", "repository"]["result"] == "failed" and "git-gate add nothing.git" in v["nothing.git", "repository"]["cure"], "an unknown name", v)
 

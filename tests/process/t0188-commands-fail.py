@@ -339,6 +339,11 @@ if STRACE:
     settings("a lock that cannot be written", NOT + ["gate.control=" + CONTROL], 2, "gate.control: cannot write %s.lock: No space" % CONTROL, command="run",
              faults=["%s:error=ENOSPC@%s.lock" % (call, CONTROL) for call in ("ftruncate", "pwrite64", "write")])
     settings("an address that cannot be listened on", NOT + ["gate.control=" + CONTROL], 2, "cannot listen on 127.0.0.1:0 (listen.git): No buffer space", command="run", faults=["listen:error=ENOBUFS:when=2"])
+HOOK = os.path.join(BUILD, "git-gate-hook")
+r = subprocess.run([HOOK, "git", "pack-objects"], env={**ENV, "PATH": "/nowhere"}, capture_output=True, text=True, timeout=PATIENCE)
+judge("git-gate-hook in place of git, which is not there", r, 127, "git-gate-hook: cannot run git: No such file")
+r = subprocess.run([os.path.join(BUILD, "git-gate-http"), "--frobnicate"], env=ENV, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PATIENCE)
+tap.ok(r.returncode == 2, "git-gate-http by hand", r.returncode, r.stderr)
 if not os.path.exists("/usr/local/libexec/git-gate"):
     shutil.copy(GATE, path("alone"))
     r = subprocess.run([path("alone"), "run", *MINE, *(a for m in NOT for a in ("-c", m))], env=ENV, capture_output=True, text=True, timeout=PATIENCE)

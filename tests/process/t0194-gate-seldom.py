@@ -61,7 +61,7 @@ g.repo()
 os.chmod(os.path.join(programs, "git-gate-session"), 0)
 r = push(g)
 tap.ok(r.returncode and "the gate cannot start a session now, try again" in r.stderr, "the session's program cannot be run: the client is told", r.stderr)
-tap.ok([e for e in g.events("session.refused") if "git-gate-session: Permission denied" in e["message"]], "and the log says why", g.text()[-1500:])
+tap.ok(wait_for(lambda: [e for e in g.events("session.refused") if "git-gate-session: Permission denied" in e["message"]], "the record"), "and the log says why")
 os.chmod(os.path.join(programs, "git-gate-session"), 0o755)
 tap.eq(wait_for(lambda: push(g).returncode == 0, "a session"), True, "once it can be run, clients are served")
 tap.eq(g.stop(), 0, "it stops")
@@ -115,6 +115,32 @@ os.kill(g.pid, signal.SIGHUP)
 latch.release()
 tap.eq((end(first)[0], g.process.wait(PATIENCE)), (0, 0), "a signal to reload is nothing then; the push is served, and it stops", g.text()[-1000:])
 tap.eq(g.events("gate.reloaded"), [], "nothing was reloaded")
+
+# --- a reload to what the addresses do not allow ---------------------------------------------------------------------------------------------
+
+conf = path("conf")
+
+
+def settings(text):
+    with open(conf, "w") as f:
+        f.write(text)
+
+
+settings("[gate]\n\tpublic = true\n[listen]\n\tadmin = 0.0.0.0:0\n[limit]\n\tsessions = 64\n")
+g = Gate({**LONG, "hook.scanner": "none"}, start=False)
+g.start("--config", conf)
+settings("")            # that the address goes needs a restart: it is still listened on
+r = g.cli("reload")
+tap.ok(r.returncode == 1 and "listen.admin: '0.0.0.0:0'" in r.stdout + r.stderr and "gate.public" in r.stdout + r.stderr, "listen.admin is on every address, and gate.public goes: nothing is reloaded", r.stdout, r.stderr)
+tap.eq(g.stop(), 0, "it stops")
+g = Gate(LONG, start=False)
+del g.settings["listen.git"]
+settings("[gate]\n\tpublic = true\n[listen]\n\tgit = 0.0.0.0:0\n")
+g.start("--config", conf)
+settings("[listen]\n\tgit = 127.0.0.1:0\n")
+r = g.cli("reload")
+tap.ok(r.returncode == 1 and "listen.git: '0.0.0.0:" in r.stdout + r.stderr, "nor where git:// is", r.stdout, r.stderr)
+tap.eq(g.stop(), 0, "it stops")
 
 # --- git-gate-admin --------------------------------------------------------------------------------------------------------------------------
 

@@ -1,6 +1,7 @@
 /* Tests of reaper/cgrouppath.h. */
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "reaper/cgrouppath.h"
@@ -76,4 +77,15 @@ Test(cgrouppath, dir)
 		if (rows[i].dir)
 			cr_expect_str_eq(dir, rows[i].dir, "row %zu: %s", i, dir);
 	}
+}
+
+/* No mount point is as long: the line is none. */
+Test(cgrouppath, too_long)
+{
+	char line[6000], long_name[5000], dir[40];
+
+	memset(long_name, 'a', sizeof(long_name));
+	snprintf(line, sizeof(line), "42 23 0:26 / /%.*s rw - cgroup2 none rw\n", (int)sizeof(long_name),
+		 long_name);
+	cr_expect_eq(gg_cgroup_dir(line, "/a", dir, sizeof(dir)), -ENOENT);
 }
