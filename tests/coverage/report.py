@@ -1,8 +1,8 @@
 #!/usr/bin/python3
-"""report.py BUILD [DIRECTORY...] - what tests reached, from the counts that a build with --coverage left in BUILD: lines and branches by directory and
+"""report.py [--all] BUILD [DIRECTORY...] - what tests reached, from the counts that a build with --coverage left in BUILD: lines and branches by directory and
 file as Markdown, then the lines that nothing reached, by function: those of which reasons.txt says why, and at last those with neither test nor reason.
 
-DIRECTORY: of the sources, default all that is shipped. Exit 0, also when something is left over; 1 when there is nothing to count.
+DIRECTORY: of the sources, default all that is shipped. --all: all tests have run, so what is left over fails. Exit 1: it does, or there is nothing to count.
 """
 import collections
 import fnmatch
@@ -164,6 +164,7 @@ def sort_out(files, all_of_them):
 
 
 def show(groups, all_of_them):
+    """Returns how many lines are left over."""
     print("\n## Lines that no test reaches, with the reason\n")
     for i, (_, _, reason) in enumerate(all_of_them):
         if i in groups:
@@ -173,23 +174,26 @@ def show(groups, all_of_them):
     if stale:
         print("\nReasons that are no longer needed: " + ", ".join(stale))
     left = groups.get(None, {})
-    print("\n## Lines with neither a test nor a reason: %d\n" % sum(map(len, left.values())))
+    n = sum(map(len, left.values()))
+    print("\n## Lines with neither a test nor a reason: %d\n" % n)
     for (name, function), lines in left.items():
         print("%s:%s" % (name, function))
-        for n, text in lines:
-            print("    %d: %s" % (n, text))
+        for number, text in lines:
+            print("    %d: %s" % (number, text))
+    return n
 
 
-def main(build, directories):
+def main(build, directories, whole):
     files = count(build, directories)
     if not any(f.reached()[0] for f in files.values()):
         print("report.py: nothing below %s has run with counters" % build, file=sys.stderr)
         return 1
     table(files, directories)
     all_of_them = reasons(os.path.join(HERE, "reasons.txt"))
-    show(sort_out(files, all_of_them), all_of_them)
-    return 0
+    left = show(sort_out(files, all_of_them), all_of_them)
+    return 1 if whole and left else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1] if len(sys.argv) > 1 else "build/coverage", sys.argv[2:] or SHIPPED))
+    args = [a for a in sys.argv[1:] if a != "--all"]
+    sys.exit(main(args[0] if args else "build/coverage", args[1:] or SHIPPED, "--all" in sys.argv[1:]))

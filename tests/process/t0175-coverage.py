@@ -96,6 +96,9 @@ for what, text, want in BLOCKS:
     tap.eq("".join("0" if f is None else "1" for f in found), want, "a reason is its block's: " + what)
 r = subprocess.run([sys.executable, os.path.join(COVERAGE, "report.py"), "build", "base"], cwd=TMP, env=ENV, capture_output=True, text=True, timeout=PATIENCE)
 tap.ok(r.returncode == 0 and "| base/one.c |" in r.stdout and "neither a test nor a reason" in r.stdout, "the report is made", r.stdout, r.stderr)
+r = subprocess.run([sys.executable, os.path.join(COVERAGE, "report.py"), "--all", "build", "base"], cwd=TMP, env=ENV, capture_output=True, text=True, timeout=PATIENCE)
+tap.ok(r.returncode == 1 and "neither a test nor a reason" in r.stdout, "when all tests have run, what is left over fails", r.stdout, r.stderr)
+tap.eq(report.show({}, known), 0, "nothing is left over")
 with open(path("reasons.txt"), "w") as f:
     f.write("base/one.c:odd\n")
 try:
