@@ -145,9 +145,9 @@ int gg_spawn(const struct gg_spawn *sp, pid_t *ret_pid, int *ret_pidfd)
 	return 0;
 }
 
-/* Read what there is, but not for ever from a child that writes faster than we read. False at the end of the
- * stream. */
-static bool drain(int fd, char *out, size_t size, size_t *len)
+/* Read what there is, but not for ever from a child that writes faster than we read. 1: there may be more; 0:
+ * the end of the stream; -errno: what could not be read is not taken for the end. */
+static int drain(int fd, char *out, size_t size, size_t *len)
 {
 	char rest[4096];
 
@@ -158,13 +158,13 @@ static bool drain(int fd, char *out, size_t size, size_t *len)
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
-			return errno == EAGAIN;
+			return errno == EAGAIN ? 1 : -errno;
 		if (n == 0)
-			return false;
+			return 0;
 		if (room)
 			*len += (size_t)n;
 	}
-	return true;
+	return 1;
 }
 
 bool gg_stop_pending(void)
@@ -185,6 +185,7 @@ static int collect(int pipe_fd, int pidfd, int timeout_ms, char *out, size_t siz
 	for (;;) {
 		int64_t left_ms = end_ms - gg_now_ms();
 		int n = left_ms > 0 ? poll(p, 2, left_ms < STOP_CHECK_MS ? (int)left_ms : STOP_CHECK_MS) : 0;
+		int r;
 
 		if (left_ms <= 0)
 			return -ETIMEDOUT;
@@ -194,12 +195,13 @@ static int collect(int pipe_fd, int pidfd, int timeout_ms, char *out, size_t siz
 			return -errno;
 		if (n <= 0)
 			continue;
-		if (p[1].revents && !drain(pipe_fd, out, size, len))
+		r = p[1].revents ? drain(pipe_fd, out, size, len) : 1;
+		if (r == 0)
 			p[1].fd = -1;
-		if (p[0].revents) {
-			drain(pipe_fd, out, size, len);
-			return 0;
-		}
+		if (r > 0 && p[0].revents)
+			r = drain(pipe_fd, out, size, len);
+		if (r < 0 || p[0].revents)
+			return r < 0 ? r : 0;
 	}
 }
 

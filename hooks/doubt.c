@@ -64,5 +64,5 @@ bool gg_doubt_is(const char *gitdir)
 {
 	char path[PATH_MAX];
 
-	return find(gitdir, path, sizeof(path)) < 0 || access(path, F_OK) == 0;
+	return find(gitdir, path, sizeof(path)) < 0 || access(path, F_OK) == 0 || errno != ENOENT;
 }

@@ -235,7 +235,7 @@ bool gg_fwddir_left(const struct gg_fwddir *d, const char *name, char *text, siz
 	ssize_t n = 0;
 
 	if (fd < 0)
-		return false;
+		return !text && errno != ENOENT;
 	if (text) {
 		n = read(fd, text, size - 1);
 		text[n > 0 ? n : 0] = '\0';

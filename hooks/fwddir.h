@@ -49,7 +49,8 @@ size_t gg_fwd_deletions(const struct gg_push *p);
  */
 int gg_fwddir_make(const struct gg_fwd *w, struct gg_fwddir *ret, struct gg_buf *ret_why);
 
-/* What pre-push left: GG_PREPUSH_SENT or GG_PREPUSH_STALE. text may be NULL. False: not there. */
+/* What pre-push left: GG_PREPUSH_SENT or GG_PREPUSH_STALE. text may be NULL: then what cannot be
+ * looked at is taken to be there. False: not there. */
 bool gg_fwddir_left(const struct gg_fwddir *d, const char *name, char *text, size_t size);
 
 /* With everything in it; nothing happens when it is not there. 0 or -errno. */

@@ -30,14 +30,16 @@ static int open_file(const char *gitdir, int *ret_fd)
 	return 0;
 }
 
-/* Somebody may have removed the file, or put another in its place, while we waited. */
-static bool is_still_it(const char *gitdir, int fd)
+/* Somebody may have removed the file, or put another in its place, while we waited. 1, 0 or -errno. */
+static int is_still_it(const char *gitdir, int fd)
 {
 	char path[PATH_MAX];
 	struct stat a, b;
 
 	snprintf(path, sizeof(path), "%s/" GG_LOCK_FILE, gitdir);
-	return fstat(fd, &a) == 0 && lstat(path, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+	if (fstat(fd, &a) < 0 || lstat(path, &b) < 0)
+		return errno == ENOENT ? 0 : -errno;
+	return a.st_dev == b.st_dev && a.st_ino == b.st_ino;
 }
 
 static void on_alarm(int sig)
@@ -95,7 +97,10 @@ static int take(const char *gitdir, int64_t limit_ms, bool tell, int *ret_fd, bo
 			if (r < 0)
 				return r;
 		}
-		if (!is_still_it(gitdir, fd))
+		r = is_still_it(gitdir, fd);
+		if (r < 0)
+			return r;
+		if (!r)
 			continue;
 		if (ret_waited)
 			*ret_waited = waited;

@@ -146,16 +146,32 @@ static int forward(struct push *h)
 	return 0;
 }
 
-static int accept_or_refuse(struct push *h)
+/* Not to be pushed to: what it took would not go upstream. */
+static int check_mirror(const struct push *h)
 {
-	int r;
+	char mem[WHY_MAX];
+	struct gg_buf why = GG_BUF(mem);
+	int e;
 
-	if (!h->conf.upstream[0] && access(GG_MIRROR_MARK, F_OK) == 0)
-		return refuse(
-			h, NULL, NULL,
+	e = h->conf.upstream[0] ? ENOENT : access(GG_MIRROR_MARK, F_OK) < 0 ? errno : 0;
+	if (e == ENOENT)
+		return 0;
+	if (e)
+		gg_buf_add(&why, "it cannot be told whether this is the mirror of an upstream: %s, try again",
+			   strerror(e));
+	else
+		gg_buf_add(
+			&why,
 			"this is the mirror of an upstream that the gate has not been told of, or no longer "
 			"has; the operator can run git-gate reload, see git-gate doctor");
-	r = check_rules(h);
+	return refuse(h, NULL, NULL, why.s);
+}
+
+static int accept_or_refuse(struct push *h)
+{
+	int r = check_mirror(h);
+
+	r = r ? r : check_rules(h);
 	if (r == 0)
 		r = gg_scan_push(&h->conf, &h->link, &h->p) < 0;
 	if (r == 0)
@@ -197,8 +213,7 @@ int gg_prereceive(void)
 	r = open_push(&h, &why);
 	if (r < 0) {
 		gg_say_client("push refused: %s", why.s);
-		if (r == -ENOMEM) /* the gate is there, and knows nothing of it */
-			gg_gate_event(&h.link, "push.rejected", "%s", why.s);
+		gg_gate_event(&h.link, "push.rejected", "%s", why.s); /* it may be there, and know nothing */
 		return 1;
 	}
 	gg_stale_say();
@@ -216,8 +231,7 @@ int gg_postreceive(void)
 
 	if (r < 0) {
 		gg_say_client("the push is accepted, but what follows it was not done: %s", why.s);
-		if (r == -ENOMEM)
-			gg_gate_event(&h.link, "push.step-failed", "post-receive: %s", why.s);
+		gg_gate_event(&h.link, "push.step-failed", "post-receive: %s", why.s);
 		return 1;
 	}
 	if (h.conf.upstream[0])

@@ -32,6 +32,7 @@ struct flow {
 	size_t fed;
 	int64_t begun_ms, exited_ms;	   /* exited_ms -1: it runs */
 	int64_t tick_ms, reap_ms, stop_ms; /* when the next one is due */
+	int lost;			   /* as in struct gg_run_end */
 };
 
 struct dispositions {
@@ -100,6 +101,11 @@ static int start(struct flow *f)
 	return gg_spawn(&sp, &f->pid, &f->pidfd);
 }
 
+static void lose(struct flow *f, int e)
+{
+	f->lost = f->lost ? f->lost : -e;
+}
+
 /* Write what fits. A reader that went away takes the rest of its input with it. */
 static void feed(struct flow *f)
 {
@@ -108,11 +114,19 @@ static void feed(struct flow *f)
 
 	if (n > 0)
 		f->fed += (size_t)n;
-	if (f->fed == f->r->nin || (n < 0 && errno != EAGAIN && errno != EINTR))
-		gg_close_fd(&f->in);
+	if (n >= 0 || errno == EAGAIN || errno == EINTR) {
+		if (f->fed == f->r->nin)
+			gg_close_fd(&f->in);
+		return;
+	}
+	if (errno != EPIPE)
+		lose(f, errno);
+	gg_close_fd(&f->in);
 }
 
-static void drain(int *fd, int turns, void (*take)(void *, const char *, size_t), void *arg)
+/* What could not be read is not taken for the end: lines that are missing would be objects that nobody scans.
+ */
+static void drain(struct flow *f, int *fd, int turns, void (*take)(void *, const char *, size_t), void *arg)
 {
 	char buf[CHUNK];
 
@@ -123,15 +137,20 @@ static void drain(int *fd, int turns, void (*take)(void *, const char *, size_t)
 			take(arg, buf, (size_t)n);
 		else if (n < 0 && errno == EAGAIN)
 			return;
-		else if (n == 0 || errno != EINTR)
+		else if (n < 0 && errno == EINTR)
+			continue;
+		else {
+			if (n < 0)
+				lose(f, errno);
 			gg_close_fd(fd);
+		}
 	}
 }
 
 static void drain_both(struct flow *f, int turns)
 {
-	drain(&f->out, turns, f->r->out, f->r->arg);
-	drain(&f->err, turns, f->r->err, f->r->arg);
+	drain(f, &f->out, turns, f->r->out, f->r->arg);
+	drain(f, &f->err, turns, f->r->err, f->r->arg);
 }
 
 static int64_t after(int64_t start_ms, int64_t ms)
@@ -182,9 +201,9 @@ static void wait_once(struct flow *f, int64_t now)
 	if (p[IN].revents)
 		feed(f);
 	if (p[OUT].revents)
-		drain(&f->out, TURNS, f->r->out, f->r->arg);
+		drain(f, &f->out, TURNS, f->r->out, f->r->arg);
 	if (p[ERR].revents)
-		drain(&f->err, TURNS, f->r->err, f->r->arg);
+		drain(f, &f->err, TURNS, f->r->err, f->r->arg);
 	if (p[EXITED].revents) {
 		f->exited_ms = gg_now_ms();
 		gg_close_fd(&f->in); /* what it did not read nobody shall */
@@ -248,6 +267,8 @@ static void collect(struct flow *f, struct gg_run_end *ret)
 	while (r < 0 && errno == EINTR);
 	if (r == f->pid)
 		ret->status = status;
+	else if (r < 0)
+		lose(f, errno);
 	else if (r == 0 && !ret->left)
 		ret->left = 1;
 	if (!f->blind)
@@ -262,6 +283,7 @@ static void see_through(struct flow *f, struct gg_run_end *ret)
 	if (ret->timed_out || ret->stopped || ret->stray)
 		end_all(f, ret);
 	collect(f, ret);
+	ret->lost = f->lost;
 	ret->took_ms = gg_now_ms() - f->begun_ms;
 }
 
@@ -294,7 +316,7 @@ int gg_run(const struct gg_run *r, struct gg_run_end *ret)
 
 bool gg_run_ok(const struct gg_run_end *e)
 {
-	return !e->not_started && !e->timed_out && !e->stopped && WIFEXITED(e->status) &&
+	return !e->not_started && !e->timed_out && !e->stopped && !e->lost && WIFEXITED(e->status) &&
 	       WEXITSTATUS(e->status) == 0;
 }
 
@@ -307,6 +329,8 @@ void gg_run_why(struct gg_buf *b, const struct gg_run_end *e, int64_t limit_ms)
 		gg_duration_add(b, limit_ms);
 	} else if (e->stopped) {
 		gg_buf_add(b, "was interrupted");
+	} else if (e->lost) {
+		gg_buf_add(b, "could not be talked to: %s", strerror(-e->lost));
 	} else if (WIFSIGNALED(e->status)) {
 		gg_buf_add(b, "was killed by signal %d (%s)", WTERMSIG(e->status),
 			   strsignal(WTERMSIG(e->status)));

@@ -57,6 +57,8 @@ struct gg_run_end {
 	int error;	      /* -errno of the start, or 0 */
 	bool timed_out;	      /* ended at limit_ms */
 	bool stopped;	      /* ended before, because stop() said so */
+	int lost;	      /* -errno: not all of what it said could be read, or of stdin written, or how it
+				 ended is not known; 0 */
 	int status;	      /* as of waitpid, unless not_started; of one that was ended: how, or 0 */
 	bool stray;	      /* it ended, but something held its output until that was ended too */
 	char stray_text[160]; /* who was ended, at the limit too: "sleep" (4711), "sh" (4712); quoted. "" when
@@ -68,7 +70,7 @@ struct gg_run_end {
 /* 0: it ran, *ret says how it ended. -errno: it was not started, and *ret says so too. */
 int gg_run(const struct gg_run *r, struct gg_run_end *ret);
 
-/* It ran, in time, and its exit status is 0. */
+/* It ran, in time, all of what it said was read, and its exit status is 0. */
 bool gg_run_ok(const struct gg_run_end *e);
 
 /*

@@ -176,7 +176,7 @@ static bool ended_badly(struct scanner *s, int r, const struct gg_run_end *end, 
 			const char **ret_key)
 {
 	*ret_key = end->timed_out ? "deadline.scan" : "hook.scanner";
-	if (r < 0 || end->timed_out || end->stopped || !WIFEXITED(end->status)) {
+	if (r < 0 || end->timed_out || end->stopped || end->lost || !WIFEXITED(end->status)) {
 		gg_run_why(why, end, s->in->c->scan_ms);
 		if (end->timed_out)
 			gg_buf_add(why, " (deadline.scan)");
