@@ -17,6 +17,7 @@
 enum {
 	TELL_MS = 1000,
 	AGAIN_MS = 50,
+	TRIES = 3, /* when it cannot be asked */
 	MAX_ANSWER = 4 << 20,
 	MAX_MESSAGE = 1500,
 };
@@ -80,6 +81,13 @@ static int ask_once(const struct gg_gate_link *l, const char *line, int64_t limi
 	return -ENOMEM;
 }
 
+/* Is it worth asking again? What we lack for the moment, or a connection that was closed because too many
+ * ask: an event that is told twice is better than one that is lost. */
+static bool is_passing(int e)
+{
+	return e == -ENODATA || e == -EAGAIN || e == -EMFILE || e == -ENFILE || e == -ENOMEM || e == -ENOBUFS;
+}
+
 /*
  * Send a request, receive the answer. A gate that lacks memory for the moment is asked again, for as long as
  * limit_ms allows: a push is worth it. ret: the caller's. 0, -EPROTO when the answer is none, -errno.
@@ -87,13 +95,14 @@ static int ask_once(const struct gg_gate_link *l, const char *line, int64_t limi
 static int ask(const struct gg_gate_link *l, struct request *q, int64_t limit_ms, json_t **ret)
 {
 	int64_t until_ms = gg_now_ms() + limit_ms;
-	int e;
+	int e, tries = TRIES;
 
 	gg_buf_add(&q->b, "}\n");
 	if (q->b.cut)
 		return -EMSGSIZE;
 	e = ask_once(l, q->line, limit_ms, ret);
-	while (e == 0 && json_is_true(json_object_get(*ret, "again")) && gg_now_ms() + AGAIN_MS < until_ms) {
+	while ((e == 0 ? json_is_true(json_object_get(*ret, "again")) : is_passing(e) && --tries) &&
+	       gg_now_ms() + AGAIN_MS < until_ms) {
 		json_decref(*ret);
 		*ret = NULL;
 		usleep(AGAIN_MS * 1000);
@@ -148,17 +157,15 @@ int gg_gate_settings(const struct gg_gate_link *l, struct gg_push_conf *ret, str
 {
 	json_t *answer = NULL;
 	struct request q;
-	int e = -ENODATA;
+	int e;
 
 	if (!is_linked(l)) {
 		gg_buf_add(ret_err, "the hook was not started by a gate: %s is not set",
 			   l->control && *l->control ? "GIT_GATE_SESSION" : "GIT_GATE_CONTROL");
 		return -ENOTCONN;
 	}
-	for (int i = 0; i < 2 && e == -ENODATA; i++) { /* it closes without an answer when too many ask */
-		begin_request(&q, l, "push");
-		e = ask(l, &q, GG_ASK_MS, &answer);
-	}
+	begin_request(&q, l, "push");
+	e = ask(l, &q, GG_ASK_MS, &answer);
 	if (e == 0)
 		e = take(answer, ret, ret_err);
 	else

@@ -133,6 +133,15 @@ static bool is_theirs(const struct gg_stamp *s, bool waited, int64_t since_ms)
 	return waited && s->at_ms != INT64_MIN && s->at_ms >= since_ms && s->at_ms <= wall_ms();
 }
 
+/* Upstream was not even asked. */
+static int give_up(const struct gg_push_conf *c, const struct gg_gate_link *l, int r, const char *why)
+{
+	const struct gg_told what = { GG_TOLD, .event = "refresh.failed", .upstream = c->upstream };
+
+	gg_gate_tell(l, &what, "%s is not asked: %s", c->upstream, why);
+	return r;
+}
+
 /* A push that is under way is not waited for: what is here is as recent as was promised. */
 static bool is_doubtful(const char *gitdir)
 {
@@ -158,7 +167,7 @@ static int with_lock(const char *gitdir, int dirfd, const struct gg_push_conf *c
 			gg_buf_add(ret_why, "a push or another fetch has kept the repository busy");
 		else
 			gg_buf_add(ret_why, "the repository cannot be locked: %s", strerror(-r));
-		return r == -ETIMEDOUT ? -EBUSY : r;
+		return give_up(c, l, r == -ETIMEDOUT ? -EBUSY : r, ret_why->s);
 	}
 	gg_stamp_read(dirfd, &s);
 	if (is_theirs(&s, waited, since_ms)) {
@@ -188,7 +197,7 @@ int gg_refresh(const char *gitdir, const struct gg_push_conf *c, const struct gg
 	if (dirfd < 0) {
 		r = -errno;
 		gg_buf_add(ret_why, "the repository cannot be opened: %s", strerror(-r));
-		return r;
+		return give_up(c, l, r, ret_why->s);
 	}
 	gg_stamp_read(dirfd, &s);
 	if (s.ok && is_recent(s.at_ms, wall_ms(), c->fresh_ms) && !is_doubtful(gitdir))

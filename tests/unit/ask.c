@@ -216,7 +216,7 @@ Test(gate, no_gate_is_an_error_with_a_text)
 /* A gate that closes without an answer, because too many ask, is asked again, and not for ever. */
 Test(gate, asked_again)
 {
-	static const char *const once[] = { "", "{\"ok\":false}\n" }, *const ever[] = { "", "", "" };
+	static const char *const once[] = { "", "{\"ok\":false}\n" }, *const ever[] = { "", "", "", "" };
 	struct server s;
 	struct gg_gate_link l = { s.path, "ab12cd34" };
 	struct gg_push_conf c;
@@ -227,10 +227,25 @@ Test(gate, asked_again)
 	cr_expect_eq(gg_gate_settings(&l, &c, &why), -EPROTO);
 	end(&s, sent, sizeof(sent));
 	cr_expect_str_eq(sent, ASKED ASKED);
-	begin(&s, ever, 3);
+	begin(&s, ever, 4);
 	cr_expect_eq(gg_gate_settings(&l, &c, &why), -ENODATA);
 	end(&s, sent, sizeof(sent));
-	cr_expect_str_eq(sent, ASKED ASKED);
+	cr_expect_str_eq(sent, ASKED ASKED ASKED);
+}
+
+/* So is one that is told something: the record of a push is not lost for that. */
+Test(gate, told_again)
+{
+	static const char *const once[] = { "", "{\"ok\":true,\"data\":{}}\n" };
+	struct server s;
+	struct gg_gate_link l = { s.path, "ab12cd34" };
+	char sent[400];
+
+	begin(&s, once, 2);
+	gg_gate_step(&l, "scan");
+	end(&s, sent, sizeof(sent));
+	cr_expect_str_eq(sent, "{\"cmd\":\"step\",\"id\":\"ab12cd34\",\"step\":\"scan\"}\n"
+			       "{\"cmd\":\"step\",\"id\":\"ab12cd34\",\"step\":\"scan\"}\n");
 }
 
 Test(gate, events)
