@@ -11,6 +11,20 @@
 
 #include "base/gitdir.h"
 
+bool gg_repo_errno(int e)
+{
+	return !e || e == ENOENT || e == ENOTDIR || e == EACCES || e == ELOOP || e == ENAMETOOLONG ||
+	       e == EROFS;
+}
+
+/* What cannot be looked at is not taken for what is not there. */
+static int cannot_tell(struct gg_repo *r, int e, struct gg_buf *err)
+{
+	r->dir[0] = 0;
+	gg_buf_add(err, "the repository cannot be looked at: %s, try again later", strerror(e));
+	return -e;
+}
+
 static bool is_file(const char *path)
 {
 	struct stat st;
@@ -48,8 +62,9 @@ int gg_repo_find(const char *base, const char *path, char *const *safe, size_t n
 
 	ret->dir[0] = 0;
 	ret->below = ret->dir;
+	errno = 0;
 	if (!realpath(base, root))
-		return 0;
+		return gg_repo_errno(errno) ? 0 : cannot_tell(ret, errno, ret_err);
 	while (len > 1 && path[len - 1] == '/')
 		len--;
 	for (size_t i = 0; !found && i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
@@ -58,16 +73,20 @@ int gg_repo_find(const char *base, const char *path, char *const *safe, size_t n
 
 		if (k >= (int)sizeof(name))
 			continue;
+		errno = 0;
 		gitfile = is_file(name); /* git follows what it says, wherever that is */
-		found = gitfile || gg_gitdir_is(name);
+		found = gitfile || (gg_repo_errno(errno) && gg_gitdir_is(name));
+		if (!found && !gg_repo_errno(errno))
+			return cannot_tell(ret, errno, ret_err);
 	}
 	if (found && gitfile) {
 		gg_buf_add(ret_err, "repository is a file that names another directory, which is not served");
 		return -EPERM;
 	}
+	errno = 0;
 	if (!found || !realpath(name, ret->dir)) {
 		ret->dir[0] = 0;
-		return 0;
+		return gg_repo_errno(errno) ? 0 : cannot_tell(ret, errno, ret_err);
 	}
 	n = strcmp(root, "/") ? strlen(root) : 0;
 	if (strncmp(ret->dir, root, n) || ret->dir[n] != '/') {
@@ -76,7 +95,10 @@ int gg_repo_find(const char *base, const char *path, char *const *safe, size_t n
 		return -EPERM;
 	}
 	ret->below = ret->dir + n + 1;
+	errno = 0;
 	if (!owned(ret->dir, &owner) && !listed(ret->dir, safe, nsafe)) {
+		if (!gg_repo_errno(errno))
+			return cannot_tell(ret, errno, ret_err);
 		gg_buf_add(ret_err,
 			   "repository belongs to uid %u, the gate runs as uid %u: change its owner, or add "
 			   "it to "

@@ -4,6 +4,7 @@
 #define GG_WRAP_REPO_H
 
 #include <limits.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/text.h"
@@ -18,10 +19,13 @@ struct gg_repo {
  *   base     absolute; resolved here
  *   safe     paths (or "*") of gate.safeDirectory, nsafe of them
  *   ret_err  for the client and the log, when it must not be served: it leaves the base path, or belongs to
- * another user (then with the cure) Returns 0 also when nothing is found (git daemon says so itself); -EPERM
- * with a text in ret_err.
+ * another user (then with the cure), or the machine cannot tell. Returns 0 also when nothing is found (git
+ * daemon says so itself); -EPERM or another -errno with a text in ret_err.
  */
 int gg_repo_find(const char *base, const char *path, char *const *safe, size_t nsafe, struct gg_repo *ret,
 		 struct gg_buf *ret_err);
+
+/* Does an errno say how a path is? Any other says that the machine cannot tell now. */
+bool gg_repo_errno(int e);
 
 #endif

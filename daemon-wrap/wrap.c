@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -128,16 +129,24 @@ void gg_wrap_ask(const struct gg_wrap *o, struct gg_status *st, struct gg_answer
 	struct gg_answer a = { .push_max = -1 };
 	unsigned backstop;
 	ssize_t n;
+	int e;
 
 	*ret = a;
 	if (o->status_fd < 0)
 		return;
 	backstop = alarm(0); /* the wait has its own limit */
-	n = read(o->status_fd, buf, sizeof(buf) - 1);
+	do
+		n = read(o->status_fd, buf, sizeof(buf) - 1);
+	while (n < 0 && errno == EINTR);
+	e = n < 0 ? errno : 0;
 	alarm(backstop);
 	buf[n > 0 ? n : 0] = 0;
 	if (buf[0] == GG_STATUS_END) {
 		snprintf(a.refused, sizeof(a.refused), "%.*s", (int)sizeof(a.refused) - 1, buf + 1);
+	} else if (e) {
+		snprintf(a.refused, sizeof(a.refused), "the gate cannot be asked: %s, try again later",
+			 strerror(e));
+		gg_wrap_record(a.refused);
 	} else if (n <= 0 || gg_answer_unpack(buf, (size_t)n, &a) < 0) {
 		snprintf(a.refused, sizeof(a.refused), "the gate has ended, try again later");
 	} else if (limit_git(o, a.push_max) || tell_user(a.user)) {
@@ -172,17 +181,30 @@ void gg_wrap_report(const struct gg_wrap *o, const struct gg_status *st)
 		fprintf(stderr, "git-gate: cannot report the request: %s\n", strerror(errno));
 }
 
+static void cannot_tell(struct gg_buf *err, const char *what, int e)
+{
+	gg_buf_add(err, "pushes are refused: %s cannot be looked at: %s, try again later", what, strerror(e));
+}
+
 /* git silently skips a hook that is missing or cannot be executed, and with it every check: so no push then.
  */
 static void check_hook(const struct gg_wrap *o, struct gg_buf *err)
 {
 	char path[PATH_MAX];
 	struct stat st;
+	bool there;
+	int e = ENAMETOOLONG;
 
-	if (snprintf(path, sizeof(path), "%s/pre-receive", o->hook_path) >= (int)sizeof(path) ||
-	    stat(path, &st) < 0)
+	if (snprintf(path, sizeof(path), "%s/pre-receive", o->hook_path) < (int)sizeof(path))
+		e = stat(path, &st) < 0 ? errno : 0;
+	there = !e;
+	if (there)
+		e = !S_ISREG(st.st_mode) ? EACCES : access(path, X_OK) < 0 ? errno : 0;
+	if (e && !gg_repo_errno(e))
+		cannot_tell(err, "the gate's pre-receive hook", e);
+	else if (!there)
 		gg_buf_add(err, "pushes are refused: the gate's pre-receive hook is missing; see hook.path");
-	else if (!S_ISREG(st.st_mode) || access(path, X_OK) < 0)
+	else if (e)
 		gg_buf_add(
 			err,
 			"pushes are refused: the gate's pre-receive hook cannot be executed; see hook.path");
@@ -193,17 +215,19 @@ static void check_place(const char *dir, struct gg_buf *err)
 {
 	char objects[PATH_MAX + 16];
 	struct statvfs fs;
-	int e;
+	int e = 0;
 
 	snprintf(objects, sizeof(objects), "%s/objects", dir);
-	if (faccessat(AT_FDCWD, objects, W_OK | X_OK, AT_EACCESS) < 0) {
+	if (faccessat(AT_FDCWD, objects, W_OK | X_OK, AT_EACCESS) < 0)
 		e = errno;
+	if (e && gg_repo_errno(e))
 		gg_buf_add(err, "pushes are refused: the repository cannot be written to: %s%s", strerror(e),
 			   e == EROFS ? "; the operator has to look at the file system of gate.basePath"
 				      : "");
-	} else if (statvfs(objects, &fs) == 0 && fs.f_files && !fs.f_favail) {
+	else if (e)
+		cannot_tell(err, "the repository", e);
+	else if (statvfs(objects, &fs) == 0 && fs.f_files && !fs.f_favail)
 		gg_buf_add(err, "pushes are refused: No space left on device (inodes), below gate.basePath");
-	}
 }
 
 void gg_wrap_examine(const struct gg_wrap *o, const struct gg_request *req, int known, struct gg_status *st)
