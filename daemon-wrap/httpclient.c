@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -17,6 +18,8 @@
 #define FDS_MAX 8
 #define DISCARD_MS 10000
 #define DISCARD_QUIET_MS 5000 /* it may be compressing what comes next */
+#define LACKS_MS 5000	      /* the machine lacks memory: it is tried again, for so long */
+#define LACKS_PAUSE_NS 10000000
 
 static volatile sig_atomic_t hangups;
 
@@ -39,6 +42,7 @@ void gg_httpclient_open(struct gg_httpclient *c, int sock, int gate)
 	c->gate = gate;
 	c->waits_as = -1;
 	c->at = c->n = 0;
+	c->lacks_ms = 0;
 	c->eof = c->gone = c->hung_up = false;
 	c->told[0] = 0;
 	gg_http_init(&c->http);
@@ -83,6 +87,22 @@ static void hear_the_gate(struct gg_httpclient *c)
 		strcpy(c->told, buf + 1);
 }
 
+bool gg_httpclient_passes(struct gg_httpclient *c, int e)
+{
+	int64_t now_ms;
+
+	if (e != ENOMEM && e != ENOBUFS) {
+		c->lacks_ms = e ? c->lacks_ms : 0;
+		return !e || e == EAGAIN || e == EINTR;
+	}
+	now_ms = gg_now_ms();
+	c->lacks_ms = c->lacks_ms ? c->lacks_ms : now_ms;
+	if (now_ms - c->lacks_ms > LACKS_MS)
+		return false;
+	nanosleep(&(struct timespec){ .tv_nsec = LACKS_PAUSE_NS }, NULL);
+	return true;
+}
+
 short gg_httpclient_wait(struct gg_httpclient *c, enum gg_http_wait as, bool in, bool out, struct pollfd *fds,
 			 size_t n, int timeout_ms)
 {
@@ -97,7 +117,9 @@ short gg_httpclient_wait(struct gg_httpclient *c, enum gg_http_wait as, bool in,
 		p[i + 2] = fds[i];
 	sigemptyset(&none);
 	name_it(c, as);
-	r = ppoll(p, (nfds_t)n + 2, timeout_ms < 0 ? NULL : &t, &none);
+	do
+		r = ppoll(p, (nfds_t)n + 2, timeout_ms < 0 ? NULL : &t, &none);
+	while (r < 0 && errno != EINTR && gg_httpclient_passes(c, errno));
 	c->hung_up |= hangups;
 	if (c->hung_up && c->gate >= 0)
 		hear_the_gate(c); /* why was said before, and an interrupted poll does not show it */
@@ -128,7 +150,7 @@ void gg_httpclient_read(struct gg_httpclient *c)
 		c->n += (size_t)n;
 	else if (n == 0)
 		c->eof = true;
-	else if (errno != EAGAIN && errno != EINTR)
+	if (!gg_httpclient_passes(c, n < 0 ? errno : 0))
 		c->eof = c->gone = true;
 }
 
@@ -138,11 +160,9 @@ size_t gg_httpclient_send(struct gg_httpclient *c, const void *p, size_t n, bool
 		    : c->local ? write(c->sock, p, n)
 			       : send(c->sock, p, n, MSG_DONTWAIT | MSG_NOSIGNAL | (more ? MSG_MORE : 0));
 
-	if (k >= 0)
-		return (size_t)k;
-	if (!c->gone && errno != EAGAIN && errno != EINTR)
+	if (!c->gone && !gg_httpclient_passes(c, k < 0 ? errno : 0))
 		c->gone = c->eof = true; /* nor is it polled any more */
-	return 0;
+	return k < 0 ? 0 : (size_t)k;
 }
 
 bool gg_httpclient_send_all(struct gg_httpclient *c, const void *p, size_t n)

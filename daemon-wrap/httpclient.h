@@ -11,6 +11,7 @@
 #include <poll.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "daemon-wrap/httpparse.h"
 
@@ -32,12 +33,13 @@ struct gg_httpclient {
 	struct gg_http http;
 	char in[GG_HTTP_IN]; /* read from the client; at..n is not parsed yet */
 	size_t at, n;
-	bool local;	/* a unix socket */
-	bool eof;	/* no more will come from the client */
-	bool gone;	/* nor will anything reach it */
-	bool hung_up;	/* SIGHUP: the gate ends us */
-	char told[512]; /* why; "" it did not say so */
-	int waits_as;	/* enum gg_http_wait that our name says now; -1: none */
+	bool local;	  /* a unix socket */
+	bool eof;	  /* no more will come from the client */
+	bool gone;	  /* nor will anything reach it */
+	bool hung_up;	  /* SIGHUP: the gate ends us */
+	char told[512];	  /* why; "" it did not say so */
+	int waits_as;	  /* enum gg_http_wait that our name says now; -1: none */
+	int64_t lacks_ms; /* since when the machine lacks memory for what we do; 0: it does not */
 };
 
 /* Once; signals are as they must be from here on. */
@@ -50,6 +52,13 @@ void gg_httpclient_open(struct gg_httpclient *c, int sock, int gate);
  */
 short gg_httpclient_wait(struct gg_httpclient *c, enum gg_http_wait as, bool in, bool out, struct pollfd *fds,
 			 size_t n, int timeout_ms);
+
+/*
+ * Does an error of reading or writing pass? When there is nothing to read or no room yet; and, for some
+ * seconds, when the machine lacks memory for it, after a short pause: a client that gets no answer to its
+ * push does not know that it was taken. e: errno; 0: it went well.
+ */
+bool gg_httpclient_passes(struct gg_httpclient *c, int e);
 
 /* Read what there is, into what room there is. Sets eof, gone. */
 void gg_httpclient_read(struct gg_httpclient *c);

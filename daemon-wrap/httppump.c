@@ -65,6 +65,15 @@ struct run {
 	char piece[HEAD_ROOM + PIECE + 2];
 };
 
+static void record(const char *what, int e)
+{
+	char mem[100];
+	struct gg_buf why = GG_BUF(mem);
+
+	gg_buf_add(&why, "%s: %s", what, strerror(e));
+	gg_wrap_record(mem);
+}
+
 /* To a number that the gate knows; if that is taken, to one above: the gate then does not know it, and keeps
  * the session. */
 static int move_fd(int *fd, int to)
@@ -174,8 +183,10 @@ static void write_body(struct run *r)
 	while (r->nbody && r->in >= 0) {
 		ssize_t n = write(r->in, r->body, r->nbody);
 
-		if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		if (n < 0 && gg_httpclient_passes(r->c, errno))
 			return;
+		if (n < 0 && errno != EPIPE)
+			record("git cannot be given what the client sends", errno);
 		if (n < 0)
 			return stop_feeding(r); /* git has closed it: it reports, or has died */
 		r->body += n;
@@ -328,8 +339,10 @@ static void take(struct run *r)
 	if (done_soon(r))
 		return;
 	n = read_more(r);
-	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+	if (n < 0 && gg_httpclient_passes(r->c, errno))
 		return;
+	if (n < 0)
+		record("what git says cannot be read", errno);
 	if (n <= 0) {
 		gg_close_fd(&r->out);
 		return;
@@ -512,8 +525,6 @@ enum gg_pumped gg_pump_run(const struct gg_pump *p, struct gg_http_error *ret_er
 {
 	static struct run r; /* too large for a stack; one request at a time */
 	enum gg_pumped how;
-	char mem[100];
-	struct gg_buf why = GG_BUF(mem);
 	int e;
 
 	memset(&r, 0, offsetof(struct run, first));
@@ -523,8 +534,7 @@ enum gg_pumped gg_pump_run(const struct gg_pump *p, struct gg_http_error *ret_er
 	r.body_over = r.body_whole = !p->has_body;
 	e = start(&r);
 	if (e < 0) {
-		gg_buf_add(&why, "git cannot be started: %s", strerror(-e));
-		gg_wrap_record(mem);
+		record("git cannot be started", -e);
 		*ret_err = (struct gg_http_error){ .status = 503,
 						   .reason = "git cannot be started now, try again" };
 		how = GG_PUMPED_OWN;
