@@ -346,6 +346,30 @@ static void let_it_sleep(struct ev_loop *loop)
 	ev_periodic_stop(loop, &never);
 }
 
+static void on_wake(EV_P_ ev_async *w, int revents)
+{
+	(void)loop;
+	(void)w;
+	(void)revents;
+}
+
+/*
+ * libev watches its own wake-up, by which it hears of signals, from its first pass on. When epoll refuses
+ * that for the moment, it is given up without a word; the next watcher of its kind makes it anew. So the
+ * first passes are now, while signals are held and nothing else is watched.
+ */
+static void watch_wake_up(struct ev_loop *loop)
+{
+	ev_async anew;
+
+	for (int i = 0; i < 2; i++) {
+		ev_run(loop, EVRUN_NOWAIT);
+		ev_async_init(&anew, on_wake);
+		ev_async_start(loop, &anew);
+		ev_async_stop(loop, &anew);
+	}
+}
+
 static int make_instance_id(struct gg_gate *g)
 {
 	unsigned char raw[16];
@@ -557,6 +581,7 @@ int gg_gate_run(const struct gg_gate_start *start)
 	g.tick.data = g.drain.data = g.watchdog.data = g.extend.data = &g;
 	gg_notify_open(&g.notify);
 	gg_signals_catch(&g);
+	watch_wake_up(g.loop);
 	set_up_reaper(&g);
 	r = set_up(&g, &err);
 	r = r ? r : serve(&g, &err);
