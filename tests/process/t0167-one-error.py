@@ -22,7 +22,7 @@ ROWS = (("pre-receive", "push", sorted(ERRORS), 5), ("git-gate", "fetch-http", [
 for program, action, calls, many in ROWS:
     counts = trial.count(program, action)
     for call in chance.sample([c for c in calls if c in counts] * many, many):
-        fault = Fault(program, action, call, chance.choice(ERRORS[call].split()), chance.randint(1, counts[call]))
+        fault = Fault(program, action, call, chance.choice(ERRORS[call].split()), chance.choice(counts[call]))
         wrong = trial.suffer(fault) + trial.lasting()
         tap.eq(wrong, [], str(fault), trial.g.text()[-2000:] if wrong else "")
 tap.eq(trial.wrong(), [], "and all is well")
