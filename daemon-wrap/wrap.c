@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -18,6 +19,9 @@
 #include "base/httplink.h"
 #include "base/text.h"
 #include "daemon-wrap/repo.h"
+
+#define REPORT_TRIES 3 /* the kernel may have no memory for it at first */
+#define REPORT_PAUSE_US 20000
 
 static int parse(int argc, char **argv, struct gg_wrap *o)
 {
@@ -176,9 +180,19 @@ void gg_wrap_report(const struct gg_wrap *o, const struct gg_status *st)
 {
 	char buf[GG_STATUS_MAX];
 	size_t n = gg_status_pack(st, buf);
+	ssize_t written = -1;
 
-	if (o->status_fd >= 0 && write(o->status_fd, buf, n) != (ssize_t)n)
-		fprintf(stderr, "git-gate: cannot report the request: %s\n", strerror(errno));
+	if (o->status_fd < 0)
+		return;
+	for (int i = 0; i < REPORT_TRIES && written < 0; i++) {
+		if (i)
+			usleep(REPORT_PAUSE_US);
+		written = write(o->status_fd, buf, n);
+	}
+	if (written == (ssize_t)n)
+		return;
+	fprintf(stderr, "git-gate: cannot report the request: %s\n", strerror(errno));
+	shutdown(o->status_fd, SHUT_RD); /* nothing will be said to it: gg_wrap_ask does not wait */
 }
 
 static void cannot_tell(struct gg_buf *err, const char *what, int e)

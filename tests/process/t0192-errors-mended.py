@@ -15,7 +15,7 @@ trial = Trial(bench, bench.gate().start())
 tap.eq(trial.wrong(), [], "nothing is injected: all is well")
 trial.before = trial.count_fds()
 
-# What, then program, action, call, error, which of them (the first or last that is like that; "on": and all after it), what the client reads ("": it is served), and whether the reference is here.
+# What, then program, action, call, error, which of them (the first or last that is like that; "on": and all after it; "thrice": and two more), what the client reads ("": it is served), and whether the reference is here.
 HOOK = r"/pre-receive\""
 LIST = r"\([3-9], \"[0-9a-f]{32}\""
 ROWS = (
@@ -27,6 +27,7 @@ ROWS = (
     ("the repository cannot be looked at", "git-gate-http", "push-http", "newfstatat", "ENOMEM", r"/l.git/objects\"", "first",
      "git-gate: the repository cannot be looked at: Cannot allocate memory, try again later", False),
     ("the gate's word on a request cannot be read", "git-gate-http", "push-http", "read", "EIO", r"\(3, \"-1", "first", "git-gate: the gate cannot be asked: Input/output error, try again later", False),
+    ("the gate cannot be told of a request", "git-gate-http", "push-http", "write", "ENOSPC", r"\(3, ", "thrice", "git-gate: the gate has ended, try again later", False),
     ("what git lists of a push cannot be read", "pre-receive", "push-known", "read", "EIO", LIST, "first", "git rev-list: could not be talked to: Input/output error", False),
     ("what git is to list cannot be written", "pre-receive", "push-known", "write", "EIO", LIST, "first", "git rev-list: could not be talked to: Input/output error", False),
     ("it cannot be told whether a repository is a mirror", "pre-receive", "push-known", "access", "EIO", r"git-gate-upstream", "first",
@@ -45,7 +46,8 @@ def which(program, action, call, pattern, way):
         traces[program, action] = read(bench.trace)
     lines = [line for line in traces[program, action].splitlines() if line.startswith(call + "(")]
     found = [i for i, line in enumerate(lines, 1) if re.search(pattern, line)] or [0]
-    return found[-1] if way == "last" else "%d+" % found[0] if way == "on" else found[0]
+    n = found[-1] if way == "last" else found[0]
+    return {"on": "%d+" % n, "thrice": "%d..%d" % (n, n + 2)}.get(way, n)
 
 
 def is_here():
