@@ -26,6 +26,12 @@
 #define FILL_NS 300000
 
 /*
+ * The same the other way: git reads a pack in pieces of 4 kB, and each makes room in a pipe that is full.
+ * Measured with a push of 64 MB: half the CPU time of this process, and a twentieth of its wake-ups.
+ */
+#define DRAIN_NS 500000
+
+/*
  * The first part waits too, if git may be done soon: a small reply is written in five or six pieces, and then
  * one wake-up and one segment do for it. Looked at in steps, so that a pack which fills the pipe goes on.
  */
@@ -56,6 +62,7 @@ struct run {
 	bool looked, banded; /* the client's capabilities were looked at; it knows side-band-64k */
 	int64_t sent;	     /* bytes of the reply's body */
 	bool fills;	     /* the pipe has room for FILL_FROM */
+	bool drains;	     /* the other for what git reads within DRAIN_NS */
 	int soon;	     /* steps that were waited for git to be done */
 	const char *h;	     /* what goes to the client next: the head, */
 	size_t nh;
@@ -104,6 +111,7 @@ static int start(struct run *r)
 		if (pipe2(p, O_CLOEXEC) < 0)
 			return -errno;
 		in_r = p[0], in_w = p[1];
+		r->drains = fcntl(in_w, F_SETPIPE_SZ, PIPE_SIZE) >= PIPE_SIZE;
 	}
 	if (pipe2(p, O_CLOEXEC) < 0)
 		return -errno;
@@ -405,9 +413,11 @@ static void wait_for_something(struct run *r)
 				{ .fd = pending || soon ? -1 : r->out, .events = POLLIN },
 				{ .fd = r->exited ? -1 : r->pidfd, .events = POLLIN } };
 	bool in = !r->body_over && !r->nbody;
-	short got = gg_httpclient_wait(r->c, waits_for(r), in && !r->c->eof, pending, fds, 3,
-				       soon ? SOON_MS : -1);
+	short got;
 
+	if (r->nbody && r->in >= 0 && r->drains && !r->exited)
+		nanosleep(&(struct timespec){ .tv_nsec = DRAIN_NS }, NULL);
+	got = gg_httpclient_wait(r->c, waits_for(r), in && !r->c->eof, pending, fds, 3, soon ? SOON_MS : -1);
 	r->soon += soon;
 	if (in && (got & (POLLIN | POLLHUP | POLLERR)))
 		gg_httpclient_read(r->c);
