@@ -67,7 +67,7 @@ class Fault:
 
 
 def counted(trace):
-    """Of each call in a trace, which of them may be failed: the first is 1."""
+    """Of each call in a trace, which of them may be failed: the first is 1. Up to where the program becomes git, which says in its own way what it lacks."""
     seen, calls = {}, {}
     for line in read(trace).splitlines():
         name = re.match(r"(?:\d+ +)?(?:\d+:\d+:\d+ )?(\w+)\(", line)
@@ -77,6 +77,8 @@ def counted(trace):
         # what else fcntl does needs nothing of the machine; who does not wait is not interrupted
         if (name[1] != "fcntl" or "F_DUPFD" in line) and (name[1] not in ("wait4", "waitid") or "WNOHANG" not in line):
             calls.setdefault(name[1], []).append(seen[name[1]])
+        if seen.get("execve", 0) > 1 and line.startswith("execve(") and line.endswith(" = 0"):
+            break
     return calls
 
 
