@@ -54,6 +54,20 @@ static int wrong(struct gg_reader *r, size_t i, enum gg_repo_key k, const char *
 	return gg_section_wrong(r, GG_SECTION_REPO, i, k, value, what);
 }
 
+/* ssh replaces ${NAME} in it, whatever the quotes, and reads its command line by lines (hooks/ssh.h). */
+static int check_ssh_path(struct gg_reader *r, size_t i, enum gg_repo_key k, const char *path)
+{
+	bool control = false;
+
+	for (const char *s = path; *s; s++)
+		control = control || (unsigned char)*s < 0x20 || *s == 0x7f;
+	if (!control && !strstr(path, "${"))
+		return 0;
+	return wrong(r, i, k, path,
+		     "is no path that ssh can be given: it has ${ or a control character in it; "
+		     "write one without");
+}
+
 static int check_upstream(struct gg_reader *r, size_t i)
 {
 	const struct gg_repo_conf *c = &r->conf.repo[i];
@@ -75,7 +89,10 @@ static int check_upstream(struct gg_reader *r, size_t i)
 			     "is missing, and upstream is set; write the file that has the host key of "
 			     "upstream (see "
 			     "ssh-keyscan)");
-	return 0;
+	return check_ssh_path(r, i, GG_REPO_identity_file, c->identity_file) < 0 ||
+			       check_ssh_path(r, i, GG_REPO_known_hosts_file, c->known_hosts_file) < 0
+		       ? -ENOMEM
+		       : 0;
 }
 
 static const char *pattern_wrong(const char *pattern)

@@ -73,7 +73,7 @@ def judge(what, r, code, says, out=""):
 
 for args, says in (
         (["statsu"], "unknown command 'statsu'; did you mean 'status'?"), (["frobnicate"], "unknown command 'frobnicate'; 'git-gate --help' lists them"),
-        (["help", "frobnicate"], "unknown command 'frobnicate'"), (["status", "--jsno"], ["status: unknown option '--jsno'; did you mean '--json'?", "try 'git-gate status --help'"]),
+        (["help", "frobnicate"], "unknown command 'frobnicate'"), (["explain", "repo.x.frobnicate"], "is no reason, setting or event"), (["status", "--jsno"], ["status: unknown option '--jsno'; did you mean '--json'?", "try 'git-gate status --help'"]),
         (["status", "--frobnicate"], "status: unknown option '--frobnicate'\n"), (["status", "-z"], "status: unknown option '-z'"),
         (["status", "--control"], "status: '--control' needs a value (PATH)"), (["status", "-c"], "status: '-c' needs a value (KEY=VALUE)"),
         (["status", "--json=yes"], "status: '--json' takes no value"), (["status", "extra"], "status: unexpected argument 'extra'"), (["kill"], "kill: ID is missing"),

@@ -183,6 +183,9 @@ Test(repo_conf, errors)
 		{ UP, "repo.r.identityFile: is missing, and upstream is set; write the file of the private "
 		      "key that "
 		      "upstream knows the gate by" },
+		{ UP "repo.r.identityFile=/k/${HOME}\nrepo.r.knownHostsFile=/h",
+		  "repo.r.identityFile (file F): '/k/${HOME}' is no path that ssh can be given: it has ${ or a "
+		  "control character in it; write one without" },
 		{ UP "repo.r.identityFile=/k",
 		  "repo.r.knownHostsFile: is missing, and upstream is set; write the file that "
 		  "has the host key of upstream (see ssh-keyscan)" },
