@@ -184,7 +184,8 @@ Test(repo_conf, errors)
 		      "key that "
 		      "upstream knows the gate by" },
 		{ UP "repo.r.identityFile=/k/${HOME}\nrepo.r.knownHostsFile=/h",
-		  "repo.r.identityFile (file F): '/k/${HOME}' is no path that ssh can be given: it has ${ or a "
+		  "repo.r.identityFile (file F): '/k/${HOME}' is no path that ssh can be given: it has ${ or "
+		  "a "
 		  "control character in it; write one without" },
 		{ UP "repo.r.identityFile=/k",
 		  "repo.r.knownHostsFile: is missing, and upstream is set; write the file that "
