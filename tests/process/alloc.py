@@ -5,6 +5,7 @@ One file, mapped by the program and by the test, says what fails; the layout is 
 import mmap
 import os
 import random
+import re
 import struct
 import subprocess
 import sys
@@ -67,8 +68,11 @@ class Faults:
         return " < ".join("%s %s" % (f, at) for f, at in zip(lines[::2], lines[1::2]) if f != "??") or "(a library)"
 
 
+ALLOCATORS = "base/jsonmem.c", "supervisor/loopmem.c"       # who asks them is not one of theirs
+
+
 def write_sites(name, stacks):
-    """For tests/faults/callers: of each (program, address, ...) the innermost function of ours."""
+    """For tests/faults/callers: of each (program, address, ...) the innermost function of ours, and the line, of one that is an allocator of a library's also who asked that."""
     sites = set()
     for program in {s[0] for s in stacks}:
         addresses = sorted({a for s in stacks if s[0] == program for a in s[1:]})
@@ -80,15 +84,17 @@ def write_sites(name, stacks):
             else:
                 of.append(line)
         for s in stacks:
-            ours = [(f, os.path.relpath(at.split(":")[0], ROOT)) for a in s[1:] if s[0] == program for f, at in zip(lines[a][::2], lines[a][1::2]) if at.startswith(ROOT)]
-            sites |= {"%s:%s" % (at, f) for f, at in [o for o in ours if not o[1].startswith("tests")][:1]}
+            ours = [(os.path.relpath(at.split(":")[0], ROOT), at.split(":")[1].split()[0], f)
+                    for a in s[1:] if s[0] == program for f, at in zip(lines[a][::2], lines[a][1::2]) if at.startswith(ROOT)]
+            ours = [o for o in ours if not o[0].startswith("tests")]
+            sites |= {"%s:%s:%s" % o for o in ours[:1] + [o for o in ours if o[0] not in ALLOCATORS][:1]}
     os.makedirs(os.path.join(BUILD, "alloc-sites"), exist_ok=True)
     with open(os.path.join(BUILD, "alloc-sites", name.split("-")[0]), "w") as f:
         f.write("".join(line + "\n" for line in sorted(sites)))
 
 
 class Sweeps:
-    """Allocations of many operations, each in turn (ALLOC=all), or some by chance (SEED= repeats them)."""
+    """Allocations of many operations, each in turn (ALLOC=all; SWEEP=RE: of those operations alone), or some by chance (SEED= repeats them)."""
 
     def __init__(self, tap):
         self.tap, self.rows, self.stacks = tap, [], set()
@@ -99,6 +105,8 @@ class Sweeps:
 
     def sweep(self, what, once, total, sample, faults, program=GATE):
         """once(n): what is wrong when the n-th fails, or ''; it arms before and disarms after."""
+        if not re.search(os.environ.get("SWEEP", ""), what):
+            return
         numbers = range(1, total + 1) if self.all else sorted(self.rng.sample(range(1, total + 1), min(sample, total)))
         wrong = []
         reached = 0

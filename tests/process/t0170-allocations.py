@@ -229,8 +229,8 @@ tap.eq(g.stop(), 0, "the gate stops cleanly", g.text()[-1000:])
 # --- a gate that holds requests, is behind a proxy, and watches a server ---------------------------------------------------
 
 port, exec_path = free_port(), git("--exec-path").stdout.strip()
-g = Gate({"limit.sessionsPerRepo": "1", "limit.sessionsPerPeer": "9", "access.proxyFrom": "127.0.0.2", "deadline.commands": "30s", "deadline.packStart": "30s",
-          "deadline.idle": "30s", "deadline.init": "30s", "service.git.watch": "true", "service.git.ready": "port:127.0.0.1:%d" % port, "service.git.command":
+g = Gate({"limit.sessionsPerRepo": "1", "limit.sessionsPerPeer": "9", "access.proxyFrom": "127.0.0.2", "deadline.commands": "10m", "deadline.packStart": "10m",
+          "deadline.idle": "10m", "deadline.init": "10m", "service.git.watch": "true", "service.git.ready": "port:127.0.0.1:%d" % port, "service.git.command":
           "%s/git-daemon --reuseaddr --listen=127.0.0.1 --port=%d --base-path=%s --export-all --max-connections=0" % (exec_path, port, path("gate%d" % (Gate.count + 1), "git"))},
          env=faults.env)
 repo = g.repo()
@@ -302,7 +302,24 @@ def watched_once(n):
     return ""
 
 
-for what, once, sample in (("a request that waits", held_once, 5), ("a client behind a proxy", proxied_once, 5), ("a watched session", watched_once, 5)):
+def killed_once(n):
+    """It is ended, late perhaps, and who asked for that is told so, or that memory lacks: then it is asked for again."""
+    c = Raw(g, "git-upload-pack")
+    c.advertisement()
+    which = {"cmd": "kill", "id": g.sessions()[0]["id"], "reason": "test"}
+    faults.arm(n)
+    a = g.request(**which)
+    if not a["ok"]:
+        g.request(**which)
+    c.rest()
+    faults.disarm()
+    c.close()
+    over()
+    return "" if a["ok"] or "memory" in json.dumps(a) else "it is not said why: %s" % json.dumps(a)
+
+
+for what, once, sample in (("a request that waits", held_once, 5), ("a client behind a proxy", proxied_once, 5), ("a watched session", watched_once, 5),
+                           ("a session is to be ended", killed_once, 5)):
     tap.eq(once(0), "", what)
     sweep(what, once, min(faults.count, 200), sample, faults)
 client = Raw(g, "git-upload-pack")
@@ -312,6 +329,18 @@ sweep("answer to overview, with limits", once, total, 5, faults)
 once, total = ask(cmd="status")
 sweep("answer to status, with services", once, total, 5, faults)
 client.close()
+over()
+pusher = Raw(g)
+pusher.advertisement()
+pusher.commands(git("rev-parse", "HEAD", cwd=work).stdout.strip(), "refs/heads/never")
+shown = wait_for(lambda: [s for s in g.sessions() if s["phase"] == "pack-start"], "it to wait for a pack, with two threads")[0]
+once, total = ask(cmd="show", id=shown["id"])
+sweep("answer to show", once, total, 5, faults)
+pusher.close()
+over()
+for cmd, args in (("reaped", {}), ("show", {"id": shown["id"]}), ("events", {"last": 20}), ("report", {}), ("metrics", {})) if ALL else ():
+    once, total = ask(cmd=cmd, **args)
+    sweep("answer to %s, of what has been" % cmd, once, total, 5, faults)
 tap.eq(g.stop(), 0, "this one stops cleanly, too")
 
 # --- git-gate's own commands ---------------------------------------------------------------------------------------------

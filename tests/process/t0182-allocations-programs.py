@@ -149,14 +149,23 @@ def left_in(name):
 os.makedirs(os.path.join(left, "used.git"))
 user = popen(["sleep", "1000"], stdin=open(os.path.join(left, "used.git", "config"), "w"))
 used, unused = left_in("used.git"), [left_in("%d.git" % i) for i in range(400 if sweeps.all else 8)]
+# a git that works in a work tree, whose file .git alone leads there
+git("init", "-q", "--bare", os.path.join(left, "tree.git"))
+in_tree = left_in("tree.git")
+os.makedirs(path("tree"))
+with open(path("tree", ".git"), "w") as f:
+    f.write("gitdir: %s\n" % os.path.join(left, "tree.git"))
+worker = popen(["git", "cat-file", "--batch"], cwd=path("tree"), stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 born = time.time()
 wait_for(lambda: time.time() > born + 1.2, "them to be older than a look at who uses them")
 
 
-def cleanup_used(n):
-    faults.arm(n)
-    r = run("cleanup", "--base", left, "used.git")
-    return "" if os.path.isdir(used) and r.returncode == 1 else "removed under who uses it: %s %s %s" % (r.returncode, r.stdout, r.stderr)
+def cleanup_used(name, quarantine):
+    def once(n):
+        faults.arm(n)
+        r = run("cleanup", "--base", left, name)
+        return "" if os.path.isdir(quarantine) and r.returncode == 1 else "removed under who uses it: %s %s %s" % (r.returncode, r.stdout, r.stderr)
+    return once
 
 
 def cleanup(n):
@@ -168,7 +177,8 @@ def cleanup(n):
     return "" if excused(r) or (os.path.isdir(d) and r.stdout.startswith("kept\t")) else "exit code %d: %s %s" % (r.returncode, r.stdout, r.stderr)
 
 
-command("git-gate cleanup, in use", 6, cleanup_used)
+command("git-gate cleanup, in use", 6, cleanup_used("used.git", used))
+command("git-gate cleanup, in use from a work tree", 4, cleanup_used("tree.git", in_tree))
 command("git-gate cleanup", 6, cleanup)
 
 
@@ -187,7 +197,7 @@ def all_or_nothing(what, *args):
             once.want = once.want or after
             return "" if after == once.want else "not all of it is done: %s %s" % (r.stdout, r.stderr)
         if state() != before:
-            return "half of it is done: %s: %s" % (r.stderr, state())
+            return "half of it is done: %s: %s" % (r.stderr, undo(before))
         return "" if excused(r) else "exit code %d: %s" % (r.returncode, r.stderr)
 
     def undo(before):

@@ -79,6 +79,22 @@ static int run_reader(void *o, uint64_t *sum)
 	return e;
 }
 
+/* Each is an error, and says what to write. */
+static int run_wrong_env(void *o, uint64_t *sum)
+{
+	static char *const env[] = { (char *)"GIT_GATE_DEADLINE_IDLE=3s",
+				     (char *)"GIT_GATE_REPO__1__UPSTREAM=ssh://git@h/c.git",
+				     (char *)"GIT_GATE_REPO__UPSTREAM=ssh://git@h/c.git", NULL };
+	struct gg_reader r;
+	int e = gg_reader_init(&r);
+
+	(void)o;
+	e = e ? e : gg_reader_feed_env(&r, env);
+	*sum = r.nerror;
+	gg_reader_free(&r);
+	return e;
+}
+
 static void *make_reader(void)
 {
 	struct gg_reader *r = malloc(sizeof(*r));
@@ -152,9 +168,14 @@ static int run_tokens(void *o, uint64_t *sum)
 static int run_spawn(void *o, uint64_t *sum)
 {
 	char *argv[] = { (char *)"true", NULL }, *envp[] = { NULL };
-	struct gg_spawn sp = {
-		.path = "/bin/true", .argv = argv, .envp = envp, .in = -1, .out = -1, .err = -1, .extra = -1
-	};
+	struct gg_spawn sp = { .path = "/bin/true",
+			       .argv = argv,
+			       .envp = envp,
+			       .in = -1,
+			       .out = -1,
+			       .err = -1,
+			       .extra = -1,
+			       .cwd = "/" };
 	char out[16];
 	size_t n;
 	int status = -1, e = gg_spawn_capture(&sp, 10000, out, sizeof(out), &n, &status);
@@ -206,29 +227,19 @@ static void drop_recent(void *o)
 	gg_recent_free(o);
 }
 
-/* What supervisor/commands.c does with every answer. */
-static int whole(json_t *j, uint64_t lacks, uint64_t *sum)
-{
-	AUTO_FREE char *text = j ? json_dumps(j, JSON_COMPACT) : NULL;
-
-	json_decref(j);
-	*sum = text ? strlen(text) : 0;
-	return text && gg_jsonmem_lacks() == lacks ? 0 : -ENOMEM;
-}
-
 static int run_recent(void *o, uint64_t *sum)
 {
 	const struct gg_recent_ask ask = { .last = -1 };
 	uint64_t lacks = gg_jsonmem_lacks();
 
-	return whole(gg_recent_answer(o, &ask), lacks, sum);
+	return whole_answer(gg_recent_answer(o, &ask), lacks, sum);
 }
 
 static int run_recent_error(void *o, uint64_t *sum)
 {
 	uint64_t lacks = gg_jsonmem_lacks();
 
-	return whole(gg_recent_error(o), lacks, sum);
+	return whole_answer(gg_recent_error(o), lacks, sum);
 }
 
 /* The event is said all the same: it is only not kept. */
@@ -245,7 +256,7 @@ static int run_settings(void *o, uint64_t *sum)
 	struct gg_reader *r = o;
 	uint64_t lacks = gg_jsonmem_lacks();
 
-	return whole(gg_hook_settings(&r->conf, "a.git", "127.0.0.1:1", "git"), lacks, sum);
+	return whole_answer(gg_hook_settings(&r->conf, "a.git", "127.0.0.1:1", "git"), lacks, sum);
 }
 
 /* --- reaper --- */
@@ -308,7 +319,7 @@ static int run_ended(void *o, uint64_t *sum)
 	struct gg_ended e = { .transport = "git", .key = "k", .reason = GG_REASON_IDLE, .steps = "a,b" };
 
 	(void)o;
-	return whole(gg_report_ended_whole(&e), lacks, sum);
+	return whole_answer(gg_report_ended_whole(&e), lacks, sum);
 }
 
 static int run_proctable(void *o, uint64_t *sum)
@@ -387,6 +398,7 @@ static int run_users(void *o, uint64_t *sum)
 static const struct row rows[] = {
 	{ "base/service: words", run_words, NULL, NULL, 0, false },
 	{ "base/conf: reading", run_reader, NULL, NULL, 0, false },
+	{ "base/confenv: what is wrong", run_wrong_env, NULL, NULL, 0, false },
 	{ "base/conf: what a reload changes", run_diff, make_reader, drop_reader, 0, false },
 	{ "daemon-wrap/argv: a session's environment", run_environment, make_reader, drop_reader, 0, false },
 	{ "base/tokenfile", run_tokens, NULL, NULL, 0, false },

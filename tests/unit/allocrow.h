@@ -9,11 +9,13 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <jansson.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/jsonmem.h"
 #include "tests/faults/alloc.h"
 
 struct row {
@@ -26,6 +28,20 @@ struct row {
 	uint64_t most;
 	bool strict; /* no allocation of it may fail and it succeed */
 };
+
+/* What supervisor/commands.c does with every answer; sum: how many parts it has. */
+static inline int whole_answer(json_t *j, uint64_t lacks, uint64_t *sum)
+{
+	char *text = j ? json_dumps(j, JSON_COMPACT) : NULL;
+	int r = text && gg_jsonmem_lacks() == lacks ? 0 : -ENOMEM;
+
+	json_decref(j);
+	*sum = 0;
+	for (const char *s = text; s && *s; s++)
+		*sum += *s == ':' || *s == ',';
+	free(text);
+	return r;
+}
 
 static inline uint64_t disarm(struct gg_alloc_faults *f)
 {
