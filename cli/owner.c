@@ -18,17 +18,18 @@
 int gg_owner_of(const char *dir, struct gg_owner *ret)
 {
 	struct gg_buf name = GG_BUF(ret->name);
-	const struct passwd *pw;
+	const struct passwd *pw = NULL;
 	struct stat st;
 
 	if (stat(dir, &st) < 0)
 		return -errno;
 	if (!S_ISDIR(st.st_mode))
 		return -ENOTDIR;
-	pw = getpwuid(st.st_uid);
 	ret->uid = st.st_uid;
-	ret->gid = pw ? pw->pw_gid : st.st_gid;
 	ret->other = st.st_uid != geteuid();
+	if (ret->other) /* else it does not matter, and glibc's way to it does not bear a want of memory */
+		pw = getpwuid(st.st_uid);
+	ret->gid = pw ? pw->pw_gid : st.st_gid;
 	/* a volume of Kubernetes is root's, and a group may write to it: what is made there is our own */
 	if (st.st_uid == 0 && ret->other && access(dir, W_OK) == 0) {
 		*ret = (struct gg_owner){ .uid = geteuid(), .gid = getegid() };

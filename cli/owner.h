@@ -11,7 +11,7 @@
 struct gg_owner {
 	uid_t uid;
 	gid_t gid;
-	char name[64]; /* "" when the user has none */
+	char name[64]; /* of another; "" when that has none */
 	bool other;    /* not who we are: to work for him, we become him */
 };
 
