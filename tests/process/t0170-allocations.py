@@ -91,7 +91,7 @@ heir.stop()
 
 faults = alloc.Faults("git-gate")
 g = Gate({"listen.http": "127.0.0.1:0", "reaper.onReap": "/bin/true", "limit.sessionsPerRepo": "20", "deadline.commands": "30s",
-          "deadline.packStart": "30s", "deadline.idle": "30s", "deadline.init": "300ms"}, env=faults.env)
+          "deadline.packStart": "30s", "deadline.idle": "30s", "deadline.init": "30s"}, env=faults.env)
 repo = g.repo()
 work = g.work("work")
 git("push", "-q", "origin", "HEAD:main", cwd=work)
@@ -175,24 +175,29 @@ for what, make, sample in (("fetch, git://", lambda: ["ls-remote", g.url("r.git"
 tap.eq((fsck(repo), leftovers(repo)), ("", []), "the repository is sound, and nothing is left in it")
 
 
+stuck_faults = alloc.Faults("git-gate")     # of a gate of its own: healthy clients have time
+hasty = Gate({"reaper.onReap": "/bin/true", "deadline.init": "300ms"}, env=stuck_faults.env)
+
+
 def reap_once(n):
     """A client that says nothing is ended, late perhaps, and recorded."""
-    before, begun = g.status()["reaped"], len(g.text())
-    faults.arm(n)
-    c = Raw(g, request=False)
+    before, begun = hasty.status()["reaped"], len(hasty.text())
+    stuck_faults.arm(n)
+    c = Raw(hasty, request=False)
     c.rest()
     c.close()
-    g.settle() if not n else wait_for(lambda: not g.processes(), "its processes to go")
-    faults.disarm()
-    if g.process.poll() is not None:
-        raise RuntimeError("the gate died: %s" % faults.where())
-    g.settle()
-    told = faults.failed and "memory" in g.text()[begun:]
-    return "" if g.status()["reaped"] == before + 1 or told else "it is not recorded"
+    hasty.settle() if not n else wait_for(lambda: not hasty.processes(), "its processes to go")
+    stuck_faults.disarm()
+    if hasty.process.poll() is not None:
+        raise RuntimeError("the gate died: %s" % stuck_faults.where())
+    hasty.settle()
+    told = stuck_faults.failed and "memory" in hasty.text()[begun:]
+    return "" if hasty.status()["reaped"] == before + 1 or told else "it is not recorded"
 
 
 reap_once(0)
-sweep("a stuck client", reap_once, min(faults.count, 200), 10, faults)
+sweep("a stuck client", reap_once, min(stuck_faults.count, 200), 10, stuck_faults)
+tap.eq(hasty.stop(), 0, "its gate stops cleanly", hasty.text()[-1000:])
 
 # all that is asked for fails, for a while: clients wait or are told, and all goes on afterwards
 for what, make in (("push, git://", a_push(g.url("r.git"))), ("push, http://", a_push(g.http("r.git")))):

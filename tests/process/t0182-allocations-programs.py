@@ -148,7 +148,7 @@ def left_in(name):
 
 os.makedirs(os.path.join(left, "used.git"))
 user = popen(["sleep", "1000"], stdin=open(os.path.join(left, "used.git", "config"), "w"))
-used, unused = left_in("used.git"), [left_in("%d.git" % i) for i in range(400 if sweeps.all else 8)]
+used, unused = left_in("used.git"), [left_in("%d.git" % i) for i in range(3000 if sweeps.all else 8)]      # one allocation for each process of the machine
 # a git that works in a work tree, whose file .git alone leads there
 git("init", "-q", "--bare", os.path.join(left, "tree.git"))
 in_tree = left_in("tree.git")
