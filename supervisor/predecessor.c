@@ -11,6 +11,7 @@
 
 #include "base/cleanup.h"
 #include "base/event.h"
+#include "base/headroom.h"
 #include "base/pidfd.h"
 #include "base/pstat.h"
 #include "reaper/classify.h"
@@ -22,7 +23,8 @@
 #define AGAIN_S 1   /* ... and from one to the next */
 #define SAY_LOOKS 3 /* who waits for a disk is through by then */
 
-/* Processes whose environment could not be read when the gate started: they sleep in the kernel. */
+/* Processes whose environment could not be read when the gate started: they sleep in the kernel, or the
+ * machine lacked something. */
 struct gg_predecessor {
 	struct gg_gate *gate;
 	ev_timer timer;
@@ -38,7 +40,7 @@ static int belongs(pid_t pid, const char *instance)
 	char value[64];
 	int r = gg_procfs_getenv(pid, "GIT_GATE_INSTANCE", value, sizeof(value));
 
-	return r == -EBUSY ? r : r == 0 && !strcmp(value, instance);
+	return r == -EBUSY || gg_is_shortage(-r) ? -EBUSY : r == 0 && !strcmp(value, instance);
 }
 
 static bool is_of_service(pid_t pid)
@@ -142,9 +144,11 @@ static bool settle(struct gg_predecessor *p, const struct gg_ident *who)
 {
 	struct gg_proctable_row row = { .pid = who->pid, .start_tick = who->start_tick };
 	struct gg_pstat st;
-	int r, parent;
+	int r = gg_pstat_read(who->pid, &st), parent;
 
-	if (gg_pstat_read(who->pid, &st) < 0 || st.start_tick != who->start_tick)
+	if (gg_is_shortage(-r))
+		return false;
+	if (r < 0 || st.start_tick != who->start_tick)
 		return true;
 	r = belongs(who->pid, p->instance);
 	if (r <= 0)
@@ -179,8 +183,9 @@ static void on_timer(EV_P_ ev_timer *w, int revents)
 		for (size_t i = 0; i < left; i++)
 			gg_buf_add(&pids, "%s%d", i ? "," : "", (int)p->late[i].pid);
 		gg_event(GG_EV_GATE_PREDECESSOR, &f,
-			 "%zu processes sleep in the kernel (state D): whether they are of a session of the "
-			 "gate that died is not known until they wake up",
+			 "%zu processes cannot be looked into now, most likely because they sleep in the "
+			 "kernel "
+			 "(state D): whether they are of a session of the gate that died is not known",
 			 left);
 	}
 }

@@ -10,6 +10,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/event.h"
+#include "base/headroom.h"
 #include "base/pidfd.h"
 #include "base/pstat.h"
 #include "reaper/proctable.h"
@@ -77,9 +78,14 @@ static int find_once(const struct gg_gate *g, struct gg_idents *l)
 	for (size_t i = 0; r == 0 && i < n; i++) {
 		struct gg_pstat st;
 
-		if (gg_pstat_read(pid[i], &st) < 0 || !is_below_us(l, st.ppid) ||
-		    (i < ours && g->remains && has(&g->remains->elders, pid[i], st.start_tick)))
+		r = gg_pstat_read(pid[i], &st);
+		if (gg_is_shortage(-r))
+			break; /* whoever cannot be looked at may be there */
+		if (r < 0 || !is_below_us(l, st.ppid) ||
+		    (i < ours && g->remains && has(&g->remains->elders, pid[i], st.start_tick))) {
+			r = 0;
 			continue;
+		}
 		if (getpid() != 1 && gg_orphan_is_gc(pid[i], st.sid))
 			continue; /* it does not need us */
 		before = n;

@@ -1,12 +1,14 @@
 /* report - the gate's state as JSON. See report.h. */
 #include "supervisor/report.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/event.h"
+#include "base/jsonmem.h"
 #include "reaper/client.h"
 #include "reaper/procfs.h"
 #include "supervisor/admit.h"
@@ -229,8 +231,11 @@ json_t *gg_report_show(struct gg_gate *g, struct gg_session *s)
 	struct gg_snap snap;
 	json_t *j, *procs = json_array();
 	const struct gg_tcp *t = &s->tcp;
+	int r = gg_reaper_look(&g->reaper, s, now, &snap);
 
-	if (gg_reaper_look(&g->reaper, s, now, &snap) == 0) {
+	if (r == -ENOMEM)
+		gg_jsonmem_lack(); /* as of any other part: none of it is told */
+	if (r == 0) {
 		for (size_t i = 0; i < snap.n; i++)
 			json_array_append_new(procs, process(&snap.v[i]));
 		free(snap.v);
