@@ -57,13 +57,17 @@ bool gg_fetch_prepare(const struct gg_wrap *o, const struct gg_request *req, con
 int gg_fetch_exec(const struct gg_fetch *f, size_t n, bool *ret_taken)
 {
 	static char request[GG_REQUEST_MAX];
+	ssize_t got;
 
 	*ret_taken = false;
 	if (chdir(f->dir) < 0 || (f->protocol[0] && setenv("GIT_PROTOCOL", f->protocol, 1) < 0))
 		return -errno;
 	alarm(0); /* of the wait for the request */
 	*ret_taken = true;
-	if (recv(0, request, n, MSG_WAITALL) != (ssize_t)n)
+	do
+		got = recv(0, request, n, MSG_WAITALL);
+	while (got < 0 && gg_wrap_passes(errno));
+	if (got != (ssize_t)n)
 		return -EIO;
 	signal(SIGTERM, SIG_IGN); /* kept over exec: git has begun, and ends with its client */
 	execl(f->git, "git", "upload-pack", "--strict", "--timeout=0", ".", (char *)NULL);

@@ -38,10 +38,10 @@ static ssize_t peek(char *buf, size_t n)
 		ssize_t got;
 
 		setsockopt(0, SOL_SOCKET, SO_RCVLOWAT, &low, sizeof(low));
-		if (poll(&p, 1, -1) < 0 && errno != EINTR)
+		if (poll(&p, 1, -1) < 0 && !gg_wrap_passes(errno))
 			return -errno;
 		got = recv(0, buf, n, MSG_PEEK | MSG_DONTWAIT);
-		if (got < 0 && errno != EAGAIN && errno != EINTR)
+		if (got < 0 && !gg_wrap_passes(errno))
 			return -errno;
 		if (got >= (ssize_t)n || got == 0)
 			return got;
@@ -86,8 +86,9 @@ static int refuse(size_t n, const char *why)
 	struct gg_buf b = GG_BUF(mem);
 
 	/* out of the queue: a close with unread bytes would reset the connection and the text with it */
-	if (n && recv(0, packet, n, MSG_DONTWAIT) < 0)
-		return 1;
+	while (n && recv(0, packet, n, MSG_WAITALL) < 0)
+		if (!gg_wrap_passes(errno))
+			return 1;
 	gg_buf_add(&b, "%04xERR git-gate: %s", (unsigned)(strlen(why) + 18), why);
 	(void)!send(1, b.s, b.len, MSG_NOSIGNAL);
 	return 1;

@@ -22,6 +22,7 @@
 
 #define REPORT_TRIES 3 /* the kernel may have no memory for it at first */
 #define REPORT_PAUSE_US 20000
+#define LACKS_PAUSE_US 20000
 
 static int parse(int argc, char **argv, struct gg_wrap *o)
 {
@@ -96,6 +97,15 @@ int gg_wrap_options(const char *name, int argc, char **argv, struct gg_wrap *ret
 	if (r < 0)
 		fprintf(stderr, "%s: started by git-gate for each connection; not for use by hand\n", name);
 	return r;
+}
+
+bool gg_wrap_passes(int e)
+{
+	bool lacks = e == ENOMEM || e == ENOBUFS;
+
+	if (lacks)
+		usleep(LACKS_PAUSE_US);
+	return lacks || e == EAGAIN || e == EINTR;
 }
 
 /* Who it is, for git and its hooks; nobody else sets it. */

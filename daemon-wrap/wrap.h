@@ -35,6 +35,10 @@ int gg_wrap_options(const char *name, int argc, char **argv, struct gg_wrap *ret
  */
 void gg_wrap_join(const char *name);
 
+/* Does an error of the client's socket pass, e: errno? Where the machine lacks memory, after a pause; the
+ * reaper bounds how long that goes on. */
+bool gg_wrap_passes(int e);
+
 /* Fill st from the request. Whatever must not be served has a text in st->refused. known: as of
  * gg_request_parse. */
 void gg_wrap_examine(const struct gg_wrap *o, const struct gg_request *req, int known, struct gg_status *st);
