@@ -119,14 +119,20 @@ for name in PROGRAMS:
         for transport in URLS:
             if name != "git" and (name == "git-daemon") != (transport == "git"):
                 continue
-            for push in True, False:
-                # of an advertisement git-gate-http starts the command itself
+            # an advertisement over HTTP and a fetch over git:// are started by ourselves, where nothing speaks against it
+            for push, asked in (True, False), (False, False), (False, True):
+                if asked and name != "git-daemon":
+                    continue
+                if asked:
+                    git("config", "daemon.uploadpack", "true", cwd=repo)
                 before = len(g.events())
                 r = session(transport, push)
-                whose = "%s is %s, a %s over %s" % (name, what, "push" if push else "fetch", transport)
+                whose = "%s is %s, a %s over %s%s" % (name, what, "push" if push else "fetch", transport, " that it is asked about" if asked else "")
+                if asked:
+                    git("config", "--unset", "daemon.uploadpack", cwd=repo)
                 g.settle()
                 seen = [e for e in g.events()[before:] if e["event"] == "session.log" or e["priority"] not in ("debug", "info") or (e["event"] == "session.closed" and not e["message"].startswith("exit status 0"))]
-                if r.returncode == 0 and ((name == "git-http-backend" and not push) or (name == "git" and what == "not executable")):
+                if r.returncode == 0 and ((name != "git" and not push and not asked) or (name == "git" and what == "not executable")):
                     tap.ok(True, "%s: it does without, or has another in PATH" % whose)
                     continue
                 tap.ok(r.returncode and re.search("git-gate: |fatal: |error: ", r.stderr), "%s: it fails, with a reason" % whose, r.stderr)
