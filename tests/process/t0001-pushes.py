@@ -239,7 +239,7 @@ busy.start()
 early = os.listdir(busy.base)[::300]
 pushers = [popen(["git", "push", busy.url(name), "main"], cwd=small, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) for name in early]
 latch.reached(len(early))               # they hold their locks
-wait_for(lambda: not [p for p in tree(busy.pid) if "git-gate cleanup" in cmdline(p)], "the cleanup to be done")
+wait_for(lambda: not [p for p in tree(busy.pid) if "git-gate cleanup" in cmdline(p)], "the cleanup to be done", 4 * PATIENCE)
 latch.release(len(early))
 for name, p in zip(early, pushers):
     code, out = end(p)
