@@ -53,6 +53,10 @@ for i in range(1200):           # a long answer to come: more than a socket hold
 answer = len(json.dumps(g.ask("reaped", "--all")))
 tap.ok(answer > 500000, "the answer of reaped --all is long (%d bytes)" % answer)
 ALL = b'{"cmd":"reaped","all":true}\n'
+late = connect(ALL)
+for _ in range(2):              # by then it has been sent as much as the socket holds
+    g.cli("health")
+tap.eq(len(json.loads(dropped(late))["data"]), len(g.ask("reaped", "--all")), "who reads late gets all of a long answer")
 fds = lambda: len(os.listdir("/proc/%d/fd" % g.pid))
 calm = fds()
 for what, data, n in (("300 that send nothing", b"", 300), ("150 that send half a line", b'{"cmd":"sta', 150), ("40 that never read a large answer", ALL, 40)):
@@ -158,7 +162,10 @@ for command in "status", "sessions", "health":
     tap.ok(4.5 < seconds < 8, "%s of a gate that hangs: after about 5 s (%.1fs)" % (command, seconds))
 g.process.send_signal(signal.SIGCONT)
 tap.eq(g.cli("health").returncode, 0, "it answers when it goes on")
+asks = connect(b'{"cmd":')
+g.cli("health")                 # and who came before is known by then
 g.stop()
+tap.eq(dropped(asks), b"", "who has not asked to the end when it stops gets no answer")
 for args in ("status",), ("health",), ("sessions",), ("reaped",), ("show", "x"), ("kill", "x"):
     r = g.cli(*args)
     tap.ok(r.returncode == 3 and "no gate is running" in r.stderr and g.control in r.stderr, "%s without a gate: exit code 3" % args[0], r)

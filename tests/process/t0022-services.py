@@ -177,6 +177,14 @@ g = launch(services(core={"command": fails, "ready": "fd", "essential": "true", 
 tap.eq((g.process.wait(PATIENCE), g.events("gate.ready")), (4, []), "given up before it was ever ready: exit code 4, gate.ready is never said",
        g.text())
 
+g = Gate(services(core={"command": "sleep 1000", "essential": "true", "backoff": "1m", "backoffMax": "1m"}))
+tap.eq(g.cli("health", "--ready").returncode, 0, "with its essential service a gate is ready")
+os.kill(of(g, "core")["pid"], signal.SIGKILL)
+events(g, "exited", "core")
+r = g.cli("health", "--ready")
+tap.ok(r.returncode == 1 and "an essential service is not up" in r.stdout + r.stderr, "while it waits to be started again the gate is not, and says why", r.stdout, r.stderr)
+stopped(g)
+
 # --- ready --------------------------------------------------------------------------------------------------------------
 
 notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)

@@ -57,4 +57,20 @@ for s in slow.sessions():
     os.kill(s["pid"], signal.SIGCONT)
 for c in (*stuck, waits):
     c.close()
-finish(tap, g, slow)
+
+# in observe mode it is said who would go, and nobody does
+sees = Gate({**PATIENT, "deadline.idle": "500ms", "limit.sessions": "1", "reaper.mode": "observe"})
+git("push", "-q", sees.repo(), "HEAD:main", cwd=work)
+silent = Raw(sees, "git-upload-pack")
+silent.advertisement()
+waits = Raw(sees, "git-upload-pack")
+seen = wait_for(lambda: sees.events("session.observed"), "the silent one to be observed")[0]
+tap.eq((seen["reason"], seen["peer"], sees.reaped()), ("pressure", silent.peer, []), "observe mode: it is said that it would go, and it does not", seen)
+silent.s.sendall(b"0000")
+tap.eq(silent.rest(), b"", "it ends by itself")
+tap.ok(waits.advertisement(), "and then the one that waits is served")
+alarm = wait_for(lambda: sees.ask("report")["false_alarms"], "the false alarm")[0]
+tap.eq([row["spare_ms"] for row in alarm["limits"] if row["key"] == "limit.sessions"], [None], "the report has it, and no time that would have spared it", alarm)
+for c in silent, waits:
+    c.close()
+finish(tap, g, slow, sees)

@@ -66,6 +66,8 @@ g.repo()
 clients = [Raw(g) for _ in range(30)]
 short(g, "start a session: Too many open files")
 wait_for(lambda: g.status()["waiting"], "a client to wait")
+wait_for(lambda: g.cli("health", "--ready").stdout.startswith("not ready: out-of-resources: "), "it to say that it is not ready, and why")
+tap.ok(True, "no descriptors: it is not ready for more, and says why")
 share = cpu_share(g, 2)
 tap.ok(share < 0.1, "no descriptors: the gate does not spin (%.0f %% of a core)" % (100 * share))
 wait_for(lambda: g.events("session.refused"), "deadline.wait to pass")

@@ -125,12 +125,15 @@ git("update-ref", "refs/notes/x", "trunk", cwd=path("up", "r.git"))
 mirrored = refs(path("up", "r.git"))
 git("update-ref", "refs/pull/1/head", "trunk", cwd=path("up", "r.git"))     # as forges make them
 upstream("s256.git", "--object-format=sha256")
+LONG = "x" * 250 + "/" + "y" * 250
+upstream("long.git", branch=LONG)
 upstream("empty.git", commits=0)
 upstream("empty256.git", "--object-format=sha256", commits=0)
 p = Place("made")
 os.umask(0o022)
 for name, up, head, form in (("r.git", "r.git", "refs/heads/trunk", "sha1"), ("org/deep/s.git", "s256.git", "refs/heads/main", "sha256"),
                              ("e.git", "empty.git", "refs/heads/main", "sha1"), ("e256.git", "empty256.git", "refs/heads/main", "sha256"),
+                             ("long.git", "long.git", "refs/heads/main", "sha1"), # HEAD's own name is too long for us
                              ("with space's.git", "r.git", "refs/heads/trunk", "sha1")):
     r = p.run(*mirror(name, up))
     d = os.path.join(p.base, name)
@@ -232,6 +235,15 @@ write("made.conf.lock", "")
 r = p.run(*args())
 tap.ok(r.returncode == 1 and "cannot change %s" % p.config in r.stderr and "%s.lock" % p.config in r.stderr, "refused: a configuration that is locked", r.stderr)
 os.unlink(path("made.conf.lock"))
+tap.eq(p.state(), before, "and nothing is left of it")
+
+# git fails in the middle of the settings, and again when they are taken back
+os.mkdir(path("tools"))
+put_script(path("tools", "git"), 'case "$*" in *knownHostsFile*|*--remove-section*) exit 3;; esac; exec %s "$@"' % shutil.which("git"))
+r = p.run(*args(), prefix=("env", "PATH=%s:%s" % (path("tools"), ENV["PATH"])))
+tap.ok(r.returncode == 1 and r.stderr.count("cannot change %s: git: exit status 3" % p.config) == 2, "refused: settings that cannot be written, nor taken back", r.stderr)
+tap.eq(section(p, "new.git"), {"repo.new.git.identityfile": path("id")}, "what is left of them")
+git("config", "--file", p.config, "--remove-section", "repo.new.git")
 tap.eq(p.state(), before, "and nothing is left of it")
 
 # somebody else makes the directory meanwhile: the settings are written by then

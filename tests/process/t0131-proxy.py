@@ -130,6 +130,8 @@ tap.ok("127.0.0.2 may not connect" in answer, "a request behind LOCAL is the pro
 
 # --- those that say nothing -------------------------------------------------------------------------------------------------
 
+local = connect(g.port)
+local.sendall(v2(command=0x20))
 silent = [connect(g.port) for _ in range(800)]
 answer = talk(g.port, v1(OTHER) + REQUEST)
 tap.ok("refs/heads/main" in answer, "800 silent ones keep nobody out", answer)
@@ -137,6 +139,8 @@ fds = len(os.listdir("/proc/%d/fd" % g.pid))
 tap.ok(fds < 2 * 256 + 60, "nor do they hold more than 256 descriptors, and as many that are told why: %d" % fds)
 data = silent[0].recv(4096).decode()
 tap.ok("too many wait for theirs" in data, "the oldest makes room", data)
+tap.eq(local.recv(4096), b"", "one that has said that it is the proxy's own, too, and is told nothing")
+local.close()
 for s in silent:
     s.settimeout(PATIENCE)
     while s.recv(4096):
@@ -150,4 +154,17 @@ configure([], ["127.0.0.2"])
 tap.eq(g.ask("reload")["changed"], ["access.allow", "access.proxyFrom"], "a reload")
 tap.ok("refs/heads/main" in talk(g.port, REQUEST), "no header is asked for any more")
 g.settle()
+
+# --- the stop ---------------------------------------------------------------------------------------------------------------
+
+configure(["127.0.0.2"], ["127.0.0.1"])
+g.ask("reload")
+half = connect(g.port)
+half.sendall(v1()[:9])
+for _ in range(2):      # the gate has taken it by then
+    g.ask("status")
+os.kill(g.pid, signal.SIGTERM)
+data = half.recv(4096).decode()
+tap.ok("ERR git-gate: " in data and "stopping" in data, "whose header has not come whole is told that the gate stops", data)
+half.close()
 finish(tap, g)

@@ -182,6 +182,7 @@ TABLE = [  # what, how, check, result, what is said, cure
      "net.core.somaxconn=4096"),
     ("no /proc", dict(prefix=mounted("mount -t tmpfs none /proc")), "/proc", "failed", "no proc file system", "mount -t proc"),
     ("and then no process is tried", dict(prefix=mounted("mount -t tmpfs none /proc")), "ending", "skipped", "needs /proc", ""),
+    ("processes of others are hidden", dict(prefix=[*MOUNTS, "-pf", "--mount-proc", "sh", "-ec", "mount -o remount,hidepid=2 /proc; exec \"$@\"", "-"]), "/proc", "ok", "hidepid=", ""),
     ("another namespace's /proc", dict(prefix=[*MOUNTS, "-pf"]), "/proc", "failed", "/proc/self is not this process", "mount proc anew"),
     ("Yama's rule 3", dict(prefix=mounted("mount -t tmpfs none /proc/sys; mkdir -p /proc/sys/kernel/yama; echo 3 >/proc/sys/kernel/yama/ptrace_scope")), "ptrace rules", "warn",
      "ptrace_scope is 3", "ptrace_scope=1"),

@@ -139,7 +139,8 @@ m.args = lambda: [os.path.join(programs, "git-gate") if a == GATE else a for a i
 own = os.path.join(programs, "git-gate-hook")
 hook()
 m.start()
-for what, body, words in (("is killed", "kill -9 $$", "ended by signal 9"), ("does not reach the gate", "GIT_GATE_CONTROL=%s exec %s \"$@\"" % (path("nowhere"), HOOK), "the gate that began this session does not run any more")):
+for what, body, words in (("is killed", "kill -9 $$", "ended by signal 9"), ("ends without a word", "exit 3", "git-gate-hook failed"),
+                          ("does not reach the gate", "GIT_GATE_CONTROL=%s exec %s \"$@\"" % (path("nowhere"), HOOK), "the gate that began this session does not run any more")):
     for url in m.url("r.git"), m.http("r.git"):
         hook(body)
         r = git("ls-remote", url, check=False)

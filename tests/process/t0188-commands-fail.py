@@ -199,7 +199,11 @@ if STRACE:
     refused("told to stop when all is made", MISSING, "interrupted", faults=["openat:signal=SIGTERM:when=%d" % n], config=False)
     lay(repo=None)
 r = run(ADD + ["--config", CONF], tools=[("rm", FAILS % ("", "exit 4"))])
-judge("add: an empty directory cannot be removed", r, 1, "rm: exit status 4")
+judge("add: an empty directory is removed without rm", r, 0, "")
+lay(repo=None)
+if STRACE:
+    r = run(ADD + ["--config", CONF], faults=["rmdir:error=EBUSY"], tools=[("rm", FAILS % ("", "exit 4"))])
+    judge("add: an empty directory cannot be removed", r, 1, "rm: exit status 4")
 lay(repo=None)
 judge("add: on every address", run(ADD + ["--config", CONF, "-c", "listen.git=0.0.0.0:9418", "-c", "listen.http=off", "-c", "gate.public=true"]), 0,
       "the gate listens on every address: name the one that clients see with --host HOST", "(what git-gate client new.git --host HOST prints)")
@@ -294,6 +298,27 @@ if STRACE:
     judge("cleanup: a repository that cannot be found", run(["cleanup", "--base", BASE, "own.git"], faults=["readlink:error=EIO@" + os.path.join(BASE, "own.git")]), 1, "cannot clean up '%s/own.git': " % BASE)
     judge("cleanup: /proc cannot be read", run(["cleanup", "--base", BASE], faults=["openat:error=EMFILE@/proc"]), 1, "cannot clean up '%s': Too many open files" % BASE)
 
+# what is kept, who made it being alive, dead, or no push; a room that somebody stands in; a repository that is elsewhere
+lay()
+PACK = os.path.join(BASE, "own.git", "objects", "pack")
+for name, text in ("own", "kept by hand\n"), ("dead", "receive-pack %d on %s\n" % (1 << 30, os.uname().nodename)):
+    with open(os.path.join(PACK, "pack-%s.keep" % name), "w") as f:
+        f.write(text)
+r = wait_for(lambda: (r := run(["cleanup", "--base", BASE])).returncode == 0 and r, "nothing to be left")
+judge("cleanup: a dead push's .keep is removed", r, 0, "", "removed\town.git/objects/pack/pack-dead.keep\n")
+tap.eq([f for f in os.listdir(PACK) if f.endswith(".keep")], ["pack-own.keep"], "and an operator's own is not")
+room = os.path.join(BASE, ".git-gate." + "0" * 16)
+os.mkdir(room)
+os.utime(room, (1, 1))
+stands = popen(["sleep", "1000"], cwd=room)
+judge("cleanup: a room that a process uses", run(["cleanup", "--base", BASE]), 1, "", "kept\t%s\ta process uses it" % room)
+stands.kill()
+stands.wait()
+judge("cleanup: once nobody does", run(["cleanup", "--base", BASE]), 0, "", "removed\t%s\n" % room)
+os.mkdir(path("elsewhere.git"))
+os.symlink(path("elsewhere.git"), os.path.join(BASE, "link.git"))
+judge("cleanup: a repository that is elsewhere", run(["cleanup", "--base", BASE, "link.git"]), 1, "cannot clean up '%s/link.git': Invalid cross-device link" % BASE)
+
 # --- settings, and a start that cannot be ----------------------------------------------------------------------------------------
 
 lay()
@@ -338,10 +363,14 @@ if STRACE:
     settings("a control socket that cannot be", NOT + ["gate.control=" + CONTROL], 2, "gate.control: %s: Operation not permitted" % CONTROL, command="run", faults=["bind:error=EPERM:when=1"])
     settings("a lock that cannot be written", NOT + ["gate.control=" + CONTROL], 2, "gate.control: cannot write %s.lock: No space" % CONTROL, command="run",
              faults=["%s:error=ENOSPC@%s.lock" % (call, CONTROL) for call in ("ftruncate", "pwrite64", "write")])
+    settings("nor for good", NOT + ["gate.control=" + CONTROL], 2, "gate.control: cannot write %s.lock: No space" % CONTROL, command="run", faults=["pwrite64:error=ENOSPC:when=2@%s.lock" % CONTROL])
+    settings("a unix socket that cannot be", ["listen.git=unix:" + path("git.socket"), *NOT[1:], "gate.control=" + CONTROL], 2,
+             "listen.git: cannot listen on %s: Operation not permitted" % path("git.socket"), command="run", faults=["bind:error=EPERM:when=2"])
     settings("an address that cannot be listened on", NOT + ["gate.control=" + CONTROL], 2, "cannot listen on 127.0.0.1:0 (listen.git): No buffer space", command="run", faults=["listen:error=ENOBUFS:when=2"])
 HOOK = os.path.join(BUILD, "git-gate-hook")
 r = subprocess.run([HOOK, "git", "pack-objects"], env={**ENV, "PATH": "/nowhere"}, capture_output=True, text=True, timeout=PATIENCE)
 judge("git-gate-hook in place of git, which is not there", r, 127, "git-gate-hook: cannot run git: No such file")
+judge("git-gate-hook by hand", subprocess.run([HOOK, "frobnicate"], env=ENV, capture_output=True, text=True, timeout=PATIENCE), 2, "not for use by hand")
 r = subprocess.run([os.path.join(BUILD, "git-gate-http"), "--frobnicate"], env=ENV, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PATIENCE)
 tap.ok(r.returncode == 2, "git-gate-http by hand", r.returncode, r.stderr)
 if not os.path.exists("/usr/local/libexec/git-gate"):
@@ -365,7 +394,7 @@ if IS_ROOT:
 settings("a time without a limit", DOCTOR + ["deadline.hook=never"], 1, "", "a push has never for its hook", command="doctor")
 if STRACE:
     SCANS = DOCTOR[1:] + ["hook.scanner=command", "hook.scannerCommand=/bin/true", "hook.scratch=" + TMP]
-    settings("no place for what is planted", SCANS, 1, "", "%s: No space left on device" % TMP, command="doctor", faults=["mkdir:error=ENOSPC"])
+    settings("no place for what is planted", SCANS, 1, "", "scanner: %s: No space left on device" % TMP, command="doctor", faults=["mkdirat:error=ENOSPC"])
     # with settings from the command line alone nothing has been run yet
     r = run(["doctor", *(a for m in [*DOCTOR, "gate.basePath=" + BASE] for a in ("-c", m))], faults=["pidfd_open:error=ENOSYS"])
     tap.ok(r.returncode == 1 and "git: needs system calls" in r.stdout and "hook version: needs system calls" in r.stdout, "doctor: no pidfd", r.stdout, r.stderr)
@@ -377,17 +406,25 @@ judge("client: no repository has settings", run(["client", "x.git", "-c", "gate.
 judge("client: no such name, nor one like it", run(["client", "zzzzzzzz", *MINE]), 1, "the settings know no repository 'zzzzzzzz'")
 # a base path that leaves no room for a name
 deep, fd = BASE, os.open(BASE, os.O_RDONLY)
-while len(deep) < 3800:
+while len(deep) < 3900:
     os.mkdir("d" * 100, dir_fd=fd)
     below = os.open("d" * 100, os.O_RDONLY, dir_fd=fd)
     os.close(fd)
     deep, fd = deep + "/" + "d" * 100, below
+last = "d" * (4070 - len(deep) - 1)
+os.mkdir(last, dir_fd=fd)
 os.close(fd)
 r = run(["add", "--local", "n" * 100 + "/" + "m" * 130, *MINE, "-c", "gate.basePath=" + deep])
 tap.ok(r.returncode == 1 and "the path is too long" in r.stderr, "add: a path that is too long", r.stderr)
+r = run(["add", "--local", "made.git", *MINE, "-c", "gate.basePath=%s/%s" % (deep, last)])
+tap.ok(r.returncode == 1 and deep[:1000] in r.stderr and "made.git" not in read(CONF), "add: one that is, only while it is made", r.stderr)
+judge("add: a base path that is a file", run(["add", "--local", "n.git", *MINE, "-c", "gate.basePath=" + CONF]), 1, "cannot look at %s (gate.basePath): Not a directory" % CONF)
 if NOEXEC:
+    settings("no /proc", NOT, 2, "/proc, by which the gate follows processes, is not mounted", command="run", prefix=[*NOEXEC, 'mount -t tmpfs none /proc && exec "$@"', "sh"])
     d = path("noexec")
     os.mkdir(d)
+    judge("check-config: nobody knows where it stands", run(["check-config", "--config", "conf"], prefix=[*NOEXEC, 'mount -t tmpfs none %s && cd %s && : >conf && umount -l %s && exec "$@"' % (d, d, d), "sh"]),
+          2, "cannot read 'conf': No such file")
     for what, mount, says in (("hooks that nobody can run", "mount -t tmpfs -o noexec none %s && cp %s/hooks/* %s && " % (d, BUILD, d), "is on a file system where nothing can be run (noexec)"),
                               ("a scratch directory of memory", "mount -t ramfs none %s && " % d, "as much as there is memory")):
         hooks = d if "-o noexec" in mount else os.path.join(BUILD, "hooks")

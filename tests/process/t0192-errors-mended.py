@@ -26,6 +26,8 @@ ROWS = (
     ("nor can it behind the advertisement", "git-gate-http", "push-http", "access", "EIO", HOOK, "last", "HTTP 503", False),
     ("the repository cannot be looked at", "git-gate-http", "push-http", "newfstatat", "ENOMEM", r"/l.git/objects\"", "first",
      "git-gate: the repository cannot be looked at: Cannot allocate memory, try again later", False),
+    ("the place of a push cannot be looked at", "git-gate-http", "push-http", "faccessat2", "EIO", r"/l.git/objects\"", "first",
+     "git-gate: pushes are refused: the repository cannot be looked at: Input/output error, try again later", False),
     ("the gate's word on a request cannot be read", "git-gate-http", "push-http", "read", "EIO", r"\(3, \"-1", "first", "git-gate: the gate cannot be asked: Input/output error, try again later", False),
     ("the gate cannot be told of a request", "git-gate-http", "push-http", "write", "ENOSPC", r"\(3, ", "thrice", "git-gate: the gate has ended, try again later", False),
     ("what git lists of a push cannot be read", "pre-receive", "push-known", "read", "EIO", LIST, "first", "git rev-list: could not be talked to: Input/output error", False),

@@ -64,6 +64,17 @@ tap.ok(r.returncode and "the gate cannot start a session now, try again" in r.st
 tap.ok(wait_for(lambda: [e for e in g.events("session.refused") if "git-gate-session: Permission denied" in e["message"]], "the record"), "and the log says why")
 os.chmod(os.path.join(programs, "git-gate-session"), 0o755)
 tap.eq(wait_for(lambda: push(g).returncode == 0, "a session"), True, "once it can be run, clients are served")
+g.settle()
+c = Raw(g, request=False)
+session = wait_for(g.sessions, "its session")[0]
+waits = lambda: "poll" in read("/proc/%d/wchan" % session["pid"])
+wait_for(waits, "it to wait for a request")
+c.s.sendall(b"0032git-up")      # from here on it waits for the rest
+wait_for(waits, "it to wait for the rest")
+c.s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+c.close()
+wait_for(lambda: not g.sessions(), "it to end")
+tap.eq([e for e in g.reaped() if e["id"] == session["id"]], [], "a client that resets its connection within its request is gone, and nobody ended it")
 tap.eq(g.stop(), 0, "it stops")
 
 if STRACE:
@@ -79,14 +90,19 @@ if STRACE:
     found = wait_for(lambda: [e for e in g.events() if e["event"].startswith("cleanup.")], "a word of the cleanup")
     tap.ok([e for e in found if e["event"] == "cleanup.failed" and "cannot remove" in e["message"] and "Input/output error" in e["message"]], "a leftover that cannot be removed is named", found)
     g.stop()
+    shutil.rmtree(stuck)
+    g = Gate(LONG, base=base, prefix=traced("-e", "trace=openat", "-e", "inject=openat:error=EIO", "-P", os.path.join(d, "objects")))
+    found = wait_for(lambda: g.events("cleanup.failed"), "a word of the cleanup")
+    tap.ok("cannot look into r.git/objects: Input/output error" in found[0]["message"], "so is a directory that cannot be looked into", found)
+    g.stop()
 else:
-    tap.skip("a leftover that cannot be removed", "strace cannot inject here")
+    tap.skip("a leftover that cannot be removed, a directory that cannot be looked into", "strace cannot inject here")
 
 # --- held for a repository, draining, stopping ------------------------------------------------------------------------------------------------
 
 latch = Latch()
 hooks = Hooks(pre_receive="cat >/dev/null; %s" % latch.command)
-g = Gate({**LONG, "limit.sessionsPerRepo": "1", "limit.waiting": "2", "deadline.drain": "5m"}, hooks=hooks.dir)
+g = Gate({**LONG, "listen.http": "127.0.0.1:0", "limit.sessionsPerRepo": "1", "limit.waiting": "2", "deadline.drain": "5m"}, hooks=hooks.dir)
 g.repo()
 first = g.push(seed, "one")
 latch.reached()
@@ -104,6 +120,14 @@ early.packet(b"git-receive-pack /r.git\0host=x\0")
 text = early.rest()
 tap.ok(b"try again" in text, "and who asks then", text)
 tap.eq(g.cli("resume").returncode, 0, "resume")
+with socket.create_connection(("127.0.0.1", g.http_port), timeout=PATIENCE) as s:
+    s.sendall(b"GET /r.git/info/refs?service=git-receive-pack HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    wait_for(lambda: g.status()["waiting"] == 1, "one over HTTP to be held")
+    peer = "%s:%d" % s.getsockname()
+    tap.eq(g.cli("kill", *(x["id"] for x in g.sessions() if x["peer"] == peer)).returncode, 0, "it is ended by an operator")
+    text = s.makefile("rb").read()
+tap.ok(text[:13] != b"HTTP/1.1 200 " and b"git-gate: ended by the operator" in text, "who is held is told that, too", text)
+wait_for(lambda: not [x for x in g.sessions() if x["peer"] == peer], "its session to be over")
 late = Raw(g)
 wait_for(lambda: g.status()["waiting"] == 1, "one to be held")
 os.kill(g.pid, signal.SIGTERM)
@@ -133,13 +157,31 @@ settings("")            # that the address goes needs a restart: it is still lis
 r = g.cli("reload")
 tap.ok(r.returncode == 1 and "listen.admin: '0.0.0.0:0'" in r.stdout + r.stderr and "gate.public" in r.stdout + r.stderr, "listen.admin is on every address, and gate.public goes: nothing is reloaded", r.stdout, r.stderr)
 tap.eq(g.stop(), 0, "it stops")
-g = Gate(LONG, start=False)
+g = Gate(LONG, start=False, prefix=["prlimit", "--nofile=900:900", "--"])
 del g.settings["listen.git"]
-settings("[gate]\n\tpublic = true\n[listen]\n\tgit = 0.0.0.0:0\n")
+ALL = "[gate]\n\tpublic = true\n[listen]\n\tgit = 0.0.0.0:0\n[limit]\n\twaiting = 16\n\tsessions = "
+settings(ALL + "16\n")
 g.start("--config", conf)
 settings("[listen]\n\tgit = 127.0.0.1:0\n")
 r = g.cli("reload")
 tap.ok(r.returncode == 1 and "listen.git: '0.0.0.0:" in r.stdout + r.stderr, "nor where git:// is", r.stdout, r.stderr)
+tap.eq(g.events("gate.limited"), [], "there are as many descriptors as the limits want")
+settings(ALL + "4000\n")
+tap.eq(g.cli("reload").returncode, 0, "reload")
+tap.ok([e for e in g.events("gate.limited") if "limit.sessions=4000" in e["message"] and "RLIMIT_NOFILE" in e["message"]], "and with more sessions there are not: that is said", g.events("gate.limited"))
+tap.eq(g.stop(), 0, "it stops")
+
+# --- what outlives its session, and nobody ends --------------------------------------------------------------------------------------------------
+
+g = Gate({**LONG, "reaper.mode": "observe"}, hooks=Hooks(post_receive="cat >/dev/null; sleep 1000 </dev/null >/dev/null 2>&1 &").dir)
+g.repo()
+r = push(g)
+stray = wait_for(lambda: g.events("session.stray"), "a word on what is left")[0]
+left = [int(p) for p in stray["pids"].split(",")]
+tap.ok(r.returncode == 0 and "observe mode leaves them alone" in stray["message"] and all(map(alive, left)), "observe mode: what a hook has left is named, and let be", r.stderr, stray)
+for p in left:
+    os.kill(p, signal.SIGKILL)
+wait_for(lambda: not g.sessions(), "the session to be over with it")
 tap.eq(g.stop(), 0, "it stops")
 
 # --- git-gate-admin --------------------------------------------------------------------------------------------------------------------------

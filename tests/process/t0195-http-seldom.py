@@ -30,6 +30,16 @@ wait_for(lambda: g.reaped(id=session), "the record")
 tap.eq([(e["reason"], e["key"]) for e in g.reaped(id=session)], [("init", "deadline.init")], "and recorded")
 finish_later = [g]
 
+g = Gate({"listen.http": "127.0.0.1:0", "deadline.drain": "500ms"})
+g.repo()
+c = Http(g, INFO)
+tap.eq(c.reply().status, 200, "a request")
+session = wait_for(lambda: [s for s in g.sessions() if s["phase"] == "keep-alive"], "its connection to be kept")[0]
+os.kill(session["pid"], signal.SIGSTOP)
+tap.eq(g.stop(), 0, "the gate stops while who keeps a connection stands still")
+tap.eq((alive(session["pid"]), g.events("session.reaped")), (False, []), "which is ended with it, and nobody lost anything by it")
+c.close()
+
 # --- nobody reads -----------------------------------------------------------------------------------------------------------------------
 
 LONG = {"deadline." + k: "5m" for k in ("init", "commands", "packStart", "idle", "hook")}

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -456,4 +457,5 @@ Test(alloc, loopmem)
 		for (int i = 0; i < 3; i++)
 			p[i] = gg_loopmem_resize(p[i], 0);
 	}
+	cr_assert_null(gg_loopmem_resize(NULL, LONG_MAX / 2)); /* more than is held in reserve */
 }

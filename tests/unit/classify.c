@@ -552,4 +552,7 @@ Test(classify, hook_subtree_and_transaction)
 	/* parents that go round in a circle, as a reused pid can show them, end the search */
 	v[3].ppid = v[4].pid;
 	cr_expect(!gg_in_hook(&s, 4));
+	/* and so does one that went before it was listed */
+	v[6].ppid = 99;
+	cr_expect(!gg_in_hook(&s, 6));
 }

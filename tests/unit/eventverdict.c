@@ -5,9 +5,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/conf.h"
 #include "base/eventsink.h"
 #include "tests/unit/sink.h"
 
@@ -41,6 +43,35 @@ Test(event, evidence_in_json)
 	cr_assert(!b.cut && one_valid_line(line, b.len));
 	cr_assert(b.len > GG_LINE_MAX - 300 && b.len < GG_LINE_MAX, "%zu", b.len);
 	cr_assert(strstr(line, "xxx\",\"...\"]}\n"), "%s", line);
+}
+
+/* What goes out of it is less than what was seen: each line that is lost is counted. */
+Test(event, evidence_that_is_lost)
+{
+	char path[] = "/tmp/gg-unit-XXXXXX";
+	int fd = mkstemp(path);
+	struct rlimit lim = { .rlim_cur = RLIM_INFINITY, .rlim_max = RLIM_INFINITY };
+	struct gg_fields f = verdict;
+	off_t n;
+
+	cr_assert_geq(fd, 0);
+	unlink(path);
+	signal(SIGXFSZ, SIG_IGN);
+	take_stderr(fd);
+	gg_event_setup(GG_LOG_TEXT, GG_LEVEL_INFO, "g");
+	f.evidence = NULL;
+	gg_event(GG_EV_SESSION_REAPED, &f, "m");
+	n = lseek(fd, 0, SEEK_END);
+	lim.rlim_cur = (rlim_t)(2 * n + 10);
+	cr_assert_eq(setrlimit(RLIMIT_FSIZE, &lim), 0);
+	gg_event(GG_EV_SESSION_REAPED, &verdict, "m");
+	cr_expect_eq(lseek(fd, 0, SEEK_END), 2 * n + 10, "the record is whole, and no line of evidence");
+	cr_expect_eq(gg_event_dropped(), 3);
+	lim.rlim_cur = RLIM_INFINITY;
+	cr_assert_eq(setrlimit(RLIMIT_FSIZE, &lim), 0);
+	gg_event(GG_EV_SESSION_REAPED, &f, "m");
+	lseek(fd, 0, SEEK_SET);
+	cr_expect(strstr(slurp(fd), "log.dropped: 3 events were lost\n"));
 }
 
 /* A field of several lines, as its length and its bytes; then parts for the catalog, empty where there is no

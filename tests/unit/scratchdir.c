@@ -99,6 +99,25 @@ Test(scratchdir, make_and_remove)
 	cr_expect_eq(gg_scratchdir_remove(base), 0);
 }
 
+/* Each directory in another holds a descriptor while it is emptied. */
+Test(scratchdir, too_deep)
+{
+	char base[64], path[PATH_MAX], half[PATH_MAX] = "";
+	size_t n = strlen(base_dir(base));
+
+	strcpy(path, base);
+	for (int i = 0; i < 80; i++) {
+		n += (size_t)snprintf(path + n, sizeof(path) - n, "/d");
+		cr_assert_eq(mkdir(path, 0700), 0);
+		if (i == 40)
+			strcpy(half, path);
+	}
+	cr_expect_eq(gg_scratchdir_remove(base), -ELOOP);
+	cr_expect(!missing(path));
+	cr_expect_eq(gg_scratchdir_remove(half), 0);
+	cr_expect_eq(gg_scratchdir_remove(base), 0);
+}
+
 struct found {
 	int n;
 	char session[GG_SCRATCHDIR_ID_MAX + 1]; /* of the last */
