@@ -26,6 +26,7 @@ ROWS = (
     ("nor can it behind the advertisement", "git-gate-http", "push-http", "access", "EIO", HOOK, "last", "HTTP 503", False),
     ("the repository cannot be looked at", "git-gate-http", "push-http", "newfstatat", "ENOMEM", r"/l.git/objects\"", "first",
      "git-gate: the repository cannot be looked at: Cannot allocate memory, try again later", False),
+    ("no memory to read a request", "git-gate-session", "push", "recvfrom", "ENOMEM", r"\(0, ", "first", "", None),
     ("the place of a push cannot be looked at", "git-gate-http", "push-http", "faccessat2", "EIO", r"/l.git/objects\"", "first",
      "git-gate: pushes are refused: the repository cannot be looked at: Input/output error, try again later", False),
     ("the gate's word on a request cannot be read", "git-gate-http", "push-http", "read", "EIO", r"\(3, \"-1", "first", "git-gate: the gate cannot be asked: Input/output error, try again later", False),
