@@ -163,7 +163,7 @@ def counted():
 
 
 wait_for(counted, "the deadline to count")
-tap.eq(set(rows) - {("commands", "deadline.commands"), ("commands", None), ("hook", "deadline.hook"), ("hook", None)}, set(),
+tap.eq(set(rows) - {("commands", "deadline.commands"), ("commands", None), ("hook", "deadline.hook"), ("hook", None), ("work", None)}, set(),
        "a session in phase commands is not said to have the hook's deadline")
 quiet.close()
 g.settle()
