@@ -1,6 +1,6 @@
 #!/bin/bash
 # r0011 - limits of the cgroup that a gate is in, as containers have them: pids.max reached while sessions begin and packs arrive, memory.max and the
-# OOM killer, which takes a session's process, or the gate. See cgrouplimits.py.
+# OOM killer. See cgrouplimits.py.
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
