@@ -2,6 +2,7 @@
 
 One file, mapped by the program and by the test, says what fails; the layout is that of struct gg_alloc_faults.
 """
+import atexit
 import mmap
 import os
 import random
@@ -102,6 +103,8 @@ class Sweeps:
         self.seed = int(os.environ.get("SEED") or random.randrange(10 ** 6))
         self.rng = random.Random(self.seed)
         note("SEED=%d" % self.seed)
+        if self.all:        # a run that is cut says what it has done, too
+            atexit.register(lambda: write_sites(os.path.basename(sys.argv[0]), self.stacks))
 
     def sweep(self, what, once, total, sample, faults, program=GATE):
         """once(n): what is wrong when the n-th fails, or ''; it arms before and disarms after."""
@@ -121,9 +124,8 @@ class Sweeps:
         self.tap.ok(reached > 0, "%s: some were reached (%d)" % (what, reached))
 
     def done(self):
-        """The end of the test; of all of them there is a table, and a list of who was refused."""
+        """The end of the test; of all of them there is a table."""
         if self.all:
-            write_sites(os.path.basename(sys.argv[0]), self.stacks)
             note("| what | allocations | failed in turn | wrong |\n|---|--:|--:|--:|\n"
                  + "\n".join("| %s | %d | %d | %d |" % r for r in self.rows))
         self.tap.done()
