@@ -111,11 +111,11 @@ else:
         c.s.sendall(b"0000")
         c.rest()
         c.close()
-    # git of the first few did not get a process; from then on the gate knows that there are too few
+    # git of those that begin at once does not get a process, which are more on a fast machine; from then on the gate knows that there are too few
     served = [t for t in told if t and b"capabilities^{}" in t]
     excused = [t for t in told if t and t.startswith(b"ERR git-gate: git ended before it answered")]
     tap.eq(len(served) + len(excused), len(clients), "pids.max is reached while sessions begin: every client is served, or told that it was not", told)
-    tap.ok(len(served) >= 12, "many of them are served (%d of %d)" % (len(served), len(clients)))
+    tap.ok(len(served) >= 4, "some of them are served (%d of %d)" % (len(served), len(clients)))
     tap.ok(not excused or [e for e in g.events("session.log") if "Resource temporarily unavailable" in e["message"]], "the log has why", g.events("session.log"))
     tap.eq((g.events("session.refused"), g.status()["refused"]), ([], 0), "pids.max: none that waits is refused")
     serves(g, "pids.max")
