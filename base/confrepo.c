@@ -74,6 +74,7 @@ static int check_upstream(struct gg_reader *r, size_t i)
 	char mem[700];
 	struct gg_buf why = GG_BUF(mem);
 	struct gg_upstream u;
+	int e;
 
 	if (!*c->upstream)
 		return 0;
@@ -89,10 +90,8 @@ static int check_upstream(struct gg_reader *r, size_t i)
 			     "is missing, and upstream is set; write the file that has the host key of "
 			     "upstream (see "
 			     "ssh-keyscan)");
-	return check_ssh_path(r, i, GG_REPO_identity_file, c->identity_file) < 0 ||
-			       check_ssh_path(r, i, GG_REPO_known_hosts_file, c->known_hosts_file) < 0
-		       ? -ENOMEM
-		       : 0;
+	e = check_ssh_path(r, i, GG_REPO_identity_file, c->identity_file);
+	return e ? e : check_ssh_path(r, i, GG_REPO_known_hosts_file, c->known_hosts_file);
 }
 
 static const char *pattern_wrong(const char *pattern)

@@ -112,23 +112,20 @@ static int become_git(const struct gg_wrap *o, const struct gg_request *req, con
 		      size_t n)
 {
 	static struct gg_fetch fetch;
-	const char *program = o->command[0];
 	bool taken = false;
 	int r = 0;
 
 	answer_soon(st->service);
 	/* kept over exec: whatever a hook lets go of stays below git, where the reaper finds it */
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
-	if (n && gg_fetch_prepare(o, req, st, packet, n, &fetch)) {
-		program = fetch.git;
+	if (n && gg_fetch_prepare(o, req, st, packet, n, &fetch))
 		r = gg_fetch_exec(&fetch, n, &taken);
-	}
 	if (!taken) {
-		program = o->command[0];
-		execv(program, o->command);
+		execv(o->command[0], o->command);
 		r = -errno;
 	}
-	fprintf(stderr, "git-gate-session: cannot run %s: %s\n", program, strerror(-r));
+	fprintf(stderr, "git-gate-session: cannot run %s: %s\n", taken ? fetch.git : o->command[0],
+		strerror(-r));
 	return n ? refuse(taken ? 0 : n, "git cannot be started now, try again later") : 1;
 }
 

@@ -184,8 +184,7 @@ static void on_timer(EV_P_ ev_timer *w, int revents)
 			gg_buf_add(&pids, "%s%d", i ? "," : "", (int)p->late[i].pid);
 		gg_event(GG_EV_GATE_PREDECESSOR, &f,
 			 "%zu processes cannot be looked into now, most likely because they sleep in the "
-			 "kernel "
-			 "(state D): whether they are of a session of the gate that died is not known",
+			 "kernel (state D): whether they are of a session of the gate that died is not known",
 			 left);
 	}
 }

@@ -103,6 +103,16 @@ def cannot_hold(pid):
     return p.stderr.read().strip() or "it ends"
 
 
+def need_numbers():
+    """Skip where no number can be chosen, or strace cannot hold who has one."""
+    try:
+        why = cannot_hold(at_number(20000, "/bin/sleep", "1000"))
+    except OSError as e:
+        skip_all("no number can be chosen here: %s" % e)
+    if why:
+        skip_all("strace cannot hold a process here: %s" % why)
+
+
 def gone(pid):
     return not os.path.exists("/proc/%d" % pid)
 

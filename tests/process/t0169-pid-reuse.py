@@ -5,12 +5,7 @@ given again all the time."""
 from pidnumbers import *
 
 tap = Tap()
-try:
-    why = cannot_hold(at_number(20000, "/bin/sleep", "1000"))
-except OSError as e:
-    skip_all("no number can be chosen here: %s" % e)
-if why:
-    skip_all("strace cannot hold a process here: %s" % why)
+need_numbers()
 
 MARK = path("mark")
 SAY = "echo $! >%s.new; mv %s.new %s" % (MARK, MARK, MARK)

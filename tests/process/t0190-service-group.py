@@ -4,12 +4,7 @@ sent to, because nobody could be looked at, is sent it later."""
 from pidnumbers import *
 
 tap = Tap()
-try:
-    why = cannot_hold(at_number(20000, "/bin/sleep", "1000"))
-except OSError as e:
-    skip_all("no number can be chosen here: %s" % e)
-if why:
-    skip_all("strace cannot be had of a process here: %s" % why)
+need_numbers()
 
 MARK, helper = path("mark"), path("helper")
 
