@@ -15,6 +15,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/event.h"
+#include "base/headroom.h"
 #include "base/libsystemd.h"
 #include "base/spawn.h"
 #include "base/userentry.h"
@@ -386,14 +387,16 @@ static int make_instance_id(struct gg_gate *g)
 	return 0;
 }
 
-/* Without memory for it the gate does not start: the lock names the dead one still, and the next start looks
- * again. */
-static int end_predecessor(struct gg_gate *g, const char *instance)
+/* When the machine lacks what it takes the gate does not start: the lock names the dead one still, and the
+ * next start looks again. */
+static int end_predecessor(struct gg_gate *g, const char *instance, struct gg_buf *err)
 {
 	int n = g->reaper.observe ? 0 : gg_predecessor_end(g, instance);
 
-	if (n == -ENOMEM)
+	if (gg_is_shortage(-n)) {
+		gg_buf_add(err, "cannot look for sessions of the gate before: %s", strerror(-n));
 		return n;
+	}
 	gg_cgroups_end_before(g);
 	if (n < 0)
 		gg_event(GG_EV_GATE_ERROR, NULL, "cannot look for sessions of the gate before: %s",
@@ -460,7 +463,7 @@ static int set_up(struct gg_gate *g, struct gg_buf *err)
 	r = g->start->watch ? 0 : gg_cgroups_open(g);
 	r = r ? r : gg_janitor_start(g);
 	if (r == 0 && g->predecessor[0])
-		r = end_predecessor(g, g->predecessor);
+		r = end_predecessor(g, g->predecessor, err);
 	r = r ? r : start_watchdog(g, err);
 	return r ? r : gg_control_sign(g, err);
 }
