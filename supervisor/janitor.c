@@ -80,16 +80,19 @@ static void say_failed(const struct gg_fields *f, const char *what, const char *
 		 *tab ? tab + 1 : "");
 }
 
-/* A line of cleanup's answer: "removed\tPATH", "kept\tPATH\twhy", … */
+/* A line of cleanup's answer, "removed\tPATH", "kept\tPATH\twhy", …, or of its stderr: why it fails as a
+ * whole. */
 static void on_line(const char *line, void *arg)
 {
+	static const char ours[] = "git-gate: ";
 	struct gg_janitor *j = arg;
 	struct gg_fields f = { GG_NO_FIELDS,
 			       .repo = j->current && j->current->repo[0] ? j->current->repo : NULL };
 	const char *tab = strchr(line, '\t');
 
 	if (!tab)
-		gg_event(GG_EV_CLEANUP_FAILED, &f, "%s", line);
+		gg_event(GG_EV_CLEANUP_FAILED, &f, "%s",
+			 strncmp(line, ours, strlen(ours)) ? line : line + strlen(ours));
 	else if (!strncmp(line, "removed\t", 8))
 		gg_event(GG_EV_CLEANUP_REMOVED, &f, "removed %s", tab + 1);
 	else if (!strncmp(line, "failed\t", 7))
@@ -204,7 +207,7 @@ static int run(struct gg_janitor *j, struct job *job)
 	AUTO_CLOSE int r_fd = -1, w_fd = -1;
 	struct gg_strv argv = { 0 };
 	char *env[] = { (char *)"LC_ALL=C.UTF-8", NULL };
-	struct gg_spawn sp = { .path = "/proc/self/exe", .envp = env, .in = -1, .err = -1, .extra = -1 };
+	struct gg_spawn sp = { .path = "/proc/self/exe", .envp = env, .in = -1, .extra = -1 };
 	int64_t moved = clock_offset() - job->offset_ms;
 	int p[2], r;
 	bool young;
@@ -231,7 +234,7 @@ static int run(struct gg_janitor *j, struct job *job)
 		r = r ? r : gg_strv_add(&argv, "%s", job->repo + (job->repo[0] == '/'));
 	}
 	sp.argv = argv.v;
-	sp.out = w_fd;
+	sp.out = sp.err = w_fd;
 	r = r ? r : gg_spawn(&sp, &pid, &j->pidfd);
 	gg_strv_free(&argv);
 	if (r < 0)

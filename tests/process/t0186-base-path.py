@@ -202,6 +202,19 @@ tap.eq(r.returncode, 0, "and sound", r.stderr)
 quiet("it has come back", g)
 tap.eq(g.end(), 0, "it stops with 0")
 
+# --- a cleanup that fails as a whole ----------------------------------------------------------------------------------------------
+g = Gate(LONG)
+make_repo(g.base)
+c = Raw(g)
+c.advertisement()
+os.rename(g.base, g.base + ".away")
+g.cli("kill", g.sessions()[0]["id"])
+said = wait_for(lambda: g.events("cleanup.failed"), "a word on the cleanup")
+tap.eq(said[0]["message"], "cannot open '%s': No such file or directory" % g.base, "what a cleanup cannot even begin with is in the log")
+os.rename(g.base + ".away", g.base)
+c.close()
+tap.eq(g.stop(), 0, "the gate stops with 0")
+
 # --- it goes away for good, and the gate is started again ----------------------------------------------------------------------------------------
 gone = Gate({**LONG, "gate.basePath": path("never", "mounted")}, start=False)
 os.makedirs(path("never"))
