@@ -190,13 +190,24 @@ static bool fill_standard_fds(void)
 	return true;
 }
 
+/* What whoever started us ignores or blocks goes through an exec: without SIGCHLD no end of a child is known. */
+static void forget_inherited_signals(void)
+{
+	sigset_t none;
+
+	sigemptyset(&none);
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGCHLD, SIG_DFL);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
 int main(int argc, char **argv)
 {
 	int code = GG_EXIT_USAGE;
 
 	if (!fill_standard_fds())
 		return GG_EXIT_FAILED;
-	signal(SIGPIPE, SIG_IGN);
+	forget_inherited_signals();
 	gg_jsonmem_open();
 	if (argc < 2)
 		help(stderr);

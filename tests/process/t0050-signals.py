@@ -155,6 +155,25 @@ tap.ok(ok and g.status()["dropped_events"], "RLIMIT_FSIZE: a log that may not gr
 tap.eq(git("push", "-q", g.url("r.git"), "HEAD:refs/heads/last", cwd=w, check=False).returncode, 0, "RLIMIT_FSIZE: pushes go on")
 tap.eq(g.stop(), 0, "RLIMIT_FSIZE: stops with 0")
 
+# --- signals that whoever starts the gate ignores or blocks, which an exec keeps ---------------------------------------------
+
+for how in "--ignore-signal", "--block-signal", "--ignore-signal=CHLD", "--block-signal=CHLD":
+    g = Gate({"listen.http": "127.0.0.1:0"}, prefix=["env", how], start=False)
+    try:
+        g.start()
+    except (RuntimeError, TimeoutError):
+        tap.ok(False, "env %s: the gate starts" % how, g.text())
+        g.process.kill()
+        continue
+    g.repo()
+    w = g.work("inherited" + how)
+    tap.eq([git("push", "-q", url("r.git"), "HEAD:refs/heads/b%d" % i, cwd=w, check=False).returncode for i, url in enumerate((g.url, g.http))], [0, 0],
+           "env %s: pushes succeed" % how)
+    wait_for(lambda: not g.sessions() and not g.processes(), "sessions to end")
+    tap.eq((g.reaped(), g.stop()), ([], 0), "env %s: nobody is ended, and it stops with 0" % how)
+    r = subprocess.run(["env", how, GATE, "check-config", "--config", config], env=ENV, capture_output=True, text=True, timeout=PATIENCE)
+    tap.eq(r.returncode, 0, "env %s: so does a command that asks git" % how, r.stderr)
+
 # a background job of a terminal that stops those who write to it
 master, slave = pty.openpty()
 attrs = termios.tcgetattr(slave)
