@@ -190,7 +190,7 @@ static bool fill_standard_fds(void)
 	return true;
 }
 
-/* What whoever started us ignores or blocks goes through an exec: without SIGCHLD no end of a child is known. */
+/* What was ignored or blocked before the exec still is: without SIGCHLD no end of a child is known. */
 static void forget_inherited_signals(void)
 {
 	sigset_t none;

@@ -51,13 +51,20 @@ static int run(const struct gg_args *a, pid_t watch)
 {
 	struct gg_reader r;
 	struct gg_args again = *a;
-	struct gg_gate_start start = { .conf = &r.conf, .load = load, .arg = &again, .watch = watch };
+	struct gg_askgit git;
+	struct gg_gate_start start = {
+		.conf = &r.conf, .load = load, .arg = &again, .git = watch ? NULL : &git, .watch = watch
+	};
 	int code;
 
 	/* a TERM or INT that comes before the loop runs is looked for between the steps */
 	gg_signals_hold();
 	give_back_memory();
+	if (!watch)
+		gg_askgit_begin(&git);
 	code = gg_config_load_access(a, &r);
+	if (!watch)
+		gg_askgit_end(&git, code == 0);
 	start.listen_set[GG_GIT] = code == 0 && is_set(&r, GG_KEY_listen_git);
 	start.listen_set[GG_HTTP] = code == 0 && is_set(&r, GG_KEY_listen_http);
 	if (gg_stop_pending())

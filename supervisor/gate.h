@@ -8,6 +8,7 @@
 #include <sys/types.h>
 
 #include "base/conf.h"
+#include "supervisor/askgit.h"
 #include "supervisor/transport.h"
 
 struct gg_gate_start {
@@ -19,6 +20,7 @@ struct gg_gate_start {
 	int (*load)(void *arg, struct gg_reader *ret);
 	void *arg;
 	bool listen_set[GG_NTRANSPORTS]; /* listen.git, listen.http: set by someone, no default */
+	const struct gg_askgit *git;	 /* what it said; NULL for one that only watches */
 	pid_t watch; /* 0: serve. Else: only watch that process, which someone else runs */
 };
 

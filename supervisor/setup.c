@@ -8,18 +8,12 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/headroom.h"
 #include "base/pstat.h"
-#include "base/spawn.h"
+#include "supervisor/gate.h"
 #include "supervisor/proxied.h"
 
-#define GIT_MAJOR 2 /* safe.directory and GIT_CONFIG_COUNT work together from here on */
-#define GIT_MINOR 36
-#define GIT_ANSWERS_MS 10000
-#define GET_GIT "install git again, or put one that works before it in PATH"
 #define FDS_PER_SESSION 5 /* socket, stderr pipe, two pidfds, and one while it starts */
 #define FDS_LENT 16384	  /* two a session of a watched server */
 #define FDS_OTHER 512	  /* listeners, control clients, lingering connections, files of /proc */
@@ -27,90 +21,6 @@
 #ifndef GG_LIBEXEC
 #define GG_LIBEXEC "/usr/local/libexec/git-gate"
 #endif
-
-int gg_setup_parse_version(const char *text, int *ret_major, int *ret_minor)
-{
-	return sscanf(text, "git version %d.%d", ret_major, ret_minor) == 2 ? 0 : -EINVAL;
-}
-
-static void cannot_run(struct gg_buf *err, const char *git, int e)
-{
-	gg_buf_add(err, "cannot run %s: %s", git, e == ETIMEDOUT ? "it does not answer" : strerror(e));
-	if (!gg_is_shortage(e) && e != EINTR) /* else it is not git's fault */
-		gg_buf_add(err, "; " GET_GIT);
-}
-
-/* Run `git ARG`; it is answered by its first line, see answer_of(). */
-static int ask_git(struct gg_capture *c, const char *git, const char *path, const char *arg,
-		   struct gg_buf *err)
-{
-	char path_var[PATH_MAX + 8];
-	char *argv[] = { (char *)"git", (char *)arg, NULL }, *envp[] = { path_var, (char *)"LC_ALL=C", NULL };
-	struct gg_spawn sp = {
-		.path = git, .argv = argv, .envp = envp, .in = -1, .out = -1, .err = -1, .extra = -1
-	};
-	int r;
-
-	snprintf(path_var, sizeof(path_var), "PATH=%s", path);
-	r = gg_capture_begin(c, &sp);
-	if (r < 0)
-		cannot_run(err, git, -r);
-	return r;
-}
-
-static void add_end(struct gg_buf *err, int status)
-{
-	if (WIFSIGNALED(status))
-		gg_buf_add(err, "it was ended by signal %d", WTERMSIG(status));
-	else
-		gg_buf_add(err, "its exit status is %d", WEXITSTATUS(status));
-}
-
-static int answer_of(struct gg_capture *c, const char *git, const char *arg, char *out, size_t size,
-		     struct gg_buf *err)
-{
-	size_t len;
-	int status, r = gg_capture_end(c, GIT_ANSWERS_MS, out, size, &len, &status);
-
-	if (r < 0) {
-		cannot_run(err, git, -r);
-		return r;
-	}
-	out[strcspn(out, "\n")] = 0;
-	if (!WIFEXITED(status) || WEXITSTATUS(status)) {
-		gg_buf_add(err, "%s %s failed: ", git, arg);
-		if (*out)
-			gg_escape(err, out, strlen(out), 200);
-		else
-			add_end(err, status);
-		gg_buf_add(err, "; " GET_GIT);
-		return -EIO;
-	}
-	return 0;
-}
-
-/* Both at once: a start waits for little else. */
-static int ask_both(const char *git, const char *path, char *version, char *exec_path, size_t size,
-		    struct gg_buf *err)
-{
-	char unread[256], unsaid[256];
-	struct gg_buf other = GG_BUF(unsaid);
-	struct gg_capture v, e;
-	int r = ask_git(&v, git, path, "version", err), r2;
-
-	if (r < 0)
-		return r;
-	r2 = ask_git(&e, git, path, "--exec-path", &other);
-	r = answer_of(&v, git, "version", version, size, err);
-	if (r == 0 && r2 < 0)
-		gg_buf_add(err, "%s", other.s);
-	if (r2 < 0)
-		return r ? r : r2;
-	if (r == 0)
-		return answer_of(&e, git, "--exec-path", exec_path, size, err);
-	gg_capture_end(&e, 0, unread, sizeof(unread), &(size_t){ 0 }, &r2);
-	return r;
-}
 
 /* Whoever serves nothing in a way need not have what it takes. Which sockets are inherited is found later. */
 static bool is_wanted(const struct gg_gate *g, enum gg_transport t)
@@ -134,51 +44,14 @@ int gg_setup_proc(struct gg_buf *err)
 	return r;
 }
 
-/* Is there one at all? */
-static int no_git(const char *path, struct gg_buf *err)
-{
-	char file[PATH_MAX];
-
-	for (const char *dir = path, *end; dir; dir = *end ? end + 1 : NULL) {
-		struct stat st;
-
-		end = strchrnul(dir, ':');
-		snprintf(file, sizeof(file), "%.*s/git", (int)(end - dir), dir);
-		if (*dir != '/' || stat(file, &st) < 0 || !S_ISREG(st.st_mode))
-			continue;
-		gg_buf_add(err, "%s cannot be run by uid %u: make it executable, or install git again", file,
-			   (unsigned)geteuid());
-		return -EACCES;
-	}
-	gg_buf_add(err, "git is not in PATH (%s): install it", path);
-	return -ENOENT;
-}
-
 int gg_setup_git(struct gg_gate *g, struct gg_buf *err)
 {
-	char git[PATH_MAX], version[PATH_MAX], out[PATH_MAX];
-	int major, minor, r;
+	const char *exec_path;
+	int r = gg_askgit_answers(g->start->git, &exec_path, err);
 
-	g->path = getenv("PATH");
-	if (!g->path || !*g->path)
-		g->path = "/usr/local/bin:/usr/bin:/bin";
-	r = gg_path_search("git", g->path, git, sizeof(git));
-	if (r < 0)
-		return no_git(g->path, err);
-	r = ask_both(git, g->path, version, out, sizeof(out), err);
 	if (r < 0)
 		return r;
-	if (gg_setup_parse_version(version, &major, &minor) < 0) {
-		gg_buf_add(err, "%s version said '", git);
-		gg_escape(err, version, strlen(version), 200);
-		gg_buf_add(err, "', which is no version; " GET_GIT);
-		return -EINVAL;
-	}
-	if (major < GIT_MAJOR || (major == GIT_MAJOR && minor < GIT_MINOR)) {
-		gg_buf_add(err, "%s is version %d.%d: git %d.%d or newer is needed", git, major, minor,
-			   GIT_MAJOR, GIT_MINOR);
-		return -EINVAL;
-	}
+	g->path = g->start->git->path;
 	for (enum gg_transport t = 0; t < GG_NTRANSPORTS; t++) {
 		static const char *const commands[] = {
 			[GG_GIT] = "git-daemon", [GG_HTTP] = "git-http-backend"
@@ -187,7 +60,7 @@ int gg_setup_git(struct gg_gate *g, struct gg_buf *err)
 
 		if (!is_wanted(g, t))
 			continue;
-		snprintf(command, PATH_MAX, "%.*s/%s", PATH_MAX - 32, out, commands[t]);
+		snprintf(command, PATH_MAX, "%.*s/%s", PATH_MAX - 32, exec_path, commands[t]);
 		if (access(command, X_OK) < 0) {
 			gg_buf_add(err,
 				   "%s: %s: install it (on some systems it is in a package of its own), or "

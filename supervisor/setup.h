@@ -14,8 +14,7 @@
 /* Is /proc there, and of our PID namespace? 0 or -errno with err. */
 int gg_setup_proc(struct gg_buf *err);
 
-/* Find git and git-daemon through $PATH; git must be 2.36 or newer. Fills g->path and the commands
- * of g->served. */
+/* git 2.36 or newer, and the commands of it that serve. Fills g->path and the commands of g->served. */
 int gg_setup_git(struct gg_gate *g, struct gg_buf *err);
 /* git-gate-session and git-gate-http beside our own program, or in PREFIX/libexec/git-gate. Fills the
  * programs of g->served. */
@@ -44,8 +43,5 @@ int gg_setup_nofile(const struct gg_conf *c, bool watches, uint64_t *ret_soft, s
 
 /* What limit.sessions takes, and that with limit.waiting: descriptors. Pure. */
 void gg_setup_nofile_wants(const struct gg_conf *c, uint64_t *ret_serve, uint64_t *ret_all);
-
-/* "git version 2.39.5" → 2, 39. 0 or -EINVAL. Pure. */
-int gg_setup_parse_version(const char *text, int *ret_major, int *ret_minor);
 
 #endif

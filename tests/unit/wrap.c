@@ -10,7 +10,7 @@
 #include "daemon-wrap/request.h"
 #include "daemon-wrap/status.h"
 #include "reaper/tell.h"
-#include "supervisor/setup.h"
+#include "supervisor/askgit.h"
 
 Test(request, length)
 {
@@ -374,7 +374,7 @@ Test(setup, git_version)
 	};
 
 	for (size_t i = 0; i < GG_LEN(rows); i++) {
-		int major, minor, r = gg_setup_parse_version(rows[i].text, &major, &minor);
+		int major, minor, r = gg_askgit_parse_version(rows[i].text, &major, &minor);
 
 		cr_expect_eq(r == 0, rows[i].major >= 0, "%s", rows[i].text);
 		if (r == 0) {
