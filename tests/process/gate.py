@@ -270,6 +270,11 @@ def end(p, patience=PATIENCE):
     return p.returncode, out
 
 
+def unexplained(code, out):
+    """Has a git client failed and read no reason? One that writes to a connection which has just been closed dies of SIGPIPE, and says nothing."""
+    return code not in (0, -signal.SIGPIPE) and not re.search("git-gate: |rejected|error|fatal", out)
+
+
 def free_port(family=socket.AF_INET):
     with socket.socket(family) as s:
         s.bind(("::1" if family == socket.AF_INET6 else "127.0.0.1", 0))

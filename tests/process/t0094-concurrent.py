@@ -154,7 +154,7 @@ def join(pushers):
         p.join(4 * PATIENCE)
     tap.eq([p.n for p in pushers if p.is_alive()], [], "all pushers have come to an end")
     for p in pushers:
-        strange = [s for c, s in p.said if c and not re.search(r"git-gate: |rejected|error|fatal", s)]
+        strange = [said for said in p.said if unexplained(*said)]
         tap.eq(strange, [], "every failure has a reason") if strange else None
     tap.ok(sum(len(p.told) for p in pushers) >= len(pushers) // 4, "many of them were told that they succeeded",
            "%d of %d" % (sum(len(p.told) for p in pushers), len(pushers)), *[p.said[-1] for p in pushers if p.said and not p.told][:3])

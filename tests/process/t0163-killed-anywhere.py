@@ -137,10 +137,6 @@ def sound(what, work, branch, told):
     return tap.ok(not bad, "%s: gate and upstream agree, are sound, and serve" % what, *bad, *g.events()[-20:])
 
 
-def strange(code, out):
-    return code and not re.search(r"git-gate: |rejected|error|fatal", out)
-
-
 # what there is to be ended at
 work, branch = new_work(seed)
 sound("at first", work, branch, False) if idle.setdefault(g.pid, 1 << 20) else None
@@ -166,7 +162,7 @@ def push_point(kind, n, sig):
     traced("")
     wait_for(lambda: not g.sessions(), "%s: the session to end" % what)
     hit = ends()
-    tap.ok(not strange(code, out), "%s (%s): the client has %s" % (what, ",".join(hit) or "no such call", "succeeded" if code == 0 else "a reason"), out)
+    tap.ok(not unexplained(code, out), "%s (%s): the client has %s" % (what, ",".join(hit) or "no such call", "succeeded" if code == 0 else "a reason"), out)
     sound(what, work, branch, code == 0)
     return bool(hit)
 
@@ -181,7 +177,7 @@ def fetch_point(kind, n, sig):
     code, out = end(p)
     traced("")
     hit = ends()
-    bad = strange(code, out) or (code == 0 and fsck(d))
+    bad = unexplained(code, out) or (code == 0 and fsck(d))
     tap.ok(not bad, "%s (%s): the client has %s" % (what, ",".join(hit) or "no such call", "succeeded" if code == 0 else "a reason"), out, bad)
     work, branch = new_work(seed)
     return sound(what, work, branch, False) and bool(hit)
@@ -202,7 +198,7 @@ def role_point(role, transport, sig):
     if sig == "STOP":
         wake(p)
     code, out = end(p)
-    tap.ok(not strange(code, out), "%s: the client has %s" % (what, "succeeded" if code == 0 else "a reason"), out)
+    tap.ok(not unexplained(code, out), "%s: the client has %s" % (what, "succeeded" if code == 0 else "a reason"), out)
     try:                # it ended with its hook before it read
         os.set_blocking(latch.fd, False)
         os.read(latch.fd, 1)
@@ -235,7 +231,7 @@ def gate_point(kind, n, sig):
         g.prefix = []
     g.start()
     idle[g.pid] = descriptors() + 1         # the admin's, systemd's: none here; one of a connection that is being closed
-    tap.ok(not [1 for code, out in told if strange(code, out)], "%s (%s): clients have an answer or a reason" % (what, "hit" if died else "beyond the last"), *told)
+    tap.ok(not [1 for code, out in told if unexplained(code, out)], "%s (%s): clients have an answer or a reason" % (what, "hit" if died else "beyond the last"), *told)
     sound(what, work, branch, told and told[0][0] == 0)
     return died
 
