@@ -23,6 +23,7 @@
 #define PATIENT_TRIES 60
 #define RETRY_MAX_MS 3600000 /* ... and from then on up to an hour */
 #define SETTLED_MS 900000    /* after this long since the boot the wall clock is taken to be right */
+#define START_MS 50	     /* who waits for the gate to start comes before what was left behind */
 #define SHARE 5 /* clients whose pushes fail cannot have it run for more than a fifth of the time */
 /* the wall clock moved against the monotonic one by more: birth times mean nothing */
 #define CLOCK_STEP_MS 500
@@ -393,6 +394,7 @@ int gg_janitor_start(struct gg_gate *g)
 		return -ENOMEM;
 	j->gate = g;
 	j->out.fd = j->pidfd = -1;
+	j->not_before_ms = gg_now_ms() + START_MS;
 	ev_timer_init(&j->timer, on_timer, 0., 0.);
 	ev_timer_init(&j->progress, on_progress, 0., 0.);
 	j->timer.data = j->progress.data = j;
