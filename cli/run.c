@@ -51,7 +51,7 @@ static int run(const struct gg_args *a, pid_t watch)
 {
 	struct gg_reader r;
 	struct gg_args again = *a;
-	struct gg_askgit git;
+	struct gg_askgit git = { 0 };
 	struct gg_gate_start start = {
 		.conf = &r.conf, .load = load, .arg = &again, .git = watch ? NULL : &git, .watch = watch
 	};
