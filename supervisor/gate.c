@@ -17,7 +17,6 @@
 #include "base/event.h"
 #include "base/headroom.h"
 #include "base/libsystemd.h"
-#include "base/spawn.h"
 #include "base/userentry.h"
 #include "supervisor/adminservice.h"
 #include "supervisor/admit.h"
@@ -588,9 +587,7 @@ int gg_gate_run(const struct gg_gate_start *start)
 	set_up_reaper(&g);
 	r = set_up(&g, &err);
 	r = r ? r : serve(&g, &err);
-	if (r < 0 && gg_stop_pending())
-		r = 0; /* stopped before it began */
-	else if (r < 0)
+	if (r < 0)
 		fprintf(stderr, "git-gate: %s%s\n",
 			err.len ? "" : "this machine lets no gate start: ", err.len ? err.s : strerror(-r));
 	tear_down(&g);
