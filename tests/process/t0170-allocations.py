@@ -342,12 +342,61 @@ shown = wait_for(lambda: [s for s in g.sessions() if s["phase"] == "pack-start"]
 if ALL:     # it may still lack its processes and say nothing of memory: what ALLOC=all is to show until that is mended
     once, total = ask(cmd="show", id=shown["id"])
     sweep("answer to show", once, total, 5, faults)
+for cmd, args in (("step", {"step": "scan"}), ("event", {"event": "push.scanned", "message": "of its hook"})):
+    once, total = ask(cmd=cmd, id=shown["id"], **args)
+    sweep("answer to %s, of a hook" % cmd, once, total, 5, faults)
 pusher.close()
 over()
 for cmd, args in (("reaped", {}), ("show", {"id": shown["id"]}), ("events", {"last": 20}), ("report", {}), ("metrics", {})) if ALL else ():
     once, total = ask(cmd=cmd, **args)
     sweep("answer to %s, of what has been" % cmd, once, total, 5, faults)
 tap.eq(g.stop(), 0, "this one stops cleanly, too")
+
+# --- a reload that finds something new, and a gate that only watches -------------------------------------------------------
+
+changing = path("changing")
+git("config", "--file", changing, "limit.sessions", "1000")
+g = Gate(env=faults.env, start=False)
+g.start("--config", changing)
+
+
+def changed_once(n):
+    """It takes what is new, and says what; or says that memory lacks."""
+    changed_once.value += 1
+    git("config", "--file", changing, "limit.sessions", str(changed_once.value))
+    faults.arm(n)
+    a = g.request(cmd="reload")
+    faults.disarm()
+    if a["ok"]:
+        return "" if a["data"]["changed"] else "it is not said what has changed: %s" % json.dumps(a)
+    return "" if "memory" in json.dumps(a) else "it is not said why: %s" % json.dumps(a)
+
+
+changed_once.value = 1000
+tap.eq(changed_once(0), "", "a reload that finds something new")
+sweep("a reload that finds something new", changed_once, faults.count, 8, faults)
+tap.eq(g.stop(), 0, "its gate stops cleanly")
+watch = alloc.Faults("git-gate")
+
+
+def watch_once(n):
+    """It watches, and stops when it is told; or it says why not, and ends."""
+    control = path("watch-control")
+    watch.arm(n)
+    with open(log, "wb") as out:
+        p = popen([GATE, "watch", "--pid", str(os.getpid()), "-c", "gate.control=" + control], stdout=out, stderr=out, stdin=subprocess.DEVNULL, env={**ENV, **watch.env})
+    asked = [GATE, "health", "--control", control]
+    wait_for(lambda: p.poll() is not None or subprocess.run(asked, env=ENV, capture_output=True, timeout=PATIENCE).returncode == 0, "the start to come to an end")
+    watch.disarm()
+    if p.poll() is None:
+        p.send_signal(signal.SIGTERM)
+        code = p.wait(PATIENCE)
+        return "" if code == 0 else "exit code %s after SIGTERM: %s" % (code, read(log)[-300:])
+    return "" if p.returncode in (1, 2) and "memory" in read(log) else "exit code %s: %s" % (p.returncode, read(log)[-300:])
+
+
+tap.eq(watch_once(0), "", "the start of one that only watches")
+sweep("the start of one that only watches", watch_once, watch.count, 5, watch)
 
 # --- git-gate's own commands ---------------------------------------------------------------------------------------------
 
@@ -376,7 +425,7 @@ def command(*args):
 
 
 for args in (("status",), ("status", "--json"), ("reaped", "--all", "--json"), ("sessions", "--json"), ("metrics",), ("health",), ("report", "--json"),
-             ("tune", "--json"), ("kill", "nobody"), ("show", "nobody"), ("check-config", "-c", "gate.basePath=" + g.base), ("explain", "idle")):
+             ("tune", "--json"), ("kill", "nobody"), ("show", "nobody"), ("check-config", "-c", "gate.basePath=" + g.base), ("check-config", "--gate", "nobody"), ("explain", "idle")):
     once, total = command(*args)
     sweep("git-gate " + " ".join(args[:2]), once, total, 6, faults)
 tap.eq(g.stop(), 0, "the gate that was asked stops cleanly")

@@ -9,8 +9,11 @@
 #include "base/cleanup.h"
 #include "base/jsonmem.h"
 #include "reaper/ledger.h"
+#include "supervisor/commands.h"
 #include "supervisor/gate.h"
 #include "supervisor/ledgercommands.h"
+#include "supervisor/ready.h"
+#include "supervisor/report.h"
 #include "tests/unit/allocrow.h"
 #include "tests/unit/world.h"
 
@@ -78,7 +81,37 @@ static int run_tune(void *o, uint64_t *sum)
 	return whole_answer(gg_ledger_tune(&((struct desk *)o)->gate, &req), lacks, sum);
 }
 
+static int run_error(void *o, uint64_t *sum)
+{
+	uint64_t lacks = gg_jsonmem_lacks();
+
+	(void)o;
+	return whole_answer(gg_command_error("it cannot be done"), lacks, sum);
+}
+
+static int run_ready(void *o, uint64_t *sum)
+{
+	struct gg_gate *g = &((struct desk *)o)->gate;
+	uint64_t lacks = gg_jsonmem_lacks();
+
+	g->stage = GG_DRAINING;
+	g->drained = true;
+	return whole_answer(gg_ready_report(g), lacks, sum);
+}
+
+/* Of bytes that are no UTF-8. */
+static int run_text(void *o, uint64_t *sum)
+{
+	uint64_t lacks = gg_jsonmem_lacks();
+
+	(void)o;
+	return whole_answer(json_pack("[o]", gg_report_text("a\xff")), lacks, sum);
+}
+
 static const struct row rows[] = {
+	{ "supervisor/commands: an error", run_error, NULL, NULL, 0, false },
+	{ "supervisor/ready", run_ready, make_desk, drop_desk, 0, false },
+	{ "supervisor/report: a text", run_text, NULL, NULL, 0, false },
 	{ "supervisor/ledgercommands: report", run_report, make_desk, drop_desk, 0, false },
 	{ "supervisor/ledgercommands: tune", run_tune, make_desk, drop_desk, 0, false },
 };
