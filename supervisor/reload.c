@@ -140,15 +140,20 @@ static void say_failed(struct gg_reload *ret, const struct gg_reader *read, int 
 {
 	char mem[160];
 	struct gg_buf b = GG_BUF(mem);
+	int r = 0;
 
-	for (size_t i = 0; i < read->nerror; i++)
-		gg_list_add(&ret->errors, read->error[i]);
-	if (!ret->errors.n) {
-		gg_buf_add(&b, "cannot read the configuration: %s", strerror(-err));
-		gg_list_add(&ret->errors, b.s);
+	for (size_t i = 0; i < read->nerror; i++) {
+		gg_event(GG_EV_GATE_RELOAD_FAILED, NULL, "%s", read->error[i]);
+		r = r ? r : gg_list_add(&ret->errors, read->error[i]);
 	}
-	for (size_t i = 0; i < ret->errors.n; i++)
-		gg_event(GG_EV_GATE_RELOAD_FAILED, NULL, "%s", ret->errors.v[i]);
+	if (read->nerror && r == 0)
+		return;
+	gg_buf_add(&b, "%s: %s",
+		   read->nerror ? "what is wrong can be told in the log only"
+				: "cannot read the configuration",
+		   strerror(read->nerror ? -r : -err));
+	gg_list_add(&ret->errors, b.s);
+	gg_event(GG_EV_GATE_RELOAD_FAILED, NULL, "%s", b.s);
 }
 
 int gg_reload(struct gg_gate *g, struct gg_reload *ret)

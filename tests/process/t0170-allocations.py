@@ -342,9 +342,14 @@ shown = wait_for(lambda: [s for s in g.sessions() if s["phase"] == "pack-start"]
 if ALL:     # it may still lack its processes and say nothing of memory: what ALLOC=all is to show until that is mended
     once, total = ask(cmd="show", id=shown["id"])
     sweep("answer to show", once, total, 5, faults)
-for cmd, args in (("step", {"step": "scan"}), ("event", {"event": "push.scanned", "message": "of its hook"})):
-    once, total = ask(cmd=cmd, id=shown["id"], **args)
-    sweep("answer to %s, of a hook" % cmd, once, total, 5, faults)
+SAID = {"cmd": "event", "id": shown["id"], "event": "push.scanned", "message": "of its hook"}
+for what, args in (("step", {"cmd": "step", "id": shown["id"], "step": "scan"}), ("step that left something", {"cmd": "step", "id": shown["id"], "step": "left"}), ("event", SAID)):
+    once, total = ask(**args)
+    sweep("answer to a hook's %s" % what, once, total, 5, faults)
+for _ in range(50):
+    g.request(**SAID)
+once, total = ask(**SAID)
+sweep("answer to a hook's event, one too many", once, total, 5, faults)
 pusher.close()
 over()
 for cmd, args in (("reaped", {}), ("show", {"id": shown["id"]}), ("events", {"last": 20}), ("report", {}), ("metrics", {})) if ALL else ():
@@ -375,6 +380,19 @@ def changed_once(n):
 changed_once.value = 1000
 tap.eq(changed_once(0), "", "a reload that finds something new")
 sweep("a reload that finds something new", changed_once, faults.count, 8, faults)
+git("config", "--file", changing, "limit.sessions", "none")
+
+
+def wrong_once(n):
+    """It says what is wrong, or that memory lacks."""
+    faults.arm(n)
+    a = g.request(cmd="reload")
+    faults.disarm()
+    return "" if not a["ok"] and re.search("memory|limit.sessions", json.dumps(a)) else "it is not said why: %s" % json.dumps(a)
+
+
+tap.eq(wrong_once(0), "", "a reload that finds something wrong")
+sweep("a reload that finds something wrong", wrong_once, faults.count, 8, faults)
 tap.eq(g.stop(), 0, "its gate stops cleanly")
 watch = alloc.Faults("git-gate")
 
