@@ -8,6 +8,7 @@
 #include "base/cleanup.h"
 #include "base/conf.h"
 #include "cli/format.h"
+#include "supervisor/askgit.h"
 
 #ifndef FUSE_SUPER_MAGIC
 #define FUSE_SUPER_MAGIC 0x65735546
@@ -18,8 +19,6 @@ enum {
 	LATE_MS = 100,
 	AHEAD_S = 60,
 	FEW_FILES = 1000,
-	GIT_MAJOR = 2,
-	GIT_MINOR = 36,
 };
 #define WRITTEN_S INT64_C(1767225600) /* 2026: nothing of ours is older */
 #define NEED_BYTES INT64_C(268435456) /* for a push whose size nothing bounds */
@@ -204,7 +203,7 @@ enum gg_trouble gg_judge_git(const struct gg_machine_git *s, struct gg_buf *b)
 		return GG_TROUBLE_NO_GIT;
 	}
 	gg_buf_add(b, "%s, its programs in %s", s->version, s->exec_path);
-	if (s->major < GIT_MAJOR || (s->major == GIT_MAJOR && s->minor < GIT_MINOR))
+	if (gg_askgit_is_old(s->major, s->minor))
 		return GG_TROUBLE_OLD_GIT;
 	if (*s->missing) {
 		gg_buf_add(b, ", %s is not there or cannot be run", s->missing);

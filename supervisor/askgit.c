@@ -13,14 +13,17 @@
 
 #define ANSWERS_MS 10000
 #define GET_GIT "install git again, or put one that works before it in PATH"
-#define GIT_MAJOR 2 /* safe.directory and GIT_CONFIG_COUNT work together from here on */
-#define GIT_MINOR 36
 
 static const char *const args[] = { [GG_ASK_VERSION] = "version", [GG_ASK_EXEC_PATH] = "--exec-path" };
 
 int gg_askgit_parse_version(const char *text, int *ret_major, int *ret_minor)
 {
 	return sscanf(text, "git version %d.%d", ret_major, ret_minor) == 2 ? 0 : -EINVAL;
+}
+
+bool gg_askgit_is_old(int major, int minor)
+{
+	return major < GG_GIT_MAJOR || (major == GG_GIT_MAJOR && minor < GG_GIT_MINOR);
 }
 
 void gg_askgit_begin(struct gg_askgit *a)
@@ -84,7 +87,7 @@ static int no_git(const char *path, struct gg_buf *err)
 static int cannot_run(struct gg_buf *err, const char *git, int e)
 {
 	gg_buf_add(err, "cannot run %s: %s", git, e == ETIMEDOUT ? "it does not answer" : strerror(e));
-	if (!gg_is_shortage(e) && e != EINTR) /* else it is not git's fault */
+	if (!gg_is_shortage(e)) /* else it is not git's fault */
 		gg_buf_add(err, "; " GET_GIT);
 	return -e;
 }
@@ -124,9 +127,9 @@ static int check_version(const char *git, const char *version, struct gg_buf *er
 		gg_buf_add(err, "', which is no version; " GET_GIT);
 		return -EINVAL;
 	}
-	if (major < GIT_MAJOR || (major == GIT_MAJOR && minor < GIT_MINOR)) {
+	if (gg_askgit_is_old(major, minor)) {
 		gg_buf_add(err, "%s is version %d.%d: git %d.%d or newer is needed", git, major, minor,
-			   GIT_MAJOR, GIT_MINOR);
+			   GG_GIT_MAJOR, GG_GIT_MINOR);
 		return -EINVAL;
 	}
 	return 0;

@@ -6,6 +6,7 @@
 #define GG_SUPERVISOR_ASKGIT_H
 
 #include <limits.h>
+#include <stdbool.h>
 
 #include "base/spawn.h"
 #include "base/text.h"
@@ -36,5 +37,8 @@ int gg_askgit_answers(const struct gg_askgit *a, const char **ret_exec_path, str
 
 /* "git version 2.39.5" → 2, 39. 0 or -EINVAL. Pure. */
 int gg_askgit_parse_version(const char *text, int *ret_major, int *ret_minor);
+/* safe.directory and GIT_CONFIG_COUNT work together from 2.36 on. Pure. */
+enum { GG_GIT_MAJOR = 2, GG_GIT_MINOR = 36 };
+bool gg_askgit_is_old(int major, int minor);
 
 #endif

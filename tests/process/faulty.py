@@ -30,7 +30,6 @@ ERRORS = {
 NAMES = ("git-gate-session", "git-gate-http", "git-gate-hook", "git-gate-admin")
 PROGRAMS = ("git-gate",) + NAMES
 HANG = 60               # seconds that nothing of this takes
-AWAY = 2 * HANG         # nor git-gate-admin, killed again and again: the gate waits 30 s before it starts the next one, which may meet an error
 RECORDED = 10           # nor that a record takes
 OBJECTS = 3             # that each push adds: a commit, a tree, a file
 SAID = 5                # nor that a gate that is ready takes to say so
@@ -301,7 +300,7 @@ class Trial:
         old = wait_for(self.admin_pid, "git-gate-admin", HANG)
         os.kill(old, signal.SIGKILL)
         # one that met an error is started again after a while
-        wait_for(lambda: self.admin_pid() not in (None, old) and self.page() == "", "git-gate-admin to serve", AWAY)
+        wait_for(lambda: self.admin_pid() not in (None, old) and self.page() == "", "git-gate-admin to serve", HANG)
         return ""
 
     ACTIONS = {"push": push, "push-http": push_http, "push-known": push_known, "fetch": fetch, "fetch-http": fetch_http, "end": end, "cut": cut, "reload": reload, "ask": ask, "page": page,
@@ -340,7 +339,7 @@ class Trial:
         if said and "gate cannot be asked" not in said and "without an answer" not in said and "no answer from the gate" not in said and not self.recorded(seen):
             found.append("failed without a record; the client was told: %s" % said.strip())
         # git shows no text of a reply to a POST; one that has begun, as a pack's, can only be cut (18: it is not whole)
-        if said and not re.search("git-gate: |RPC failed; (HTTP 5|curl 18 )", said):
+        if said and not re.search("git-gate: |RPC failed; HTTP 5" + ("|RPC failed; curl 18 " if fault.action == "fetch-http" else ""), said):
             found.append("failed, and the client was not told by us: %s" % said.strip())
         return found
 
@@ -376,7 +375,7 @@ class Trial:
         if r is None or r.returncode:
             found.append("afterwards, fetch over HTTP: %s" % (r.stderr if r else "hangs"))
         try:
-            wait_for(lambda: self.page() == "", "git-gate-admin to serve", AWAY)
+            wait_for(lambda: self.page() == "", "git-gate-admin to serve", HANG)
         except TimeoutError:
             found.append("afterwards, the page: %s" % self.page())
         return found + self.left()
