@@ -178,5 +178,19 @@ enum gg_step gg_escalate(struct gg_ending *e, const struct gg_snap *snap, const 
 	}
 	step = e->level ? later_step(e, snap) : first_step(e, snap, view);
 	e->acted_ms = now;
+	e->delayed = false;
 	return step;
+}
+
+bool gg_escalate_delay(struct gg_ending *e, int64_t late_ms, int64_t now_ms, int64_t grace_ms,
+		       int64_t *ret_next_ms)
+{
+	int64_t more = late_ms < grace_ms ? late_ms : grace_ms;
+
+	if (!e->level || e->delayed || more <= 0)
+		return false;
+	e->delayed = true;
+	*ret_next_ms = now_ms + more;
+	e->acted_ms = *ret_next_ms - grace_ms;
+	return true;
 }

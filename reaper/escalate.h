@@ -37,7 +37,8 @@ struct gg_ending {
 	enum gg_reason reason; /* GG_REASON_NONE: it is not being ended */
 	int level; /* 0: no step taken; 1 first step, 2 leaves, 3 hang-up, 4 kill, 5 cgroup.kill, 6 given up
 		    */
-	int64_t acted_ms; /* when the last step was taken */
+	int64_t acted_ms; /* when the last step was taken; later, if nobody could act on it for a while */
+	bool delayed;	  /* acted_ms was moved once since that step */
 	pid_t hook_pid;	  /* for GG_REASON_HOOK: whose deadline passed; 0: strays of one that has exited */
 	uint64_t hook_tick;
 	int rounds;	  /* of killing the hook's subtree */
@@ -51,6 +52,14 @@ struct gg_ending {
 /* The next step, now. ret_next_ms: when to ask again. Updates e. */
 enum gg_step gg_escalate(struct gg_ending *e, const struct gg_snap *snap, const struct gg_view *view,
 			 const struct gg_limits *lim, int64_t *ret_next_ms);
+
+/*
+ * The next step is due, and late_ms late: the machine may have stood still, and git with it. True: it is put
+ * off to *ret_next_ms, so that git has its time, and not for longer than a grace; once a step, since a
+ * machine that holds us up again and again would spare the stuck for ever.
+ */
+bool gg_escalate_delay(struct gg_ending *e, int64_t late_ms, int64_t now_ms, int64_t grace_ms,
+		       int64_t *ret_next_ms);
 
 /* Is process i the target of the step? */
 bool gg_step_target(enum gg_step s, const struct gg_snap *snap, size_t i);

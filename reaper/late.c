@@ -7,12 +7,26 @@
 #define LATE_MS 1000	 /* a pass that comes later than this after it was due */
 #define SAY_LATE_MS 5000 /* said of a pass that is later than this */
 
+/* A grace is short, and so is what takes a good part of it. */
+static void delay_steps(struct gg_reaper *r, int64_t late_ms, int64_t now_ms)
+{
+	if (late_ms <= r->lim.grace / 4)
+		return;
+	for (size_t i = 0; i < r->reg->n; i++) {
+		struct gg_session *s = r->reg->v[i];
+
+		if (s->ending.reason && s->due_ms <= now_ms)
+			gg_escalate_delay(&s->ending, late_ms, now_ms, r->lim.grace, &s->due_ms);
+	}
+}
+
 void gg_late_pass(struct gg_reaper *r, int64_t now_ms)
 {
 	int64_t late_ms = r->next_ms ? now_ms - r->next_ms : 0;
 	char mem[32];
 	struct gg_buf late = GG_BUF(mem);
 
+	delay_steps(r, late_ms, now_ms);
 	if (late_ms <= LATE_MS)
 		return;
 	r->doubt_ms = now_ms + 2 * r->lim.period;

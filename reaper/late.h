@@ -8,7 +8,8 @@
 
 #include "reaper/reaper.h"
 
-/* Before a pass. One that is late by more than a second: that time counts against nobody. */
+/* Before a pass. One that is late by more than a second: that time counts against nobody, and who is being
+ * ended has the time between two steps all the same. */
 void gg_late_pass(struct gg_reaper *r, int64_t now_ms);
 
 /* Does its verdict wait? After a late pass a client has a moment in which what it sent may arrive. */

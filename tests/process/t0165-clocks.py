@@ -192,6 +192,28 @@ waits.close()
 full.settle()
 tap.eq(full.stop(), 0, "that gate stops cleanly")
 
+# --- while a session is being ended: git, which is slow to go, has its time from then on ----------------------------------------------------
+real = git("--exec-path").stdout.strip()
+os.makedirs(path("deaf", "core"))
+put_script(path("deaf", "core", "git-daemon"), "trap '' HUP\nexec %s/git-daemon \"$@\"" % real)
+put_script(path("deaf", "git"), '[ "$1" != --exec-path ] || { echo %s; exit; }\nexec %s "$@"' % (path("deaf", "core"), shutil.which("git")))
+GRACE_S = 30
+ending = Gate({"deadline.grace": "%ds" % GRACE_S}, env={**SHIFTED, "PATH": path("deaf") + ":" + ENV["PATH"]})
+ending.repo()
+c = Raw(ending)
+c.advertisement()
+wait_for(lambda: ending.events("session.ending"), "its first step")
+move(other=HOUR)
+before = ending.status()["uptime_ms"]
+wait_for(lambda: ending.status()["uptime_ms"] > before + 2000, "the gate to have looked")
+tap.eq([e["steps"] for e in ending.events("session.ending")], ["told,hangup"], "an hour's sleep while a session is ended: no step follows at once", *ending.reaped())
+# once: a machine that stands still again and again does not keep it
+wait_for(lambda: move(other=GRACE_S) or ending.reaped(), "it to be ended")
+tap.eq(len(ending.events("session.reaped")), 1, "and it is ended then", *ending.events("session.ending"))
+c.close()
+ending.settle()
+tap.eq(ending.stop(), 0, "that gate stops cleanly")
+
 # --- the gate alone is stopped, for longer than every deadline ----------------------------------------------------------------------------
 g.offset = os.path.getsize(g.log)       # events from here on
 healthy = Healthy(g, "request")         # git-gate-session runs on, and has a clock of its own for it

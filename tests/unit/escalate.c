@@ -127,6 +127,49 @@ Test(escalate, hook)
 	RUN("it ended by itself meanwhile", GG_REASON_HOOK, { 0, "dr", GG_PHASE_WORK, GG_STEP_RESUME });
 }
 
+Test(escalate, a_step_that_comes_late_leaves_git_its_time)
+{
+	static const struct {
+		const char *name;
+		int level;
+		bool delayed;
+		int64_t late_ms;
+		int64_t want; /* from now on; -1: it is taken at once */
+	} rows[] = {
+		{ "late by less than a grace", 1, false, 200, 200 },
+		{ "late by hours", 3, false, 3600000, 500 },
+		{ "once a step", 1, true, 200, -1 },
+		{ "no step was taken yet", 0, false, 200, -1 },
+		{ "not late", 1, false, 0, -1 },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct gg_ending e = { .reason = GG_REASON_IDLE,
+				       .level = rows[i].level,
+				       .delayed = rows[i].delayed };
+		struct gg_proc v[NPROCS];
+		struct gg_snap s = make("dru", 10000 + rows[i].want, v);
+		struct gg_view view;
+		int64_t next = -1;
+		bool put_off = gg_escalate_delay(&e, rows[i].late_ms, 10000, lim.grace, &next);
+
+		cr_expect_eq(put_off, rows[i].want >= 0, "%s", rows[i].name);
+		cr_expect_eq(next, put_off ? 10000 + rows[i].want : -1, "%s: %lld", rows[i].name,
+			     (long long)next);
+		if (!put_off)
+			continue;
+		gg_classify(&s, &view);
+		view.phase = GG_PHASE_PACK;
+		s.now_ms--;
+		cr_expect_eq(gg_escalate(&e, &s, &view, &lim, &next), GG_STEP_NONE, "%s: not before",
+			     rows[i].name);
+		s.now_ms++;
+		cr_expect_neq(gg_escalate(&e, &s, &view, &lim, &next), GG_STEP_NONE, "%s: then",
+			      rows[i].name);
+		cr_expect(!e.delayed, "%s: the next step may be put off again", rows[i].name);
+	}
+}
+
 Test(escalate, another_hook_has_its_own_deadline)
 {
 	struct gg_ending e = { .reason = GG_REASON_HOOK, .hook_pid = 999, .hook_tick = 1 };
