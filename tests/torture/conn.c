@@ -73,6 +73,21 @@ static void ended(struct gg_conn *c, enum gg_ended by)
 	c->end_ms = gg_now_ms();
 }
 
+int64_t gg_conn_last_ms(int fd)
+{
+	struct tcp_info i = { 0 };
+	uint32_t ago;
+
+	if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &i, &(socklen_t){ sizeof(i) }) < 0)
+		return gg_now_ms();
+	ago = i.tcpi_last_ack_recv;
+	if (i.tcpi_last_data_sent < ago)
+		ago = i.tcpi_last_data_sent;
+	if (i.tcpi_last_data_recv < ago)
+		ago = i.tcpi_last_data_recv;
+	return gg_now_ms() - ago;
+}
+
 void gg_conn_feed(struct gg_conn *c, const char *p, size_t n)
 {
 	if (c->http)

@@ -40,6 +40,12 @@ bool gg_conn_acked(struct gg_conn *c, int64_t until_ms);
 bool gg_conn_advert(struct gg_conn *c, int64_t until_ms);
 /* Read until the end or the time: false when it has ended. The passing of time is no end here. */
 bool gg_conn_wait(struct gg_conn *c, int64_t until_ms);
+/*
+ * When something last passed between the two kernels, in monotonic time: what the server measures its limits
+ * by. Now, where the kernel does not tell. This process may come to look much later: a machine under load
+ * stands still.
+ */
+int64_t gg_conn_last_ms(int fd);
 /* What was read. */
 void gg_conn_feed(struct gg_conn *c, const char *p, size_t n);
 /* Read what is there now. */

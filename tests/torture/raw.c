@@ -61,7 +61,7 @@ struct talk {
 /* A step is done: if the client does nothing more, its silence starts here. */
 static bool step_done(struct talk *t)
 {
-	t->c->silent_ms = gg_now_ms();
+	t->c->silent_ms = gg_conn_last_ms(t->conn.fd);
 	return true;
 }
 

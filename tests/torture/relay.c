@@ -116,7 +116,7 @@ static int connect_server(struct relay *r)
 
 static void start_silence(struct relay *r)
 {
-	r->c->silent_ms = gg_now_ms();
+	r->c->silent_ms = gg_conn_last_ms(r->server);
 	r->until_ms = r->c->silent_ms + r->c->target->limit_ms;
 }
 
