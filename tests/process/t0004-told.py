@@ -51,15 +51,20 @@ for name, script, what in (
         ("reference_transaction", 'cat >/dev/null; [ "$1" = committed ] && sleep 77 & :', "the log pipe"),
         ("post_receive", "cat >/dev/null; sleep 77 >/dev/null 2>&1 & :", "nothing")):
     hooks.set(**{name: script})
-    c = push_raw("refs/heads/" + name)
-    report = last_packet(c)
-    session = g.sessions()
-    c.rest()
-    delay = time.monotonic() - report
-    strays = [q for q in pids() if cmdline(q) == "sleep 77"]
-    tap.ok(strays, "%s: a stray is there and holds %s" % (name, what))
+    tries = []
+
+    def delay():
+        tries.append(name)
+        c = push_raw("refs/heads/%s-%d" % (name, len(tries)))
+        report = last_packet(c)
+        c.rest()
+        took = time.monotonic() - report
+        tap.ok([q for q in pids() if cmdline(q) == "sleep 77"], "%s: a stray is there and holds %s" % (name, what))
+        return took
+
     # receive-pack still migrates nothing and runs no gc after its report: it exits within milliseconds
-    tap.ok(delay < 0.1, "%s: the client sees the end within 100 ms (%.0f ms)" % (name, delay * 1000), session)
+    seconds = least(delay, 0.1)
+    tap.ok(seconds < 0.1, "%s: the client sees the end within 100 ms (%.0f ms)" % (name, seconds * 1000), len(tries))
     hooks.set(**{name: None})
     wait_for(lambda: not [q for q in pids() if cmdline(q) == "sleep 77"], "the stray to be ended after deadline.hook")
     g.settle()
@@ -67,12 +72,12 @@ for name, script, what in (
 
 # A stray that holds receive-pack's own side-band pipe keeps the session: it is the hook's, and has the hook's deadline.
 hooks.set(post_receive="cat >/dev/null; sleep 88 & exit 0")
-c = push_raw("refs/heads/held")
 begun = time.monotonic()
+c = push_raw("refs/heads/held")
 c.rest()
 took = time.monotonic() - begun
 rec = wait_for(lambda: g.reaped(reason="hook", peer=c.peer), "the session to be recorded")[0]
-tap.ok(2 <= took < 2 + 2 * SAMPLE + GRACE + 1.5, "a stray on the side-band pipe is ended at deadline.hook (%.2fs)" % took, rec)
+tap.ok(2 <= took < 2 + 2 * SAMPLE + GRACE + BUSY, "a stray on the side-band pipe is ended at deadline.hook (%.2fs)" % took, rec)
 tap.eq(rec["steps"], ["kill-hook"], "by ending the stray alone")
 tap.eq(git("rev-parse", "refs/heads/held", cwd=repo).stdout, git("rev-parse", "HEAD", cwd=work).stdout, "the push itself went well")
 hooks.set(post_receive=None)

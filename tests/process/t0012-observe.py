@@ -87,7 +87,7 @@ for what, (c, procs, phase, reason, key, limit) in clients.items():
         continue
     e = e[0]
     tap.eq((e["phase"], e["reason"], e["key"], e["limit_ms"]), (phase, reason, key, limit * 1000), "%s: phase, reason, key and limit" % what)
-    tap.ok(limit * 1000 <= e["quiet_ms"] <= e["age_ms"] < (limit + 2 * SAMPLE + 1.5) * 1000,
+    tap.ok(limit * 1000 <= e["quiet_ms"] <= e["age_ms"] and e["quiet_ms"] < (limit + 2 * SAMPLE + BUSY) * 1000,
            "%s: quiet for that long, and not much longer" % what, e)
     tap.eq(e["service"] if c is not silent else "", "receive-pack" if c is not silent else "", "%s: the service" % what)
     tap.ok(procs and processes(c) == procs and all(alive(p) for p, _ in procs), "%s: the same processes live" % what, procs, processes(c))

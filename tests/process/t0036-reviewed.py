@@ -75,7 +75,7 @@ c.close()
 begun = time.monotonic()
 os.kill(g3.pid, signal.SIGTERM)
 tap.eq(g3.process.wait(PATIENCE), 0, "stops cleanly")
-tap.ok(time.monotonic() - begun < 10, "at once, whatever was asked for (%.1fs)" % (time.monotonic() - begun))
+tap.ok(time.monotonic() - begun < BUSY, "at once, whatever was asked for (%.1fs)" % (time.monotonic() - begun))
 
 # the cleanup knows a user by whatever way it came to the repository
 base = path("base")

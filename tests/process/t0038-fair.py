@@ -23,7 +23,7 @@ HALF_OPEN = 15          # of each peer
 # deadlines that no healthy client of these can miss, however busy the machine
 LIMITS = {"init": 5.0, "commands": 6.0, "idle": 5.0}
 # from a deadline to the end of the session: two looks, the steps, and a busy machine
-ROOM = 2 * LIMITS["idle"] / 8 + GRACE + 3
+ROOM = 2 * LIMITS["idle"] / 8 + GRACE + BUSY
 
 arrived = path("all-have-arrived")
 latch = Latch()

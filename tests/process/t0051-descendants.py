@@ -72,7 +72,7 @@ for prefix, what in ((), "a process"), (UNSHARE, "PID 1"):
         took = time.monotonic() - begun
         tap.eq(left, [], "%s: none of them outlives the gate" % how)
         tap.eq(g.process.wait(PATIENCE), 0, "%s: it ends with 0" % how, g.text()[-1000:])
-        tap.ok(took < 1 + 5 * GRACE + 2, "%s: in bounds (%.2fs)" % (how, took))
+        tap.ok(took < 1 + 5 * GRACE + BUSY, "%s: in bounds (%.2fs)" % (how, took))
         tap.eq(g.events("gate.error"), [], "%s: no error" % how)
 
 # those whom no session knows any more: told gently first

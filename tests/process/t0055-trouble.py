@@ -149,7 +149,7 @@ for what, damage in BROKEN:
     damage()
     begun = time.monotonic()
     code, out = end(g.push(w, "never"))
-    tap.ok(code != 0 and time.monotonic() - begun < 20, "git-daemon %s: the push fails soon" % what, out)
+    tap.ok(code != 0 and time.monotonic() - begun < BUSY, "git-daemon %s: the push fails soon" % what, out)
     wait_for(lambda: not g.sessions(), "the session to be gone")
     tap.eq(g.cli("health").returncode, 0, "git-daemon %s: the gate lives" % what)
     wait_for(lambda: g.events("session.refused") + g.events("session.closed") + g.events("session.log"), "a record")

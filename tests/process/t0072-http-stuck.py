@@ -97,14 +97,14 @@ for c in clients:
         check_stuck(c, WANT[c["kind"]])
     else:
         tap.eq(record(c), [], "%s: ends by itself" % c["kind"])
-        tap.ok(c["after_ms"] < 5000, "%s: at once" % c["kind"], c)
+        tap.ok(c["after_ms"] < 1000 * BUSY, "%s: at once" % c["kind"], c)
         tap.ok(OTHERS[c["kind"]] in c["said"] + c["report"], "%s: and it reads %r" % (c["kind"], OTHERS[c["kind"]]), c)
 for c in torture(*ADVERT, repo=many):
     check_stuck(c, ADVERT[c["kind"]])
 
 # a connection that is kept for nobody: closed in time, quietly
 for c in torture("idle"):
-    tap.ok(c["ended_by"] == "server" and INIT * 1000 - 300 <= c["after_ms"] <= INIT * 1000 + 2000, "idle: it is closed after deadline.init", c)
+    tap.ok(c["ended_by"] == "server" and INIT * 1000 - 300 <= c["after_ms"] <= 1000 * (INIT + BUSY), "idle: it is closed after deadline.init", c)
     tap.eq((record(c), c["said"]), ([], ""), "idle: it is no session that was ended")
 
 g.settle()

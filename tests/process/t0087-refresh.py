@@ -157,10 +157,10 @@ def fails():
     kept = dict(m.settings)
     silent = Silent()
     for what, settings, how, says, within in (
-            ("nobody listens", {"upstream": "ssh://127.0.0.1:%d/x" % free_port()}, "", "EIO: upstream refuses connections", 20),
-            ("upstream never speaks", {"upstream": silent.url(m.up)}, "", "EIO: ", 20),
-            ("upstream hangs after the login", {"refresh_ms": 3000}, "asleep " + path("asleep"), "ETIMEDOUT: git fetch did not end within 3s", 20),
-            ("upstream hangs up", {}, "gone", "EIO: ", 20)):
+            ("nobody listens", {"upstream": "ssh://127.0.0.1:%d/x" % free_port()}, "", "EIO: upstream refuses connections", BUSY),
+            ("upstream never speaks", {"upstream": silent.url(m.up)}, "", "EIO: ", 6 + BUSY),
+            ("upstream hangs after the login", {"refresh_ms": 3000}, "asleep " + path("asleep"), "ETIMEDOUT: git fetch did not end within 3s", 3 + BUSY),
+            ("upstream hangs up", {}, "gone", "EIO: ", BUSY)):
         m.set(**{**kept, **settings})
         up.behave(how)
         begun = time.monotonic()

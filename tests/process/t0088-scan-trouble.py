@@ -56,7 +56,7 @@ refused("endless report", "wrote no report that could be read", [script("yes '%s
 refused("leaves its work behind", "ended before what it started", [script("sleep 1000 & exit 0")])
 begun = time.monotonic()
 refused("too slow", "did not end within 1s (deadline.scan)", [script("trap '' TERM; sleep 1000 & setsid sleep 1000")], scan_ms=1000)
-tap.ok(time.monotonic() - begun < 20, "and was ended", time.monotonic() - begun)
+tap.ok(time.monotonic() - begun < 1 + BUSY, "and was ended", time.monotonic() - begun)
 tap.eq([p for p in pids() if read("/proc/%d/cmdline" % p).startswith("sleep\x001000") and TMP in os.path.realpath("/proc/%d/cwd" % p)],
        [], "with all that it started")
 refused("no scratch directory", "no directory can be made to scan it in: No such file or directory (hook.scratch)", scratch="/nonexistent/x")
@@ -240,7 +240,7 @@ for name, hook in (("without a hook", None), ("with the scan", True)):
     times[name] = time.monotonic() - begun
     tap.eq(r.returncode, 0, "50 000 commits: pushed " + name, r.stderr)
 tap.ok("scanning 1 commit, 1 object (" in r.stderr, "only what is new is scanned", r.stderr)
-tap.ok(times["with the scan"] < 10, "in %.2f s, %.2f s without the scan" % (times["with the scan"], times["without a hook"]))
+tap.ok(times["with the scan"] < times["without a hook"] + BUSY, "in %.2f s, %.2f s without the scan" % (times["with the scan"], times["without a hook"]))
 note(json.dumps(times))
 
 w = repo.work()

@@ -6,7 +6,7 @@ import selectors
 from gate import *
 
 CLIENTS, WAVE = 500, 125
-LATE = 15               # seconds beyond the limit: a gate that waits for a reader is late for ever
+LATE = BUSY               # seconds beyond the limit: a gate that waits for a reader is late for ever
 tap = Tap()
 
 

@@ -180,19 +180,19 @@ def waits_for_others(mode):
 
 def enforce():
     """What was ended is told, and that nobody knows more; silences of the healthy are kept all the same."""
-    g = Gate()
+    g = Gate({"deadline.commands": "60s"})
     g.repo("r.git", "receive.unpackLimit=1")
     half_a_push(g, "stuck").rest()
     silent = Raw(g)
     silent.advertisement()
-    wait_for(lambda: [s for s in g.sessions() if s["peer"] == silent.peer and s["quiet_ms"] > 1000], "it to be silent for a while")
+    # it is counted from the first look that shows it
+    wait_for(lambda: [s for s in g.sessions() if s["peer"] == silent.peer and (s["deadline_used_ms"] or 0) > 1000], "it to be silent for a while")
     silent.s.sendall(b"0000")       # nothing to push
     silent.rest()
     g.settle()
     report, k = g.ask("report"), key(g, "deadline.commands")
     tap.eq((counts(report), report["reaped"], report["by_reason"], report["seen"], report["healthy"]), ({}, 1, {"idle": 1}, 2, 1), "enforce: what was ended")
-    # it is counted from the first look that shows it
-    tap.ok(1000 - 3000 * SAMPLE <= k["longest_ms"] < 1000 * COMMANDS and k["healthy"] == 1, "enforce: silences are kept", k)
+    tap.ok(1000 <= k["longest_ms"] < 60000 and k["healthy"] == 1, "enforce: silences are kept", k)
     tap.eq((k["proposal"], k["proposed_ms"], k["needs_healthy"]), ("not-enough-seen", None, 20), "nothing is proposed from one session")
     tap.eq(key(g, "deadline.idle")["stuck"], 1, "enforce: what was ended counts as stuck")
     text = g.cli("report").stdout

@@ -11,7 +11,7 @@ ROOT_USER = os.geteuid() == 0
 LIMIT = 6                           # seconds; healthy clients have nothing to do for as long, on a busy machine either
 SHORT = {"deadline.init": "10m", "deadline.commands": "%ds" % LIMIT, "deadline.packStart": "10m", "deadline.idle": "%ds" % LIMIT, "deadline.drain": "1s",
          "deadline.hook": "10m", "listen.http": "127.0.0.1:0"}
-STOP = 1 + 6 * GRACE + 1 + 15       # seconds in which it has stopped, and some for a busy machine
+STOP = 1 + 6 * GRACE + 1 + BUSY     # seconds in which it has stopped, and some for a busy machine
 libc = ctypes.CDLL(None, use_errno=True)
 PTRACE_ATTACH, PTRACE_DETACH = 16, 17
 
