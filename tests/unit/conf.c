@@ -127,97 +127,84 @@ Test(conf, values)
 	}
 }
 
+static const struct {
+	const char *lines, *want;
+} errors_rows[] = {
+	{ "deadline.idel=5s", "F: unknown key 'deadline.idel'; did you mean 'deadline.idle'?" },
+	{ "-c deadline.idel=5s", "command line: unknown key 'deadline.idel'; did you mean 'deadline.idle'?" },
+	{ "gate.base-path=/x", "F: unknown key 'gate.base-path'; did you mean 'gate.basePath'?" },
+	{ "x=1", "F: unknown key 'x'; did you mean 'gate.log'?" },
+	{ "-c =1", "command line: unknown key ''; did you mean 'gate.log'?" },
+	{ "-c include.path=x", "command line: unknown key 'include.path'; did you mean 'hook.path'?" },
+	{ "gate.\x1b]0;x\x07=1", "F: unknown key 'gate.\\x1b]0;x\\x07'; did you mean 'gate.log'?" },
+	{ "deadline.idle=15", "F: deadline.idle: '15' has no unit; write 15s, 500ms, 2m or never" },
+	{ "deadline.grace=15", "F: deadline.grace: '15' has no unit; write 15s, 500ms or 2m" },
+	{ "deadline.idle=soon", "F: deadline.idle: 'soon' is not a duration; write 15s, 500ms, 2m or never" },
+	{ "deadline.idle=", "F: deadline.idle: '' is not a duration; write 15s, 500ms, 2m or never" },
+	{ "deadline.idle=1ms", "F: deadline.idle: '1ms' is out of range; give 100ms to 1d, or never" },
+	{ "deadline.idle=0", "F: deadline.idle: '0' is out of range; give 100ms to 1d, or never" },
+	{ "deadline.idle=2d", "F: deadline.idle: '2d' is out of range; give 100ms to 1d, or never" },
+	{ "deadline.idle=99999999999999999999d",
+	  "F: deadline.idle: '99999999999999999999d' is out of range; give 100ms to 1d, or never" },
+	{ "deadline.grace=never", "F: deadline.grace: 'never' is out of range; give 50ms to 10m" },
+	{ "tcp.keepIdle=never", "F: tcp.keepIdle: 'never' is out of range; give 1s to 32767s" },
+	{ "deadline.idle", "F: deadline.idle: has no value; write 'deadline.idle = VALUE'" },
+	{ "rate.min=fast", "F: rate.min: 'fast' is not a size; write 1024, 1k or 16m" },
+	{ "rate.min=2g", "F: rate.min: '2g' is out of range; give 0 to 1g" },
+	{ "rate.min=-1", "F: rate.min: '-1' is out of range; give 0 to 1g" },
+	{ "limit.sessions=0", "F: limit.sessions: '0' is out of range; give 1 to 100000" },
+	{ "limit.sessions=many", "F: limit.sessions: 'many' is not a whole number; write digits only" },
+	{ "limit.sessions=18446744073709551617",
+	  "F: limit.sessions: '18446744073709551617' is out of range; give 1 to 100000" },
+	{ "gate.exportAll=maybe", "F: gate.exportAll: 'maybe' is not a boolean; write true or false" },
+	{ "gate.log=jsn", "F: gate.log: 'jsn' is no choice; choose auto, journal, text or json; did "
+			  "you mean 'json'?" },
+	{ "gate.profile=", "F: gate.profile: '' is no choice; choose sidecar or host; did you mean 'host'?" },
+	{ "gate.basePath=", "F: gate.basePath: the path is empty" },
+	{ "listen.git=localhost:1", "F: listen.git: 'localhost:1' is not an address; the host is not a "
+				    "numeric address; names are not looked up" },
+	{ "listen.git=127.0.0.1",
+	  "F: listen.git: '127.0.0.1' is not an address; no port; write HOST:PORT or [V6]:PORT" },
+	{ "listen.git=off\nlisten.http=off", "nothing to listen on: no address in listen.git, listen.http" },
+	{ "listen.git=\nlisten.http=", "nothing to listen on: no address in listen.git, listen.http" },
+	{ "listen.git=off\nlisten.git=127.0.0.1:1", "listen.git (file F): has both off and an address" },
+	{ "listen.git=127.0.0.1:1\nlisten.git=127.0.0.1:1", "listen.git (file F): names one address twice" },
+	{ "gate.receivePack=no\ngate.uploadPack=no",
+	  "nothing to serve: gate.receivePack, gate.uploadPack and gate.uploadArchive are all "
+	  "false" },
+	{ "listen.git=0.0.0.0:1",
+	  "listen.git (file F): '0.0.0.0:1' is reached by others than this machine; set "
+	  "access.allow to who may connect, or gate.public = true" },
+	{ "listen.http=127.0.0.1:1\nlisten.http=[::]:1",
+	  "listen.http (file F): '[::]:1' is reached by others than this machine; set "
+	  "access.allow to who may connect, or gate.public = true" },
+	{ "-c listen.admin=10.0.0.1:1",
+	  "listen.admin (command line): '10.0.0.1:1' is reached by others than this machine; set "
+	  "access.allow to who may connect, or gate.public = true" },
+	{ "listen.git=10.0.0.1:1\naccess.allow=10.0.0.0/8\naccess.allow=",
+	  "listen.git (file F): '10.0.0.1:1' is reached by others than this machine; set "
+	  "access.allow to who may connect, or gate.public = true" },
+	{ "access.allow=10.0.0.1/8", "F: access.allow: '10.0.0.1/8' has bits set behind its prefix; "
+				     "write 10.0.0.0/8 for the net, or 10.0.0.1 for the address" },
+	{ "access.allow=all", "F: access.allow: 'all' is no net; write 10.0.0.0/8, 2001:db8::/32 or an "
+			      "address, in numbers: names are not looked up" },
+	{ "tcp.keepIdle=1500ms", "tcp.keepIdle (file F): is not in whole seconds" },
+	{ "deadline.session=1m\n-c deadline.idle=90s",
+	  "deadline.idle (command line): 90s is longer than deadline.session, 1m" },
+	{ "gate.control=/0123456789/0123456789/0123456789/0123456789/0123456789/0123456789/"
+	  "0123456789/"
+	  "0123456789/0123456789/01234567",
+	  "gate.control (file F): a socket's path has at most 107 bytes" },
+};
+
 Test(conf, errors)
 {
-	static const struct {
-		const char *lines, *want;
-	} rows[] = {
-		{ "deadline.idel=5s", "F: unknown key 'deadline.idel'; did you mean 'deadline.idle'?" },
-		{ "-c deadline.idel=5s",
-		  "command line: unknown key 'deadline.idel'; did you mean 'deadline.idle'?" },
-		{ "gate.base-path=/x", "F: unknown key 'gate.base-path'; did you mean 'gate.basePath'?" },
-		{ "x=1", "F: unknown key 'x'; did you mean 'gate.log'?" },
-		{ "-c =1", "command line: unknown key ''; did you mean 'gate.log'?" },
-		{ "-c include.path=x",
-		  "command line: unknown key 'include.path'; did you mean 'hook.path'?" },
-		{ "gate.\x1b]0;x\x07=1", "F: unknown key 'gate.\\x1b]0;x\\x07'; did you mean 'gate.log'?" },
-		{ "deadline.idle=15", "F: deadline.idle: '15' has no unit; write 15s, 500ms, 2m or never" },
-		{ "deadline.grace=15", "F: deadline.grace: '15' has no unit; write 15s, 500ms or 2m" },
-		{ "deadline.idle=soon",
-		  "F: deadline.idle: 'soon' is not a duration; write 15s, 500ms, 2m or never" },
-		{ "deadline.idle=", "F: deadline.idle: '' is not a duration; write 15s, 500ms, 2m or never" },
-		{ "deadline.idle=1ms",
-		  "F: deadline.idle: '1ms' is out of range; give 100ms to 1d, or never" },
-		{ "deadline.idle=0", "F: deadline.idle: '0' is out of range; give 100ms to 1d, or never" },
-		{ "deadline.idle=2d", "F: deadline.idle: '2d' is out of range; give 100ms to 1d, or never" },
-		{ "deadline.idle=99999999999999999999d",
-		  "F: deadline.idle: '99999999999999999999d' is out of range; give 100ms to 1d, or never" },
-		{ "deadline.grace=never", "F: deadline.grace: 'never' is out of range; give 50ms to 10m" },
-		{ "tcp.keepIdle=never", "F: tcp.keepIdle: 'never' is out of range; give 1s to 32767s" },
-		{ "deadline.idle", "F: deadline.idle: has no value; write 'deadline.idle = VALUE'" },
-		{ "rate.min=fast", "F: rate.min: 'fast' is not a size; write 1024, 1k or 16m" },
-		{ "rate.min=2g", "F: rate.min: '2g' is out of range; give 0 to 1g" },
-		{ "rate.min=-1", "F: rate.min: '-1' is out of range; give 0 to 1g" },
-		{ "limit.sessions=0", "F: limit.sessions: '0' is out of range; give 1 to 100000" },
-		{ "limit.sessions=many",
-		  "F: limit.sessions: 'many' is not a whole number; write digits only" },
-		{ "limit.sessions=18446744073709551617",
-		  "F: limit.sessions: '18446744073709551617' is out of range; give 1 to 100000" },
-		{ "gate.exportAll=maybe",
-		  "F: gate.exportAll: 'maybe' is not a boolean; write true or false" },
-		{ "gate.log=jsn", "F: gate.log: 'jsn' is no choice; choose auto, journal, text or json; did "
-				  "you mean 'json'?" },
-		{ "gate.profile=",
-		  "F: gate.profile: '' is no choice; choose sidecar or host; did you mean 'host'?" },
-		{ "gate.basePath=", "F: gate.basePath: the path is empty" },
-		{ "listen.git=localhost:1",
-		  "F: listen.git: 'localhost:1' is not an address; the host is not a "
-		  "numeric address; names are not looked up" },
-		{ "listen.git=127.0.0.1",
-		  "F: listen.git: '127.0.0.1' is not an address; no port; write HOST:PORT or [V6]:PORT" },
-		{ "listen.git=off\nlisten.http=off",
-		  "nothing to listen on: no address in listen.git, listen.http" },
-		{ "listen.git=\nlisten.http=",
-		  "nothing to listen on: no address in listen.git, listen.http" },
-		{ "listen.git=off\nlisten.git=127.0.0.1:1",
-		  "listen.git (file F): has both off and an address" },
-		{ "listen.git=127.0.0.1:1\nlisten.git=127.0.0.1:1",
-		  "listen.git (file F): names one address twice" },
-		{ "gate.receivePack=no\ngate.uploadPack=no",
-		  "nothing to serve: gate.receivePack, gate.uploadPack and gate.uploadArchive are all "
-		  "false" },
-		{ "listen.git=0.0.0.0:1",
-		  "listen.git (file F): '0.0.0.0:1' is reached by others than this machine; set "
-		  "access.allow to who may connect, or gate.public = true" },
-		{ "listen.http=127.0.0.1:1\nlisten.http=[::]:1",
-		  "listen.http (file F): '[::]:1' is reached by others than this machine; set "
-		  "access.allow to who may connect, or gate.public = true" },
-		{ "-c listen.admin=10.0.0.1:1",
-		  "listen.admin (command line): '10.0.0.1:1' is reached by others than this machine; set "
-		  "access.allow to who may connect, or gate.public = true" },
-		{ "listen.git=10.0.0.1:1\naccess.allow=10.0.0.0/8\naccess.allow=",
-		  "listen.git (file F): '10.0.0.1:1' is reached by others than this machine; set "
-		  "access.allow to who may connect, or gate.public = true" },
-		{ "access.allow=10.0.0.1/8", "F: access.allow: '10.0.0.1/8' has bits set behind its prefix; "
-					     "write 10.0.0.0/8 for the net, or 10.0.0.1 for the address" },
-		{ "access.allow=all",
-		  "F: access.allow: 'all' is no net; write 10.0.0.0/8, 2001:db8::/32 or an "
-		  "address, in numbers: names are not looked up" },
-		{ "tcp.keepIdle=1500ms", "tcp.keepIdle (file F): is not in whole seconds" },
-		{ "deadline.session=1m\n-c deadline.idle=90s",
-		  "deadline.idle (command line): 90s is longer than deadline.session, 1m" },
-		{ "gate.control=/0123456789/0123456789/0123456789/0123456789/0123456789/0123456789/"
-		  "0123456789/"
-		  "0123456789/0123456789/01234567",
-		  "gate.control (file F): a socket's path has at most 107 bytes" },
-	};
-
-	for (size_t i = 0; i < GG_LEN(rows); i++) {
+	for (size_t i = 0; i < GG_LEN(errors_rows); i++) {
 		struct gg_reader r;
 
-		read_lines(&r, rows[i].lines, &somewhere);
+		read_lines(&r, errors_rows[i].lines, &somewhere);
 		cr_assert_eq(r.nerror, 1, "row %zu: %zu errors, %s", i, r.nerror, r.nerror ? r.error[1] : "");
-		cr_assert_str_eq(r.error[0], rows[i].want, "row %zu: %s", i, r.error[0]);
+		cr_assert_str_eq(r.error[0], errors_rows[i].want, "row %zu: %s", i, r.error[0]);
 		gg_reader_free(&r);
 	}
 }

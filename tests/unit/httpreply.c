@@ -129,99 +129,99 @@ Test(httpreply, limits)
 	cr_expect_str_eq(mem, "BAD"); /* one more than there is room for */
 }
 
+static const struct {
+	const char *cgi;
+	struct gg_asked asked;
+	enum gg_frame frame;
+	bool keep;
+	const char *want;
+} build_rows[] = {
+	{ "A: b\n\n",
+	  { 1, false, true, NULL },
+	  GG_FRAME_CHUNKED,
+	  true,
+	  "200 OK\r\nA: b\r\nTransfer-Encoding: chunked\r\n" },
+	{ "A: b\n\n",
+	  { 1, false, false, NULL },
+	  GG_FRAME_CHUNKED,
+	  false,
+	  "200 OK\r\nA: b\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n" },
+	{ "A: b\n\n",
+	  { 0, false, true, NULL },
+	  GG_FRAME_CLOSE,
+	  false,
+	  "200 OK\r\nA: b\r\nConnection: close\r\n" },
+	{ "A: b\n\n", { 1, true, true, NULL }, GG_FRAME_NONE, true, "200 OK\r\nA: b\r\n" },
+	{ "A: b\n\n",
+	  { 0, true, true, NULL },
+	  GG_FRAME_NONE,
+	  true,
+	  "200 OK\r\nA: b\r\nConnection: keep-alive\r\n" },
+	{ "A: b\n\n",
+	  { 1, true, true, "Sun, 06 Nov 1994 08:49:37 GMT" },
+	  GG_FRAME_NONE,
+	  true,
+	  "200 OK\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nA: b\r\n" },
+	{ "date: x\n\n",
+	  { 1, true, true, "Sun, 06 Nov 1994 08:49:37 GMT" },
+	  GG_FRAME_NONE,
+	  true,
+	  "200 OK\r\ndate: x\r\n" },
+	{ "Content-Length: 7\n\n",
+	  { 1, false, true, NULL },
+	  GG_FRAME_LENGTH,
+	  true,
+	  "200 OK\r\nContent-Length: 7\r\n" },
+	{ "Content-Length: 7\n\n",
+	  { 0, false, true, NULL },
+	  GG_FRAME_LENGTH,
+	  true,
+	  "200 OK\r\nContent-Length: 7\r\nConnection: keep-alive\r\n" },
+	{ "Content-Length: 7\n\n",
+	  { 0, false, false, NULL },
+	  GG_FRAME_LENGTH,
+	  false,
+	  "200 OK\r\nContent-Length: 7\r\nConnection: close\r\n" },
+	{ "Content-Length: 7\n\n",
+	  { 1, true, true, NULL },
+	  GG_FRAME_NONE,
+	  true,
+	  "200 OK\r\nContent-Length: 7\r\n" },
+	{ "Content-Length: 0\n\n",
+	  { 1, false, true, NULL },
+	  GG_FRAME_NONE,
+	  true,
+	  "200 OK\r\nContent-Length: 0\r\n" },
+	{ "Status: 403 No\nContent-Length: 1\nContent-Length: 1\n\n",
+	  { 1, false, true, NULL },
+	  GG_FRAME_CHUNKED,
+	  true,
+	  "403 Forbidden\r\nTransfer-Encoding: chunked\r\n" },
+	{ "Status: 204\nContent-Length: 7\n\n",
+	  { 1, false, true, NULL },
+	  GG_FRAME_NONE,
+	  true,
+	  "204 No Content\r\n" },
+	{ "Status: 304\n\n", { 1, false, true, NULL }, GG_FRAME_NONE, true, "304 Not Modified\r\n" },
+	{ "Status: 418 x\n\n",
+	  { 0, false, false, NULL },
+	  GG_FRAME_CLOSE,
+	  false,
+	  "418 Unknown\r\nConnection: close\r\n" },
+};
+
 Test(httpreply, build)
 {
-	static const struct {
-		const char *cgi;
-		struct gg_asked asked;
-		enum gg_frame frame;
-		bool keep;
-		const char *want;
-	} rows[] = {
-		{ "A: b\n\n",
-		  { 1, false, true, NULL },
-		  GG_FRAME_CHUNKED,
-		  true,
-		  "200 OK\r\nA: b\r\nTransfer-Encoding: chunked\r\n" },
-		{ "A: b\n\n",
-		  { 1, false, false, NULL },
-		  GG_FRAME_CHUNKED,
-		  false,
-		  "200 OK\r\nA: b\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n" },
-		{ "A: b\n\n",
-		  { 0, false, true, NULL },
-		  GG_FRAME_CLOSE,
-		  false,
-		  "200 OK\r\nA: b\r\nConnection: close\r\n" },
-		{ "A: b\n\n", { 1, true, true, NULL }, GG_FRAME_NONE, true, "200 OK\r\nA: b\r\n" },
-		{ "A: b\n\n",
-		  { 0, true, true, NULL },
-		  GG_FRAME_NONE,
-		  true,
-		  "200 OK\r\nA: b\r\nConnection: keep-alive\r\n" },
-		{ "A: b\n\n",
-		  { 1, true, true, "Sun, 06 Nov 1994 08:49:37 GMT" },
-		  GG_FRAME_NONE,
-		  true,
-		  "200 OK\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nA: b\r\n" },
-		{ "date: x\n\n",
-		  { 1, true, true, "Sun, 06 Nov 1994 08:49:37 GMT" },
-		  GG_FRAME_NONE,
-		  true,
-		  "200 OK\r\ndate: x\r\n" },
-		{ "Content-Length: 7\n\n",
-		  { 1, false, true, NULL },
-		  GG_FRAME_LENGTH,
-		  true,
-		  "200 OK\r\nContent-Length: 7\r\n" },
-		{ "Content-Length: 7\n\n",
-		  { 0, false, true, NULL },
-		  GG_FRAME_LENGTH,
-		  true,
-		  "200 OK\r\nContent-Length: 7\r\nConnection: keep-alive\r\n" },
-		{ "Content-Length: 7\n\n",
-		  { 0, false, false, NULL },
-		  GG_FRAME_LENGTH,
-		  false,
-		  "200 OK\r\nContent-Length: 7\r\nConnection: close\r\n" },
-		{ "Content-Length: 7\n\n",
-		  { 1, true, true, NULL },
-		  GG_FRAME_NONE,
-		  true,
-		  "200 OK\r\nContent-Length: 7\r\n" },
-		{ "Content-Length: 0\n\n",
-		  { 1, false, true, NULL },
-		  GG_FRAME_NONE,
-		  true,
-		  "200 OK\r\nContent-Length: 0\r\n" },
-		{ "Status: 403 No\nContent-Length: 1\nContent-Length: 1\n\n",
-		  { 1, false, true, NULL },
-		  GG_FRAME_CHUNKED,
-		  true,
-		  "403 Forbidden\r\nTransfer-Encoding: chunked\r\n" },
-		{ "Status: 204\nContent-Length: 7\n\n",
-		  { 1, false, true, NULL },
-		  GG_FRAME_NONE,
-		  true,
-		  "204 No Content\r\n" },
-		{ "Status: 304\n\n", { 1, false, true, NULL }, GG_FRAME_NONE, true, "304 Not Modified\r\n" },
-		{ "Status: 418 x\n\n",
-		  { 0, false, false, NULL },
-		  GG_FRAME_CLOSE,
-		  false,
-		  "418 Unknown\r\nConnection: close\r\n" },
-	};
-
-	for (size_t i = 0; i < GG_LEN(rows); i++) {
+	for (size_t i = 0; i < GG_LEN(build_rows); i++) {
 		char mem[500], out[GG_REPLY_OUT_MAX], want[500];
 		struct gg_buf b = GG_BUF(mem), o = GG_BUF(out);
 		bool keep;
 
-		trace(&b, rows[i].cgi, strlen(rows[i].cgi), 0);
-		cr_expect_eq(gg_reply_build(&o, &reply, &rows[i].asked, &keep), rows[i].frame, "%s",
-			     rows[i].want);
-		cr_expect_eq(keep, rows[i].keep, "%s", rows[i].want);
-		snprintf(want, sizeof(want), "HTTP/1.1 %s\r\n", rows[i].want);
+		trace(&b, build_rows[i].cgi, strlen(build_rows[i].cgi), 0);
+		cr_expect_eq(gg_reply_build(&o, &reply, &build_rows[i].asked, &keep), build_rows[i].frame,
+			     "%s", build_rows[i].want);
+		cr_expect_eq(keep, build_rows[i].keep, "%s", build_rows[i].want);
+		snprintf(want, sizeof(want), "HTTP/1.1 %s\r\n", build_rows[i].want);
 		cr_expect_str_eq(out, want);
 	}
 }

@@ -79,97 +79,98 @@ Test(httproute, served)
 	}
 }
 
+static const struct {
+	const char *method, *target;
+	int status;
+	const char *allow;
+} refused_rows[] = {
+	{ "GET", "/../r.git/HEAD", 400, NULL },
+	{ "GET", "/%2e%2e/r.git/HEAD", 400, NULL },
+	{ "GET", "/r.git/../HEAD", 400, NULL },
+	{ "GET", "/r.git/.%2E/x/HEAD", 400, NULL },
+	{ "GET", "/r.git/./HEAD", 400, NULL },
+	{ "GET", "/r.git/HEAD/..", 400, NULL },
+	{ "GET", "/r.git/HEAD/.", 400, NULL },
+	{ "GET", "//r.git/HEAD", 400, NULL },
+	{ "GET", "/r.git//HEAD", 400, NULL },
+	{ "GET", "/r.git/HEAD//", 400, NULL },
+	{ "GET", "http://h//r.git/HEAD", 400, NULL },
+	{ "GET", "/a%2fb.git/HEAD", 400, NULL },
+	{ "GET", "/a%2Fb.git/HEAD", 400, NULL },
+	{ "GET", "/r.git%00/HEAD", 400, NULL },
+	{ "GET", "/r.git%0a/HEAD", 400, NULL },
+	{ "GET", "/r.git%7f/HEAD", 400, NULL },
+	{ "GET", "/r.git%zz/HEAD", 400, NULL },
+	{ "GET", "/r.git/HEAD%4", 400, NULL },
+	{ "GET", "/r.git/HEAD%", 400, NULL },
+	{ "GET", "/r.git/HEAD#x", 400, NULL },
+	{ "GET", "/r.git/info/refs?service=git-upload-pack#x", 400, NULL },
+	{ "GET", "*", 400, NULL },
+	{ "GET", "h:80", 400, NULL },
+	{ "GET", "r.git/HEAD", 400, NULL },
+	{ "GET", "", 400, NULL },
+	{ "GET", "http://", 400, NULL },
+	{ "GET", "http:///r.git/HEAD", 400, NULL },
+	{ "GET", "http://h", 400, NULL },
+	{ "GET", "http://h?/r.git/HEAD", 400, NULL },
+	{ "GET", "ftp://h/r.git/HEAD", 400, NULL },
+	{ "GET", "/r/info/refs?service=git-upload-pack&service=git-receive-pack", 400, NULL },
+	{ "GET", "/r/info/refs?service=%zz", 400, NULL },
+	{ "GET", "/r/info/refs?service=", 403, NULL },
+	{ "GET", "/r/info/refs?service=upload-pack", 403, NULL },
+	{ "GET", "/r/info/refs?service=git-upload-archive", 403, NULL },
+	{ "GET", "/r/info/refs?service=git-0123456789012345678901234567890123456789012345678901234567890",
+	  403, NULL },
+	{ "GET", "/", 404, NULL },
+	{ "GET", "/HEAD", 404, NULL }, /* of the base path itself */
+	{ "GET", "/info/refs", 404, NULL },
+	{ "GET", "/objects/ab/" H38, 404, NULL },
+	{ "POST", "/git-upload-pack", 404, NULL },
+	{ "GET", "/r.git", 404, NULL },
+	{ "GET", "/r.git/", 404, NULL },
+	{ "GET", "/r.git/HEAD/", 404, NULL },
+	{ "GET", "/r.git/config", 404, NULL },
+	{ "GET", "/r.git/xHEAD", 404, NULL },
+	{ "GET", "/r.git/objects/ab/" H40, 404, NULL },
+	{ "GET", "/r.git/objects/ab/" H38 "x", 404, NULL },
+	{ "GET", "/r.git/objects/ab/" H62 "x", 404, NULL },
+	{ "GET", "/r.git/objects/AB/" H38, 404, NULL },
+	{ "GET", "/r.git/objects/abc/" H38, 404, NULL },
+	{ "GET", "/r.git/objects/pack/pack-" H38 ".pack", 404, NULL },
+	{ "GET", "/r.git/objects/pack/pack-" H40 ".keep", 404, NULL },
+	{ "GET", "/r.git/objects/pack/pack-" H40 ".packx", 404, NULL },
+	{ "POST", "/r.git/config", 404, NULL },
+	{ "POST", "/r.git/info/refs?service=git-upload-pack", 405, "GET, HEAD" },
+	{ "POST", "/r.git/HEAD", 405, "GET, HEAD" },
+	{ "GET", "/r.git/git-upload-pack", 405, "POST" },
+	{ "HEAD", "/r.git/git-receive-pack", 405, "POST" },
+	{ "PUT", "/r.git/git-receive-pack", 405, "POST" },
+	{ "GET", "/r.git/git-upload-archive", 405, "POST" },
+	{ "PROPFIND", "/r.git/", 405, "GET, HEAD, POST" },
+	{ "MKCOL", "/r.git/refs/", 405, "GET, HEAD, POST" },
+	{ "LOCK", "/r.git/info/refs", 405, "GET, HEAD" },
+	{ "PUT", "/r.git/x", 405, "GET, HEAD, POST" },
+	{ "OPTIONS", "/", 405, "GET, HEAD, POST" },
+	{ "CONNECT", "h:80", 400, NULL },
+	{ "POST", "/r.git/git-upload-archive", 501, NULL },
+	{ "POST", "/r.git/info/lfs/objects/batch", 404, NULL },
+};
+
 Test(httproute, refused)
 {
-	static const struct {
-		const char *method, *target;
-		int status;
-		const char *allow;
-	} rows[] = {
-		{ "GET", "/../r.git/HEAD", 400, NULL },
-		{ "GET", "/%2e%2e/r.git/HEAD", 400, NULL },
-		{ "GET", "/r.git/../HEAD", 400, NULL },
-		{ "GET", "/r.git/.%2E/x/HEAD", 400, NULL },
-		{ "GET", "/r.git/./HEAD", 400, NULL },
-		{ "GET", "/r.git/HEAD/..", 400, NULL },
-		{ "GET", "/r.git/HEAD/.", 400, NULL },
-		{ "GET", "//r.git/HEAD", 400, NULL },
-		{ "GET", "/r.git//HEAD", 400, NULL },
-		{ "GET", "/r.git/HEAD//", 400, NULL },
-		{ "GET", "http://h//r.git/HEAD", 400, NULL },
-		{ "GET", "/a%2fb.git/HEAD", 400, NULL },
-		{ "GET", "/a%2Fb.git/HEAD", 400, NULL },
-		{ "GET", "/r.git%00/HEAD", 400, NULL },
-		{ "GET", "/r.git%0a/HEAD", 400, NULL },
-		{ "GET", "/r.git%7f/HEAD", 400, NULL },
-		{ "GET", "/r.git%zz/HEAD", 400, NULL },
-		{ "GET", "/r.git/HEAD%4", 400, NULL },
-		{ "GET", "/r.git/HEAD%", 400, NULL },
-		{ "GET", "/r.git/HEAD#x", 400, NULL },
-		{ "GET", "/r.git/info/refs?service=git-upload-pack#x", 400, NULL },
-		{ "GET", "*", 400, NULL },
-		{ "GET", "h:80", 400, NULL },
-		{ "GET", "r.git/HEAD", 400, NULL },
-		{ "GET", "", 400, NULL },
-		{ "GET", "http://", 400, NULL },
-		{ "GET", "http:///r.git/HEAD", 400, NULL },
-		{ "GET", "http://h", 400, NULL },
-		{ "GET", "http://h?/r.git/HEAD", 400, NULL },
-		{ "GET", "ftp://h/r.git/HEAD", 400, NULL },
-		{ "GET", "/r/info/refs?service=git-upload-pack&service=git-receive-pack", 400, NULL },
-		{ "GET", "/r/info/refs?service=%zz", 400, NULL },
-		{ "GET", "/r/info/refs?service=", 403, NULL },
-		{ "GET", "/r/info/refs?service=upload-pack", 403, NULL },
-		{ "GET", "/r/info/refs?service=git-upload-archive", 403, NULL },
-		{ "GET",
-		  "/r/info/refs?service=git-0123456789012345678901234567890123456789012345678901234567890",
-		  403, NULL },
-		{ "GET", "/", 404, NULL },
-		{ "GET", "/HEAD", 404, NULL }, /* of the base path itself */
-		{ "GET", "/info/refs", 404, NULL },
-		{ "GET", "/objects/ab/" H38, 404, NULL },
-		{ "POST", "/git-upload-pack", 404, NULL },
-		{ "GET", "/r.git", 404, NULL },
-		{ "GET", "/r.git/", 404, NULL },
-		{ "GET", "/r.git/HEAD/", 404, NULL },
-		{ "GET", "/r.git/config", 404, NULL },
-		{ "GET", "/r.git/xHEAD", 404, NULL },
-		{ "GET", "/r.git/objects/ab/" H40, 404, NULL },
-		{ "GET", "/r.git/objects/ab/" H38 "x", 404, NULL },
-		{ "GET", "/r.git/objects/ab/" H62 "x", 404, NULL },
-		{ "GET", "/r.git/objects/AB/" H38, 404, NULL },
-		{ "GET", "/r.git/objects/abc/" H38, 404, NULL },
-		{ "GET", "/r.git/objects/pack/pack-" H38 ".pack", 404, NULL },
-		{ "GET", "/r.git/objects/pack/pack-" H40 ".keep", 404, NULL },
-		{ "GET", "/r.git/objects/pack/pack-" H40 ".packx", 404, NULL },
-		{ "POST", "/r.git/config", 404, NULL },
-		{ "POST", "/r.git/info/refs?service=git-upload-pack", 405, "GET, HEAD" },
-		{ "POST", "/r.git/HEAD", 405, "GET, HEAD" },
-		{ "GET", "/r.git/git-upload-pack", 405, "POST" },
-		{ "HEAD", "/r.git/git-receive-pack", 405, "POST" },
-		{ "PUT", "/r.git/git-receive-pack", 405, "POST" },
-		{ "GET", "/r.git/git-upload-archive", 405, "POST" },
-		{ "PROPFIND", "/r.git/", 405, "GET, HEAD, POST" },
-		{ "MKCOL", "/r.git/refs/", 405, "GET, HEAD, POST" },
-		{ "LOCK", "/r.git/info/refs", 405, "GET, HEAD" },
-		{ "PUT", "/r.git/x", 405, "GET, HEAD, POST" },
-		{ "OPTIONS", "/", 405, "GET, HEAD, POST" },
-		{ "CONNECT", "h:80", 400, NULL },
-		{ "POST", "/r.git/git-upload-archive", 501, NULL },
-		{ "POST", "/r.git/info/lfs/objects/batch", 404, NULL },
-	};
-
-	for (size_t i = 0; i < GG_LEN(rows); i++) {
+	for (size_t i = 0; i < GG_LEN(refused_rows); i++) {
 		err = (struct gg_http_error){ 0 };
-		cr_expect_eq(gg_route_parse(rows[i].method, rows[i].target, &route, &err), rows[i].status,
-			     "%s %s: %d", rows[i].method, rows[i].target, err.status);
-		cr_expect_eq(err.status, rows[i].status);
-		cr_expect(err.reason && *err.reason, "%s", rows[i].target);
-		if (rows[i].allow)
-			cr_expect_str_eq(err.allow, rows[i].allow, "%s %s", rows[i].method, rows[i].target);
+		cr_expect_eq(gg_route_parse(refused_rows[i].method, refused_rows[i].target, &route, &err),
+			     refused_rows[i].status, "%s %s: %d", refused_rows[i].method,
+			     refused_rows[i].target, err.status);
+		cr_expect_eq(err.status, refused_rows[i].status);
+		cr_expect(err.reason && *err.reason, "%s", refused_rows[i].target);
+		if (refused_rows[i].allow)
+			cr_expect_str_eq(err.allow, refused_rows[i].allow, "%s %s", refused_rows[i].method,
+					 refused_rows[i].target);
 		else
 			cr_expect_null(err.allow);
-		cr_expect_eq(err.lfs, strstr(rows[i].target, "/info/lfs/") != NULL);
+		cr_expect_eq(err.lfs, strstr(refused_rows[i].target, "/info/lfs/") != NULL);
 	}
 }
 

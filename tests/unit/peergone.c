@@ -16,139 +16,131 @@
 
 /* The client's host vanishes. The verdict comes when the deadline or the keep-alive is over, whichever is
  * first, and says so. */
+static const struct host quick = { 500, 500, 2, true }, answers = { 500, 500, 2, false },
+			 slow = { 1000, 3000, 3, true }, none = { LONG, LONG, 3, true };
+static const struct {
+	const char *name;
+	const struct host *host;
+	struct stretch s[2];
+	size_t n;
+	enum gg_reason want;
+	const char *key;
+	int64_t due;
+} peer_gone_rows[] = {
+	/* 500 + 2 * 500: before every deadline */
+	{ "request, keep-alive first",
+	  &quick,
+	  { SILENT(GG_PHASE_REQUEST, true) },
+	  1,
+	  GG_REASON_PEER_GONE,
+	  "tcp.keepCount",
+	  1500 },
+	{ "commands, keep-alive first",
+	  &quick,
+	  { COMMANDS(700), SILENT(GG_PHASE_COMMANDS, true) },
+	  2,
+	  GG_REASON_PEER_GONE,
+	  "tcp.keepCount",
+	  2000 },
+	{ "pack-start, keep-alive first",
+	  &quick,
+	  { SILENT(GG_PHASE_PACK_START, true) },
+	  1,
+	  GG_REASON_PEER_GONE,
+	  "tcp.keepCount",
+	  1500 },
+	{ "pack, keep-alive first",
+	  &quick,
+	  { PACK(1000, 20, 1000), SILENT(GG_PHASE_PACK, true) },
+	  2,
+	  GG_REASON_PEER_GONE,
+	  "tcp.keepCount",
+	  2480 },
+	/* two probes are unanswered when the deadline comes */
+	{ "request, deadline first",
+	  &slow,
+	  { SILENT(GG_PHASE_REQUEST, true) },
+	  1,
+	  GG_REASON_PEER_GONE,
+	  "deadline.init",
+	  2000 },
+	{ "commands, deadline first",
+	  &slow,
+	  { SILENT(GG_PHASE_COMMANDS, true) },
+	  1,
+	  GG_REASON_PEER_GONE,
+	  "deadline.commands",
+	  3000 },
+	{ "pack-start, deadline first",
+	  &slow,
+	  { SILENT(GG_PHASE_PACK_START, true) },
+	  1,
+	  GG_REASON_PEER_GONE,
+	  "deadline.packStart",
+	  3000 },
+	{ "pack, deadline first",
+	  &slow,
+	  { PACK(1000, 20, 1000), SILENT(GG_PHASE_PACK, true) },
+	  2,
+	  GG_REASON_PEER_GONE,
+	  "deadline.idle",
+	  2980 },
+	/* retransmissions tell, not probes */
+	{ "sending",
+	  &quick,
+	  { SILENT(GG_PHASE_SENDING, true) },
+	  1,
+	  GG_REASON_PEER_GONE,
+	  "deadline.idle",
+	  2000 },
+	/* nothing was asked yet, so nothing is unanswered */
+	{ "pack, before the first probe",
+	  &none,
+	  { SILENT(GG_PHASE_PACK, true) },
+	  1,
+	  GG_REASON_IDLE,
+	  "deadline.idle",
+	  2000 },
+	/* stopped, not gone: its kernel answers */
+	{ "stopped in the pack", &answers, { PACK(LONG, 0, 0) }, 1, GG_REASON_IDLE, "deadline.idle", 2000 },
+	{ "does not read",
+	  &answers,
+	  { { LONG, GG_PHASE_SENDING, true, 0, 0, false } },
+	  1,
+	  GG_REASON_NOT_READING,
+	  "deadline.idle",
+	  2000 },
+	{ "silent in commands",
+	  &answers,
+	  { COMMANDS(LONG) },
+	  1,
+	  GG_REASON_COMMANDS,
+	  "deadline.commands",
+	  3000 },
+	/* git's turn is not cut for it */
+	{ "in a hook", &quick, { SILENT(GG_PHASE_HOOK, false) }, 1, GG_REASON_HOOK, "deadline.hook", 5000 },
+	{ "at work", &quick, { SILENT(GG_PHASE_WORK, false) }, 1, GG_REASON_NONE, NULL, 0 },
+};
+
 Test(peergone, peer_gone)
 {
-	static const struct host quick = { 500, 500, 2, true }, answers = { 500, 500, 2, false },
-				 slow = { 1000, 3000, 3, true }, none = { LONG, LONG, 3, true };
-	static const struct {
-		const char *name;
-		const struct host *host;
-		struct stretch s[2];
-		size_t n;
-		enum gg_reason want;
-		const char *key;
-		int64_t due;
-	} rows[] = {
-		/* 500 + 2 * 500: before every deadline */
-		{ "request, keep-alive first",
-		  &quick,
-		  { SILENT(GG_PHASE_REQUEST, true) },
-		  1,
-		  GG_REASON_PEER_GONE,
-		  "tcp.keepCount",
-		  1500 },
-		{ "commands, keep-alive first",
-		  &quick,
-		  { COMMANDS(700), SILENT(GG_PHASE_COMMANDS, true) },
-		  2,
-		  GG_REASON_PEER_GONE,
-		  "tcp.keepCount",
-		  2000 },
-		{ "pack-start, keep-alive first",
-		  &quick,
-		  { SILENT(GG_PHASE_PACK_START, true) },
-		  1,
-		  GG_REASON_PEER_GONE,
-		  "tcp.keepCount",
-		  1500 },
-		{ "pack, keep-alive first",
-		  &quick,
-		  { PACK(1000, 20, 1000), SILENT(GG_PHASE_PACK, true) },
-		  2,
-		  GG_REASON_PEER_GONE,
-		  "tcp.keepCount",
-		  2480 },
-		/* two probes are unanswered when the deadline comes */
-		{ "request, deadline first",
-		  &slow,
-		  { SILENT(GG_PHASE_REQUEST, true) },
-		  1,
-		  GG_REASON_PEER_GONE,
-		  "deadline.init",
-		  2000 },
-		{ "commands, deadline first",
-		  &slow,
-		  { SILENT(GG_PHASE_COMMANDS, true) },
-		  1,
-		  GG_REASON_PEER_GONE,
-		  "deadline.commands",
-		  3000 },
-		{ "pack-start, deadline first",
-		  &slow,
-		  { SILENT(GG_PHASE_PACK_START, true) },
-		  1,
-		  GG_REASON_PEER_GONE,
-		  "deadline.packStart",
-		  3000 },
-		{ "pack, deadline first",
-		  &slow,
-		  { PACK(1000, 20, 1000), SILENT(GG_PHASE_PACK, true) },
-		  2,
-		  GG_REASON_PEER_GONE,
-		  "deadline.idle",
-		  2980 },
-		/* retransmissions tell, not probes */
-		{ "sending",
-		  &quick,
-		  { SILENT(GG_PHASE_SENDING, true) },
-		  1,
-		  GG_REASON_PEER_GONE,
-		  "deadline.idle",
-		  2000 },
-		/* nothing was asked yet, so nothing is unanswered */
-		{ "pack, before the first probe",
-		  &none,
-		  { SILENT(GG_PHASE_PACK, true) },
-		  1,
-		  GG_REASON_IDLE,
-		  "deadline.idle",
-		  2000 },
-		/* stopped, not gone: its kernel answers */
-		{ "stopped in the pack",
-		  &answers,
-		  { PACK(LONG, 0, 0) },
-		  1,
-		  GG_REASON_IDLE,
-		  "deadline.idle",
-		  2000 },
-		{ "does not read",
-		  &answers,
-		  { { LONG, GG_PHASE_SENDING, true, 0, 0, false } },
-		  1,
-		  GG_REASON_NOT_READING,
-		  "deadline.idle",
-		  2000 },
-		{ "silent in commands",
-		  &answers,
-		  { COMMANDS(LONG) },
-		  1,
-		  GG_REASON_COMMANDS,
-		  "deadline.commands",
-		  3000 },
-		/* git's turn is not cut for it */
-		{ "in a hook",
-		  &quick,
-		  { SILENT(GG_PHASE_HOOK, false) },
-		  1,
-		  GG_REASON_HOOK,
-		  "deadline.hook",
-		  5000 },
-		{ "at work", &quick, { SILENT(GG_PHASE_WORK, false) }, 1, GG_REASON_NONE, NULL, 0 },
-	};
 	struct gg_limits lim = scaled();
 
-	for (size_t i = 0; i < GG_LEN(rows); i++) {
-		struct result r = play_on(rows[i].host, rows[i].s, rows[i].n, &lim, 30000, false);
+	for (size_t i = 0; i < GG_LEN(peer_gone_rows); i++) {
+		struct result r = play_on(peer_gone_rows[i].host, peer_gone_rows[i].s, peer_gone_rows[i].n,
+					  &lim, 30000, false);
 
-		cr_expect_eq(r.reason, rows[i].want, "%s: %s", rows[i].name, gg_reason_name(r.reason));
-		cr_expect(rows[i].key ? r.key && !strcmp(r.key, rows[i].key) : !r.key, "%s: key %s",
-			  rows[i].name, r.key);
-		cr_expect_geq(r.at_ms, rows[i].due, "%s: too early, at %d", rows[i].name, (int)r.at_ms);
+		cr_expect_eq(r.reason, peer_gone_rows[i].want, "%s: %s", peer_gone_rows[i].name,
+			     gg_reason_name(r.reason));
+		cr_expect(peer_gone_rows[i].key ? r.key && !strcmp(r.key, peer_gone_rows[i].key) : !r.key,
+			  "%s: key %s", peer_gone_rows[i].name, r.key);
+		cr_expect_geq(r.at_ms, peer_gone_rows[i].due, "%s: too early, at %d", peer_gone_rows[i].name,
+			      (int)r.at_ms);
 		if (r.reason)
-			cr_expect_leq(r.at_ms, rows[i].due + 2 * lim.period, "%s: too late, at %d",
-				      rows[i].name, (int)r.at_ms);
-		cr_expect_geq(r.quiet_ms, r.limit_ms > 0 ? rows[i].key ? r.limit_ms : 0 : 0, "%s",
-			      rows[i].name);
+			cr_expect_leq(r.at_ms, peer_gone_rows[i].due + 2 * lim.period, "%s: too late, at %d",
+				      peer_gone_rows[i].name, (int)r.at_ms);
+		cr_expect_geq(r.quiet_ms, r.limit_ms > 0 ? peer_gone_rows[i].key ? r.limit_ms : 0 : 0, "%s",
+			      peer_gone_rows[i].name);
 	}
 }
 

@@ -10,89 +10,89 @@
 #include "reaper/policy.h"
 #include "tests/unit/world.h"
 
+/* due: when the deadline passes, ms from accept; the verdict may come up to two samples later, never
+ * before */
+static const struct {
+	const char *name;
+	struct stretch s[4];
+	size_t n;
+	enum gg_reason want;
+	int64_t due;
+} verdicts_rows[] = {
+	{ "says nothing", { REQUEST(LONG) }, 1, GG_REASON_INIT, 2000 },
+	{ "trickled request is not excused",
+	  { { LONG, GG_PHASE_REQUEST, true, 200, 1, false } },
+	  1,
+	  GG_REASON_INIT,
+	  2000 },
+	{ "request in time", { REQUEST(1900), COMMANDS(LONG) }, 2, GG_REASON_COMMANDS, 4900 },
+	{ "no command", { COMMANDS(LONG) }, 1, GG_REASON_COMMANDS, 3000 },
+	{ "no pack",
+	  { COMMANDS(450),
+	    { 50, GG_PHASE_COMMANDS, true, 50, 200, false },
+	    { LONG, GG_PHASE_PACK_START, true, 0, 0, false } },
+	  3,
+	  GG_REASON_PACK_START,
+	  3450 },
+	{ "stops mid-pack", { PACK(1000, 20, 1000), PACK(LONG, 0, 0) }, 2, GG_REASON_IDLE, 2980 },
+	{ "stops mid-pack while git still unpacks",
+	  { PACK(1000, 20, 1000), WORK(5000, true), PACK(LONG, 0, 0) },
+	  3,
+	  GG_REASON_IDLE,
+	  8000 },
+	{ "does not read",
+	  { { LONG, GG_PHASE_SENDING, true, 0, 0, false } },
+	  1,
+	  GG_REASON_NOT_READING,
+	  2000 },
+	{ "does not read, but sends",
+	  { { 50, GG_PHASE_SENDING, true, 0, 0, false }, { LONG, GG_PHASE_PACK, true, 0, 0, false } },
+	  2,
+	  GG_REASON_IDLE,
+	  2050 },
+	{ "a hook hangs", { HOOK(LONG) }, 1, GG_REASON_HOOK, 5000 },
+	{ "a busy hook has the same limit",
+	  { { LONG, GG_PHASE_HOOK, false, 0, 0, true } },
+	  1,
+	  GG_REASON_HOOK,
+	  5000 },
+	{ "the second hook hangs", { HOOK(4500), HOOK(LONG) }, 2, GG_REASON_HOOK, 9500 },
+	{ "trickles", { PACK(LONG, 300, 1) }, 1, GG_REASON_TRICKLE, 8000 },
+	{ "trickles commands",
+	  { { LONG, GG_PHASE_COMMANDS, true, 300, 1, false } },
+	  1,
+	  GG_REASON_TRICKLE,
+	  8000 },
+	{ "trickles in bursts below the rate", { PACK(LONG, 1500, 1000) }, 1, GG_REASON_TRICKLE, 8000 },
+	{ "bursts of more than the rate, with pauses",
+	  { PACK(LONG, 1900, 1500) },
+	  1,
+	  GG_REASON_TRICKLE,
+	  8000 },
+	{ "reads in such bursts",
+	  { { LONG, GG_PHASE_SENDING, true, 1900, 1500, false } },
+	  1,
+	  GG_REASON_TRICKLE,
+	  8000 },
+};
+
 Test(policy, verdicts)
 {
-	/* due: when the deadline passes, ms from accept; the verdict may come up to two samples later, never
-	 * before */
-	static const struct {
-		const char *name;
-		struct stretch s[4];
-		size_t n;
-		enum gg_reason want;
-		int64_t due;
-	} rows[] = {
-		{ "says nothing", { REQUEST(LONG) }, 1, GG_REASON_INIT, 2000 },
-		{ "trickled request is not excused",
-		  { { LONG, GG_PHASE_REQUEST, true, 200, 1, false } },
-		  1,
-		  GG_REASON_INIT,
-		  2000 },
-		{ "request in time", { REQUEST(1900), COMMANDS(LONG) }, 2, GG_REASON_COMMANDS, 4900 },
-		{ "no command", { COMMANDS(LONG) }, 1, GG_REASON_COMMANDS, 3000 },
-		{ "no pack",
-		  { COMMANDS(450),
-		    { 50, GG_PHASE_COMMANDS, true, 50, 200, false },
-		    { LONG, GG_PHASE_PACK_START, true, 0, 0, false } },
-		  3,
-		  GG_REASON_PACK_START,
-		  3450 },
-		{ "stops mid-pack", { PACK(1000, 20, 1000), PACK(LONG, 0, 0) }, 2, GG_REASON_IDLE, 2980 },
-		{ "stops mid-pack while git still unpacks",
-		  { PACK(1000, 20, 1000), WORK(5000, true), PACK(LONG, 0, 0) },
-		  3,
-		  GG_REASON_IDLE,
-		  8000 },
-		{ "does not read",
-		  { { LONG, GG_PHASE_SENDING, true, 0, 0, false } },
-		  1,
-		  GG_REASON_NOT_READING,
-		  2000 },
-		{ "does not read, but sends",
-		  { { 50, GG_PHASE_SENDING, true, 0, 0, false }, { LONG, GG_PHASE_PACK, true, 0, 0, false } },
-		  2,
-		  GG_REASON_IDLE,
-		  2050 },
-		{ "a hook hangs", { HOOK(LONG) }, 1, GG_REASON_HOOK, 5000 },
-		{ "a busy hook has the same limit",
-		  { { LONG, GG_PHASE_HOOK, false, 0, 0, true } },
-		  1,
-		  GG_REASON_HOOK,
-		  5000 },
-		{ "the second hook hangs", { HOOK(4500), HOOK(LONG) }, 2, GG_REASON_HOOK, 9500 },
-		{ "trickles", { PACK(LONG, 300, 1) }, 1, GG_REASON_TRICKLE, 8000 },
-		{ "trickles commands",
-		  { { LONG, GG_PHASE_COMMANDS, true, 300, 1, false } },
-		  1,
-		  GG_REASON_TRICKLE,
-		  8000 },
-		{ "trickles in bursts below the rate",
-		  { PACK(LONG, 1500, 1000) },
-		  1,
-		  GG_REASON_TRICKLE,
-		  8000 },
-		{ "bursts of more than the rate, with pauses",
-		  { PACK(LONG, 1900, 1500) },
-		  1,
-		  GG_REASON_TRICKLE,
-		  8000 },
-		{ "reads in such bursts",
-		  { { LONG, GG_PHASE_SENDING, true, 1900, 1500, false } },
-		  1,
-		  GG_REASON_TRICKLE,
-		  8000 },
-	};
 	struct gg_limits lim = scaled();
 
-	for (size_t i = 0; i < GG_LEN(rows); i++) {
-		struct result r = play(rows[i].s, rows[i].n, &lim, 60000, false);
+	for (size_t i = 0; i < GG_LEN(verdicts_rows); i++) {
+		struct result r = play(verdicts_rows[i].s, verdicts_rows[i].n, &lim, 60000, false);
 		/* a trickle is noticed at the end of a slice, and its first slice begins anywhere */
-		int64_t late = rows[i].want == GG_REASON_TRICKLE
+		int64_t late = verdicts_rows[i].want == GG_REASON_TRICKLE
 				       ? lim.rate_window / GG_SLICES + 2 * lim.period
 				       : 2 * lim.period;
 
-		cr_expect_eq(r.reason, rows[i].want, "%s: %s", rows[i].name, gg_reason_name(r.reason));
-		cr_expect_geq(r.at_ms, rows[i].due, "%s: too early, at %d", rows[i].name, (int)r.at_ms);
-		cr_expect_leq(r.at_ms, rows[i].due + late, "%s: too late, at %d", rows[i].name, (int)r.at_ms);
+		cr_expect_eq(r.reason, verdicts_rows[i].want, "%s: %s", verdicts_rows[i].name,
+			     gg_reason_name(r.reason));
+		cr_expect_geq(r.at_ms, verdicts_rows[i].due, "%s: too early, at %d", verdicts_rows[i].name,
+			      (int)r.at_ms);
+		cr_expect_leq(r.at_ms, verdicts_rows[i].due + late, "%s: too late, at %d",
+			      verdicts_rows[i].name, (int)r.at_ms);
 	}
 }
 
