@@ -90,7 +90,9 @@ class HalfOpen:
         self.by_peer = {c.peer: c for c in self.stuck}
         real = {"127.0.0.1:%d" % c["port"]: c for c in self.real}
         peers = sorted(e["peer"] for e in self.records)
-        tap.eq(peers, sorted([*self.by_peer, *real]), "%s: every one of %d half-open is ended, once, and nobody else is" % (t, len(self.by_peer) + len(real)))
+        # others waited, and its time was over with the answer to its first request: its relay has no second connection
+        turned = {e["peer"] for e in self.gate.events("session.closed") if e["phase"] == "closing" and not e.get("reason")}
+        tap.eq(peers, sorted([*self.by_peer, *(p for p in real if p not in turned)]), "%s: every one of %d half-open is ended, once, and nobody else is" % (t, len(self.by_peer) + len(real)))
         wrong = [(e["peer"], self.by_peer[e["peer"]].kind.play.__name__, e["reason"]) for e in self.records if e["peer"] in self.by_peer
                  and e["reason"] not in (self.by_peer[e["peer"]].kind.reason, "pressure")]
         tap.eq(wrong[:10], [], "%s: each for its own reason, or because others wait" % t)

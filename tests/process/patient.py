@@ -6,6 +6,7 @@ import threading
 import zlib
 
 from gate import *
+from tortured import tortured
 
 LONG = 5 * IDLE
 late = set()            # peers, of clients that were late before they could name a repository
@@ -157,12 +158,7 @@ def hook(gate, repo, name, how):
 
 def kind(gate, repo, name):
     """A healthy kind of git-gate-torture."""
-    r = subprocess.run([TORTURE, "--url", gate.url(repo), "--kind", name, "--limit", "60s", "--pause", "%dms" % (900 * IDLE), "--json"], env=ENV,
-                       cwd=TMP, capture_output=True, text=True, timeout=2 * PATIENCE)
-    try:
-        c = json.loads(r.stdout)[0]
-    except ValueError:
-        raise Failed(r.stderr)
+    c = tortured(gate.url(repo), [name], limit="60s", pause=900 * IDLE)[0]
     if c["ended_by"] != "server" or not ("complete" in c["report"] or c["report"].startswith("unpack ok")):
         if gate in strict and c["paused_ms"] > 970 * IDLE:
             raise Late("silent for %d ms of %gs" % (c["paused_ms"], IDLE))

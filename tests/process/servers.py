@@ -6,6 +6,7 @@ hand (through tests/torture/bridge where the server speaks something else), `nat
 import sshd
 from gate import *
 from sshd import listening
+from tortured import tortured
 
 BRIDGE = os.path.join(ROOT, "tests", "torture", "bridge")
 LIGHTTPD = "/usr/sbin/lighttpd"
@@ -150,10 +151,4 @@ class Watch:
 
 def play(server, kinds, limit="15s"):
     """What git-gate-torture saw of these kinds, by name. Behind a bridge it could not tell whose a quarantine is, and would wait for it."""
-    url = server.url()
-    repo = [] if server.bridge else ["--repo", os.path.join(server.base, "r.git")]
-    r = subprocess.run([TORTURE, "--url", url, *repo, "--limit", limit, "--json"] + [a for k in kinds for a in ("--kind", k)],
-                       env=ENV, cwd=TMP, capture_output=True, text=True, timeout=300)
-    if r.returncode:
-        raise RuntimeError(r.stdout[-2000:] + r.stderr[-2000:])
-    return {c["kind"]: c for c in json.loads(r.stdout)}
+    return {c["kind"]: c for c in tortured(server.url(), kinds, None if server.bridge else os.path.join(server.base, "r.git"), limit)}

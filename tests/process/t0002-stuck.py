@@ -1,9 +1,7 @@
 #!/usr/bin/python3
 """Every stuck kind is ended: not before its deadline, not much after it, once, and with the right record; nothing is left."""
-import json
-import subprocess
 
-from gate import *
+from tortured import *
 
 # kind: phase, reason, key, deadline in seconds
 WANT = {
@@ -56,22 +54,18 @@ git("push", "-q", many, "HEAD:main", cwd=work)
 pack_refs(many, git("rev-parse", "HEAD", cwd=work).stdout.strip(), "refs/heads/" + "x" * 60, 120000)
 
 
-def torture(*args, repo=repo):
-    r = subprocess.run([TORTURE, "--url", g.url(os.path.basename(repo)), "--repo", repo, "--limit", "40s", "--json", *args], env=ENV, cwd=TMP,
-                       capture_output=True, text=True, timeout=240)
-    if r.returncode:
-        raise RuntimeError(r.stdout[-2000:] + r.stderr)
-    return json.loads(r.stdout)
+def torture(kinds, repo=repo):
+    return tortured(g.url(os.path.basename(repo)), kinds, repo)
 
 
-def record(port):
-    return [e for e in g.ask("reaped") if e["peer"].endswith(":%d" % port)]
+def record(c):
+    return [e for e in g.ask("reaped") if e["peer"].endswith(":%d" % c["port"])]
 
 
 def check_stuck(c):
     kind, seconds = c["kind"], c["after_ms"] / 1000
     phase, reason, key, deadline = {**WANT, **ADVERT}[kind]
-    rec = wait_for(lambda: record(c["port"]), "the record of %s" % kind)     # the client may see its end before it is written
+    rec = wait_for(lambda: record(c), "the record of %s" % kind)     # the client may see its end before it is written
     if not tap.eq(len(rec), 1, "%s: ended once" % kind, c, g.events(peer="127.0.0.1:%d" % c["port"])):
         return
     rec = rec[0]
@@ -95,16 +89,16 @@ def check_stuck(c):
         tap.ok("git-gate: " in c["said"] and rec["id"] in c["said"] and "limit" in c["said"], "%s: the client is told" % kind, c)
 
 
-clients = torture(*[a for k in list(WANT) + OTHERS for a in ("--kind", k)])
+clients = in_time(torture, list(WANT) + OTHERS, {k: w[1] for k, w in WANT.items()}, record)
 tap.eq(sorted(c["kind"] for c in clients), sorted(list(WANT) + OTHERS), "every kind was played")
 for c in clients:
     if c["kind"] in WANT:
         check_stuck(c)
         tap.ok(not c["procs"], "%s: no process is left" % c["kind"], c)
     else:
-        tap.eq(record(c["port"]), [], "%s: ends by itself" % c["kind"])
+        tap.eq(record(c), [], "%s: ends by itself" % c["kind"])
         tap.ok(c["after_ms"] < 1000 * BUSY, "%s: at once" % c["kind"], c)
-for c in torture(*[a for k in ADVERT for a in ("--kind", k)], repo=many):
+for c in torture(ADVERT, many):
     check_stuck(c)
 g.settle()
 wait_for(lambda: not leftovers(repo), "leftovers to be removed")
@@ -115,7 +109,7 @@ tap.eq(git("push", "-q", "origin", "HEAD:main", cwd=work, check=False).returncod
 
 # one after the other, so that what each leaves is seen by itself
 for kind in ("mid-pack-small", "mid-pack-large", "relay-pack", "fin", "rst"):
-    for c in torture("--kind", kind):
+    for c in torture([kind]):
         g.settle()
         wait_for(lambda: not leftovers(repo), "leftovers of %s to be removed" % kind)
         tap.eq(leftovers(repo), [], "%s alone: nothing is left" % kind)

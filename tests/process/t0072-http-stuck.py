@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """Every stuck client over HTTP is ended: not before its deadline, not much after it, once, with the right record; it is told; nothing is left."""
 from httppush import *
+from tortured import *
 
 # kind: phase, reason, key, deadline in seconds, steps
 HANGUP, HALF_CLOSE, SHUTDOWN = ["told", "hangup"], ["told", "half-close"], ["shutdown"]
@@ -51,12 +52,8 @@ git("push", "-q", many, "HEAD:main", cwd=work)
 pack_refs(many, git("rev-parse", "HEAD", cwd=work).stdout.strip(), "refs/heads/" + "x" * 60, 120000)
 
 
-def torture(*kinds, repo=repo):
-    r = subprocess.run([TORTURE, "--url", g.http(os.path.basename(repo)), "--repo", repo, "--limit", "40s", "--json",
-                        *[a for k in kinds for a in ("--kind", k)]], env=ENV, cwd=TMP, capture_output=True, text=True, timeout=240)
-    if r.returncode:
-        raise RuntimeError(r.stdout[-2000:] + r.stderr)
-    return json.loads(r.stdout)
+def torture(kinds, repo=repo):
+    return tortured(g.http(os.path.basename(repo)), kinds, repo)
 
 
 def record(c):
@@ -90,7 +87,7 @@ def check_stuck(c, want):
         tap.ok("unpack" in c["report"] + c["said"], "%s: and has git's report" % kind, c)
 
 
-clients = torture(*WANT, *OTHERS)
+clients = in_time(torture, [*WANT, *OTHERS], {k: w[1] for k, w in WANT.items()}, record)
 tap.eq(sorted(c["kind"] for c in clients), sorted([*WANT, *OTHERS]), "every kind was played")
 for c in clients:
     if c["kind"] in WANT:
@@ -99,11 +96,11 @@ for c in clients:
         tap.eq(record(c), [], "%s: ends by itself" % c["kind"])
         tap.ok(c["after_ms"] < 1000 * BUSY, "%s: at once" % c["kind"], c)
         tap.ok(OTHERS[c["kind"]] in c["said"] + c["report"], "%s: and it reads %r" % (c["kind"], OTHERS[c["kind"]]), c)
-for c in torture(*ADVERT, repo=many):
+for c in torture(ADVERT, many):
     check_stuck(c, ADVERT[c["kind"]])
 
 # a connection that is kept for nobody: closed in time, quietly
-for c in torture("idle"):
+for c in torture(["idle"]):
     tap.ok(c["ended_by"] == "server" and INIT * 1000 - 300 <= c["after_ms"] <= 1000 * (INIT + BUSY), "idle: it is closed after deadline.init", c)
     tap.eq((record(c), c["said"]), ([], ""), "idle: it is no session that was ended")
 
@@ -116,7 +113,7 @@ tap.eq(git("push", "-q", "origin", "HEAD:main", cwd=work, check=False).returncod
 
 # one after the other, so that what each leaves is seen by itself
 for kind in ("mid-pack-small", "mid-pack-length", "relay-pack", "fin", "rst", "fin-length"):
-    torture(kind)
+    torture([kind])
     g.settle()
     wait_for(lambda: not leftovers(repo), "leftovers of %s to be removed" % kind)
     tap.eq(leftovers(repo), [], "%s alone: nothing is left" % kind)

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """Healthy clients over HTTP that look stuck: slow, silent, or with a server that is busy. None may be ended."""
 from httppush import *
+from tortured import *
 
 LONG = 5 * INIT
 tap = Tap()
@@ -154,9 +155,7 @@ def pre_push(name, c):
 
 def torture(name, c):
     c.close()
-    r = subprocess.run([TORTURE, "--url", g.http(c.repo), "--kind", name, "--limit", "60s", "--pause", "%dms" % (800 * IDLE), "--json"],
-                       env=ENV, cwd=TMP, capture_output=True, text=True, timeout=2 * PATIENCE)
-    k = json.loads(r.stdout)[0]
+    k = tortured(g.http(c.repo), [name], limit="60s", pause=800 * IDLE)[0]
     if k["paused_ms"] > 970 * IDLE:
         late[name] = k
     if k["ended_by"] != "server" or not ("complete" in k["report"] or k["report"].startswith("unpack ok")):

@@ -35,10 +35,13 @@ def good(m, what, *args, says=(), cwd=work, **more):
     return text
 
 
-def bad(m, what, *args, says=(), within=40, cwd=work, unchanged=True, **more):
-    """The push fails in time and changes nothing on either side."""
+def bad(m, what, *args, says=(), within=40, cwd=work, unchanged=True, mark=None, **more):
+    """The push fails in time and changes nothing on either side. mark: what upstream leaves where it stops; a machine may be too slow for that, and is asked again."""
     before = (m.refs(), m.refs(m.up))
-    code, text, took = m.push(cwd, *args, patience=max(within, PATIENCE), **more)
+    for _ in range(5):
+        code, text, took = m.push(cwd, *args, patience=max(within, PATIENCE), **more)
+        if not mark or os.path.exists(mark):
+            break
     tap.ok(code != 0 and took < within, "%s: refused in %.1fs" % (what, took), text)
     for s in says:
         tap.ok(s in text, "%s: the client reads '%s'" % (what, s), text)
@@ -247,11 +250,12 @@ def falls_silent():
     commit(work, "large", os.urandom(6 << 20))
     for what, how in (("mid-pack", "stops 300000 " + path("at")), ("before the pack", "stops 1 " + path("at"))):
         up.behave(how)
-        text = bad(m, "upstream stops " + what, "HEAD:main", says=("did not end within 3s (deadline.forward)", "upstream is unchanged"))
+        text = bad(m, "upstream stops " + what, "HEAD:main", says=("did not end within 3s (deadline.forward)", "upstream is unchanged"),
+                   mark=path("at"))
         tap.ok(os.path.exists(path("at")), "it did stop")
         os.unlink(path("at"))
     up.behave("asleep " + path("at"))
-    bad(m, "upstream never speaks after the login", "HEAD:main", says=("did not end within 3s (deadline.forward)", "nothing was sent"))
+    bad(m, "upstream never speaks after the login", "HEAD:main", says=("did not end within 3s (deadline.forward)", "nothing was sent"), mark=path("at"))
     wait_for(lambda: not processes_of(m), "the push's processes to be gone")
     up.behave("gone")
     bad(m, "upstream hangs up", "HEAD:main", says=("nothing was sent",))

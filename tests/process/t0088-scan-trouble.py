@@ -10,7 +10,7 @@ import signal
 import subprocess
 import time
 
-from gate import BUILD, ENV, PATIENCE, TMP, Latch, Tap, alive, git, note, pids, popen, read, wait_for
+from gate import BUILD, BUSY, ENV, PATIENCE, TMP, Latch, Tap, alive, git, note, pids, popen, read, wait_for
 from scanrepo import INSTANCE, KEY, SESSION, Repo, commit, script, write
 
 tap = Tap()

@@ -170,7 +170,7 @@ unified() {
 remove_cgroup() {
 	[ -d "$1" ] || return 0
 	[ ! -e "$1/cgroup.kill" ] || echo 1 >"$1/cgroup.kill"
-	wait_for 10 empty_cgroup "$1"
+	wait_for 60 empty_cgroup "$1"
 	find "$1" -depth -type d -exec rmdir {} \;
 }
 
@@ -190,7 +190,7 @@ realm_is_up() {
 
 realm_off() {
 	in_realm systemctl poweroff
-	wait_for 15 gone "$top_pid" || kill_and_wait "$top_pid"
+	wait_for 60 gone "$top_pid" || kill_and_wait "$top_pid"
 }
 
 realm_up() {

@@ -61,7 +61,7 @@ check "it arrived" same "$(tip demo.git)" "$(as_client -C /client/work rev-parse
 check "a push to a repository made with --shared" commit_and_push shared $url/shared.git
 check "a clone of what was pushed" as_client clone -q $url/demo.git /client/again
 check "systemctl shows the gate's words" has "$(ctl status --no-pager git-gate.service)" 'Status: "serving'
-check "which are of now" wait_for 15 status_says "serving.* 0 sessions"
+check "which are of now" wait_for 60 status_says "serving.* 0 sessions"
 check "git-gate status, as root" has "$(in_realm git-gate status)" 127.0.0.1:9418
 health=(git-gate health --control /run/git-gate/control)
 check "git-gate health, as user git" in_realm runuser -u git -- "${health[@]}"
@@ -99,7 +99,7 @@ config() {
 	in_realm git config -f /etc/git-gate/config "$@"
 }
 
-check "git-gate add, by root" wait_for 10 in_realm git-gate add app.git --upstream ssh://up@localhost:2222/upstream/git/app.git \
+check "git-gate add, by root" wait_for 60 in_realm git-gate add app.git --upstream ssh://up@localhost:2222/upstream/git/app.git \
 	--identity /etc/git-gate/id --known-hosts /etc/git-gate/known_hosts
 config hook.scannerCommand /etc/git-gate/scan
 config hook.scanner command
@@ -133,7 +133,7 @@ reaped_id() {
 	in_realm git-gate reaped --json | sed -n 's/.*"id": "\(.*\)".*/\1/p' | grep .
 }
 
-check "git-gate reaped lists it" wait_for 5 reaped_id
+check "git-gate reaped lists it" wait_for 60 reaped_id
 id=$(reaped_id)
 message_id=$(sed -n 's/^EV(SESSION_REAPED, .*"\([0-9a-f]\{32\}\)".*/\1/p' "$top/base/event.def")
 
@@ -145,7 +145,7 @@ journal_has() {
 	has "$(story "${@:2}")" "$1"
 }
 
-check "the journal gets its end" wait_for 5 journal_has '"GIT_GATE_EVENT":"session.closed"'
+check "the journal gets its end" wait_for 60 journal_has '"GIT_GATE_EVENT":"session.closed"'
 reaped=$(story GIT_GATE_EVENT=session.reaped)
 for field in GIT_GATE_REASON=commands GIT_GATE_KEY=deadline.commands GIT_GATE_REPO=demo.git PRIORITY=5 \
 	MESSAGE_ID="$message_id" _SYSTEMD_UNIT=git-gate.service; do
@@ -162,7 +162,7 @@ in_realm bash -c 'exec 3<>/dev/tcp/127.0.0.1/9418
 	head -c 4 <&3 >/dev/null
 	printf 0003 >&3
 	cat <&3 >/dev/null'
-check "git's own stderr is in the journal, with the session's id" wait_for 5 in_realm bash -c '
+check "git's own stderr is in the journal, with the session's id" wait_for 60 in_realm bash -c '
 	journalctl --no-pager -o json GIT_GATE_EVENT=session.log | grep "bad line length 3" |
 		grep GIT_GATE_SESSION'
 
@@ -177,14 +177,14 @@ EOC
 chmod +x "$M/client/work/.git/hooks/pre-push"
 commit_and_push "while it stops" >"$T/push.log" 2>&1 &
 push=$!
-check "a push is running" wait_for 10 test -e "$M/client/began"
+check "a push is running" wait_for 60 test -e "$M/client/began"
 ctl stop --no-block git-gate-git.socket git-gate.service
-check "stop waits for it" wait_for 10 state_is deactivating
+check "stop waits for it" wait_for 60 state_is deactivating
 touch "$M/client/go"
 wait $push
 check "it finishes" same $? 0
 check "it arrived" same "$(tip demo.git)" "$(as_client -C /client/work rev-parse HEAD)"
-check "then the service stops" wait_for 15 state_is inactive
+check "then the service stops" wait_for 60 state_is inactive
 check "as a success" same "$(show Result)" success
 rm "$M/client/work/.git/hooks/pre-push"
 
@@ -207,11 +207,11 @@ served_more() {
 	[ "$(cat "$M/client/served")" -gt "$1" ]
 }
 
-check "clients come" wait_for 10 served_more 2
+check "clients come" wait_for 60 served_more 2
 old=$(show MainPID)
 for i in 1 2 3; do
 	check "restart $i" ctl restart git-gate.service
-	check "clients still come" wait_for 10 served_more "$(cat "$M/client/served")"
+	check "clients still come" wait_for 60 served_more "$(cat "$M/client/served")"
 done
 touch "$M/client/enough"
 wait $clients
@@ -231,12 +231,12 @@ restarted() {
 forget_starts
 torture mid-pack-large >/dev/null &
 stuck=$!
-check "a push hangs in the middle of its pack" wait_for 10 quarantine
+check "a push hangs in the middle of its pack" wait_for 60 quarantine
 old=$(show MainPID)
 in_realm kill -KILL "$old"
 wait $stuck
-check "killed, it is started again" wait_for 15 restarted "$old"
-check "what the push left is removed" wait_for 10 fails quarantine
+check "killed, it is started again" wait_for 60 restarted "$old"
+check "what the push left is removed" wait_for 60 fails quarantine
 check "and serves" as_client ls-remote -q $url/demo.git
 
 forget_starts

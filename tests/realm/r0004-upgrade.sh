@@ -43,7 +43,7 @@ printf '%s\n' 'Port 2222' 'ListenAddress 127.0.0.1' 'HostKey /etc/host' 'UsePAM 
 	'AuthorizedKeysFile /etc/authorized' 'PidFile none' >"$M/etc/sshd.conf"
 in_realm mkdir -p /run/sshd
 in_realm systemd-run -q --unit=upstream "$(command -v sshd)" -D -f /etc/sshd.conf
-check "git-gate add" wait_for 20 in_realm git-gate add app.git --upstream ssh://up@localhost:2222/upstream/app.git \
+check "git-gate add" wait_for 60 in_realm git-gate add app.git --upstream ssh://up@localhost:2222/upstream/app.git \
 	--identity /etc/git-gate/id --known-hosts /etc/git-gate/known_hosts
 
 ctl daemon-reload
@@ -101,7 +101,7 @@ cat >"$M/client/keep.py" <<-'EOC'
 EOC
 in_realm python3 /client/keep.py >"$T/keep" 2>&1 &
 keep=$!
-check "a connection is kept" wait_for 20 grep -q HTTP "$T/keep"
+check "a connection is kept" wait_for 60 grep -q HTTP "$T/keep"
 
 # PROGRAM COMMAND...: what the command prints takes its place
 replace() {
@@ -188,22 +188,22 @@ EOC
 chmod +x "$M/client/git1/.git/hooks/pre-push"
 in_realm bash -c 'cd /client/git1 && git commit -q --allow-empty -m late && git push -q git://127.0.0.1:9418/demo.git HEAD:late' >"$T/late" 2>&1 &
 push=$!
-check "a push is running" wait_for 20 test -e "$M/client/began"
+check "a push is running" wait_for 60 test -e "$M/client/began"
 ctl restart --no-block git-gate.service
-check "the restart waits for it" wait_for 10 state_is deactivating
+check "the restart waits for it" wait_for 60 state_is deactivating
 in_realm git ls-remote -q git://127.0.0.1:9418/demo.git >"$T/queued" 2>&1 &
 queued=$!
 # TimeoutStopSec= is 2 s, and 5 s have to pass to see that it does not count
 lasted() {
 	[ $((SECONDS - $1)) -ge 5 ]
 }
-check "for longer than TimeoutStopSec=" wait_for 15 lasted $SECONDS
+check "for longer than TimeoutStopSec=" wait_for 60 lasted $SECONDS
 check "still" state_is deactivating
 touch "$M/client/go"
 wait $push
 check "it finishes" same "$? $(cat "$T/late")" "0 "
 wait $queued
 check "and who came meanwhile was served after" same "$?" 0
-check "by the next gate" wait_for 15 state_is active
+check "by the next gate" wait_for 60 state_is active
 check "nobody was killed" fails has "$(entries -u git-gate.service)" "SIGKILL\|timed out"
 finish

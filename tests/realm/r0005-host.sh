@@ -111,10 +111,10 @@ push=$!
 in_pack() {
 	in_realm git-gate sessions --json | grep -q '"phase": "pack"'
 }
-check "a push is in its pack" wait_for 30 in_pack
+check "a push is in its pack" wait_for 60 in_pack
 stopped=$(in_realm pgrep -f 'pack-objects --all-progress-implied' | head -n 1)
 in_realm kill -STOP "$stopped"
-check "its client is stopped, and the gate ends it" wait_for 30 has_entry GIT_GATE_EVENT=session.reaped GIT_GATE_REASON=idle
+check "its client is stopped, and the gate ends it" wait_for 60 has_entry GIT_GATE_EVENT=session.reaped GIT_GATE_REASON=idle
 in_realm kill -CONT "$stopped"
 in_realm tc qdisc del dev lo root 2>/dev/null
 wait $push
@@ -136,14 +136,14 @@ check "nothing is left in the repository" same "$(find "$M/srv/git/demo.git/obje
 
 old=$(show MainPID)
 check "daemon-reexec" ctl daemon-reexec
-check "the gate is the same" wait_for 10 same "$(show MainPID)" "$old"
+check "the gate is the same" wait_for 60 same "$(show MainPID)" "$old"
 check "and is still fed for" served $git
 since=$SECONDS
 lasted() {
 	[ $((SECONDS - $1)) -ge 3 ]
 }
 # WatchdogSec= is 2 s: the manager's memory of the last ping has to have come along
-wait_for 10 lasted "$since" >/dev/null
+wait_for 60 lasted "$since" >/dev/null
 check "its watchdog goes on being fed" same "$(show MainPID)" "$old"
 
 # --- a gate that hangs -----------------------------------------------------------------
@@ -153,12 +153,12 @@ hung=$!
 has_session() {
 	[ "$(in_realm git-gate sessions --json | grep -c '"id"')" -ge 1 ]
 }
-check "a session runs" wait_for 10 has_session
+check "a session runs" wait_for 60 has_session
 child=$(in_realm pgrep -u git -f 'git-receive-pack\|git receive-pack' | head -n 1)
 in_realm kill -STOP "$old"
-check "a gate that hangs is killed by the watchdog, and another one started" wait_for 30 not_pid "$old"
+check "a gate that hangs is killed by the watchdog, and another one started" wait_for 60 not_pid "$old"
 check "for that reason" has "$(entries -o cat -u git-gate.service)" "Watchdog timeout"
-check "its session is ended with it" wait_for 10 fails in_realm kill -0 "$child"
+check "its session is ended with it" wait_for 60 fails in_realm kill -0 "$child"
 wait $hung
 check "and the next gate serves" served $git
 
@@ -169,8 +169,8 @@ in_realm git config -f /etc/git-gate/config service.slow.command "/bin/sh -c 'wh
 in_realm git config -f /etc/git-gate/config service.slow.ready fd
 in_realm git config -f /etc/git-gate/config service.slow.essential true
 ctl restart --no-block git-gate.service
-check "a gate waits for its service" wait_for 20 state_is activating
-check "and is stopped while it starts" within 20 ctl stop git-gate.service git-gate-git.socket git-gate-http.socket
+check "a gate waits for its service" wait_for 60 state_is activating
+check "and is stopped while it starts" within 60 ctl stop git-gate.service git-gate-git.socket git-gate-http.socket
 check "cleanly" same "$(show Result) $(in_realm pgrep -u git -c .)" "success 0"
 as_git config -f /srv/git/x x.y z && touch "$M/srv/git/go"
 check "it starts" ctl start git-gate.service
@@ -180,18 +180,18 @@ touch "$M/client/go"
 in_realm bash -c 'exec 3<>/dev/tcp/127.0.0.1/9418; printf "002egit-receive-pack /demo.git\0host=127.0.0.1\0" >&3; head -c 4 <&3 >/dev/null
 	: >/client/held; while [ -e /client/go ]; do sleep 0.05; done; printf 0000 >&3; cat <&3 >/dev/null' &
 holder=$!
-check "a session runs" wait_for 10 test -e "$M/client/held"
+check "a session runs" wait_for 60 test -e "$M/client/held"
 old=$(show MainPID)
 ctl restart --no-block git-gate.service
-check "a gate drains" wait_for 10 state_is deactivating
+check "a gate drains" wait_for 60 state_is deactivating
 check "a second restart joins the first" ctl restart --no-block git-gate.service
 check "it still drains" same "$(show MainPID)" "$old"
 rm "$M/client/go"
 wait $holder
-check "and the next comes when it has" wait_for 20 not_pid "$old"
+check "and the next comes when it has" wait_for 60 not_pid "$old"
 check "which serves" served $http
 check "systemctl kill --kill-who=main stops it in order" ctl kill --kill-who=main --signal=TERM git-gate.service
-check "it was no failure" wait_for 10 state_is inactive
+check "it was no failure" wait_for 60 state_is inactive
 check "and who comes starts it" served $git
 
 # --- a configuration that cannot work, and clients that come -------------------------------
@@ -201,7 +201,7 @@ ctl restart git-gate.service 2>/dev/null
 refused() {
 	! served "$git" && ! state_is active git-gate-git.socket
 }
-check "it ends: clients are refused, not left to wait" wait_for 20 refused
+check "it ends: clients are refused, not left to wait" wait_for 60 refused
 sed -i '$d' "$M/etc/git-gate/config"
 ctl reset-failed git-gate.service git-gate-git.socket git-gate-http.socket
 check "once it is right, one start brings all back" ctl start git-gate.service

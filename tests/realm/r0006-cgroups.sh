@@ -72,16 +72,16 @@ check "sessions have cgroups, though all others are read-only" same "$(status cg
 check "the gate is in a leaf" has "$(in_realm cat "/proc/$(ctl show -P MainPID git-gate.service)/cgroup")" "0::.*/gate$"
 check "a push whose step lets a process get away" push first
 pid=$(in_realm cat /srv/git/escaped)
-check "it is ended with its session" wait_for 20 escaped_is_gone "$pid"
+check "it is ended with its session" wait_for 60 escaped_is_gone "$pid"
 check "which the journal has" has "$(in_realm journalctl --no-pager -o json GIT_GATE_EVENT=session.stray)" "\"GIT_GATE_PIDS\":\"$pid\""
-check "no cgroup is left" wait_for 10 only_the_gate
+check "no cgroup is left" wait_for 60 only_the_gate
 
 # --- many -----------------------------------------------------------------------
 
 check "200 sessions" in_realm sh -c 'for i in 1 2 3 4; do
 	(for j in $(seq 50); do git ls-remote -q "$1" >/dev/null || exit 1; done) & p="$p $!"
 done; for i in $p; do wait $i || exit 1; done' - $url
-check "no cgroup is left of them" wait_for 10 only_the_gate
+check "no cgroup is left of them" wait_for 60 only_the_gate
 check "none was ended" same "$(status reaped)" 0
 
 # --- death ------------------------------------------------------------------------
@@ -93,8 +93,8 @@ ctl kill -s KILL --kill-who=main git-gate.service
 again() {
 	[ "$(status instance)" ] && [ "$(status instance)" != "$before" ]
 }
-check "a gate that is killed is started again" wait_for 20 again
-check "nothing of it is left" wait_for 10 only_the_gate
+check "a gate that is killed is started again" wait_for 60 again
+check "nothing of it is left" wait_for 60 only_the_gate
 check "nor what got away" escaped_is_gone "$pid"
 check "it serves" push third
 check "and stops" ctl stop git-gate-git.socket git-gate.service
@@ -108,7 +108,7 @@ two_has() {
 
 cat "$M/etc/git-gate/config" - >"$M/etc/git-gate/two.config" <<<$'[gate]\n\tpublic = true'
 ctl start git-gate-git@two.socket git-gate@two.service
-check "one of many gates has them too" wait_for 10 two_has \
+check "one of many gates has them too" wait_for 60 two_has \
 	'"cgroup": "/sys/fs/cgroup/system.slice/git-gate@two.service/git-gate-'
 ctl stop git-gate-git@two.socket git-gate@two.service
 mkdir -p "$M/etc/systemd/system/git-gate.service.d"

@@ -162,7 +162,7 @@ check "it serves" state_is active
 for unit in git-gate.service git-gate-git.socket git-gate-http.socket; do
 	check "$unit is enabled" same "$(ctl is-enabled $unit)" enabled
 done
-check "it says at its start that it observes" wait_for 10 journal_has "mode observe (no session is ended)"
+check "it says at its start that it observes" wait_for 60 journal_has "mode observe (no session is ended)"
 check "and in git-gate status" has "$(in_realm git-gate status)" "observe"
 check "the configuration is sound" has "$(in_realm git-gate check-config)" "gate.profile *= host"
 check "its events are in the catalog" has "$(in_realm journalctl --list-catalog)" "git-gate: session.reaped"
@@ -187,12 +187,12 @@ check "reload" ctl reload git-gate.service
 check "a push" as_client -C /client/work push -q origin HEAD:main
 in_realm bash -c 'exec 3<>/dev/tcp/127.0.0.1/9418; : >/client/silent; read -r line <&3; : >/client/ended' &
 silent=$!
-check "a silent client" wait_for 10 test -e "$M/client/silent"
-check "is observed" wait_for 20 observed
+check "a silent client" wait_for 60 test -e "$M/client/silent"
+check "is observed" wait_for 60 observed
 check "and not ended" fails test -e "$M/client/ended"
 config reaper.mode enforce
 check "enforce" ctl reload git-gate.service
-check "and it is" wait_for 20 test -e "$M/client/ended"
+check "and it is" wait_for 60 test -e "$M/client/ended"
 wait $silent
 config deadline.init 15s
 config reaper.mode observe
@@ -225,7 +225,7 @@ chmod +x "$M/client/work/.git/hooks/pre-push"
 as_client -C /client/work commit -q --allow-empty -m "while it is upgraded"
 as_client -C /client/work push -q origin HEAD:main >"$T/push.log" 2>&1 &
 push=$!
-check "a push is in flight" wait_for 10 test -e "$M/client/began"
+check "a push is in flight" wait_for 60 test -e "$M/client/began"
 old=$(show MainPID)
 pkg --force-confdef --force-confold -i "$later" >"$T/upgrade.log" 2>&1 &
 upgrade=$!

@@ -66,7 +66,7 @@ machine() {
 	' - "$dir" "$name" >"$T/$name.log" 2>&1 &
 	pid_of[$name]=$!
 	at_exit kill_and_wait $!
-	wait_for 20 test -e "/proc/${pid_of[$name]}/root/run/up" || { diag <"$T/$name.log"; skip "no small machines here"; }
+	wait_for 60 test -e "/proc/${pid_of[$name]}/root/run/up" || { diag <"$T/$name.log"; skip "no small machines here"; }
 }
 
 ip netns add "${T##*/}-switch" || skip "no network namespaces here"
@@ -115,7 +115,7 @@ start_gate() {
 	# shellcheck disable=SC2046 # words
 	start_on "$1" $(git_user) git-gate run -c gate.log=journal -c hook.scanner=none -c hook.path="$T/bin/hooks"
 	gate_pid[${1#gate}]=$!
-	must "$1: it is ready" wait_for 30 on "$1" git-gate health --ready
+	must "$1: it is ready" wait_for 60 on "$1" git-gate health --ready
 }
 
 # GATE KEY VALUE: live
@@ -140,7 +140,7 @@ for gate in $gates; do
 	chmod 755 "$T/m/$gate/etc/git-gate/hooks/pre-receive.d/10-hold"
 	on "$gate" sh -c 'mkdir -p "/run/log/journal/$(cat /etc/machine-id)"'
 	start_on "$gate" setpriv --bounding-set=-audit_control,-audit_read,-syslog /lib/systemd/systemd-journald
-	wait_for 20 on "$gate" test -S /run/systemd/journal/socket
+	wait_for 60 on "$gate" test -S /run/systemd/journal/socket
 	# shellcheck disable=SC2046 # words
 	on "$gate" $(git_user) git-gate add --missing >"$T/$gate.log" 2>&1 &
 	adding+=($!)
@@ -176,7 +176,7 @@ is() {
 }
 
 for gate in $gates; do
-	must "$gate is up for the front" wait_for 30 is "$gate" UP
+	must "$gate is up for the front" wait_for 60 is "$gate" UP
 done
 
 # GATE FIELD=VALUE...: events of its journal, as JSON
@@ -237,10 +237,10 @@ s.recv(1)
 open(sys.argv[2], "w").close()
 sys.stdin.read()' "$repo" "$T/holds" <"$T/leave" &
 exec 9>"$T/leave"
-wait_for 20 test -e "$T/holds"
+wait_for 60 test -e "$T/holds"
 on client timeout 50 git ls-remote -q "git://192.0.2.10/$repo" >/dev/null 2>&1 9>&- &
 waits=$!
-check "limits see the real client: its second session waits" wait_for 20 on "$home" sh -c 'git-gate status --json | grep -q "\"waiting\": 1"'
+check "limits see the real client: its second session waits" wait_for 60 on "$home" sh -c 'git-gate status --json | grep -q "\"waiting\": 1"'
 check "and another client is served" on other git ls-remote -q "git://192.0.2.10/$repo"
 check "while that one still waits" on "$home" sh -c 'git-gate status --json | grep -q "\"waiting\": 1"'
 exec 9>&-
@@ -260,7 +260,7 @@ elsewhere() {
 # What is there until now does not count: journalctl's --since knows seconds.
 mark_now() {
 	mark=$(($(date +%s) + 1))
-	wait_for 5 eval '[ $(date +%s) -ge $mark ]'
+	wait_for 60 eval '[ $(date +%s) -ge $mark ]'
 }
 
 mark_now
@@ -277,7 +277,7 @@ check "killed: others have served" eval 'gates_of "$repo" | grep .'
 check "killed: that one has not" fails eval 'gates_of "$repo" | grep "$home"'
 diag <<<"instead of $home: $(gates_of "$repo" | tr '\n' ' ')"
 start_gate "$home"
-check "and up for the front" wait_for 30 is "$home" UP
+check "and up for the front" wait_for 60 is "$home" UP
 check "back: a clone is served" on client git clone -q "$(url "$repo")" "$T/client/back"
 check "back: with what the other gate forwarded" same "$(git -C "$T/client/back" rev-parse HEAD)" "$(git -C "$work" rev-parse HEAD)"
 check "back: by its own gate" eval 'gates_of "$repo" | grep -q "$home"'
@@ -293,7 +293,7 @@ goes() {
 	as_client git -C "$work" commit -q --allow-empty -m "$name"
 	on client git -C "$work" push -q "git://192.0.2.10/$repo" HEAD:main >"$T/push" 2>&1 &
 	push=$!
-	check "$name: a push is in its hook" wait_for 30 test -e "$T/m/$home/srv/git/held"
+	check "$name: a push is in its hook" wait_for 60 test -e "$T/m/$home/srv/git/held"
 	"${@:2}" >/dev/null
 	: >"$T/refused"
 	until is "$home" DOWN; do
@@ -313,28 +313,28 @@ goes() {
 
 goes drain on "$home" git-gate drain
 check "drain: resume" on "$home" git-gate resume
-check "drain: it is up again" wait_for 30 is "$home" UP
+check "drain: it is up again" wait_for 60 is "$home" UP
 goes TERM kill -TERM "${gate_pid[${home#gate}]}"
 wait "${gate_pid[${home#gate}]}"
 check "TERM: the gate ends by itself" same $? 0
 start_gate "$home"
-check "TERM: and up" wait_for 30 is "$home" UP
+check "TERM: and up" wait_for 60 is "$home" UP
 
 # --- a gate's machine is cut off ---------------------------------------------------------------
 
 ip -n "${T##*/}-switch" link set "$home" down
 check "cut off: a client is served, from another gate" on client git ls-remote -q "git://192.0.2.10/$repo"
 check "cut off: and over https://" on client git ls-remote -q "$(url "$repo")"
-check "cut off: the front knows" wait_for 30 is "$home" DOWN
+check "cut off: the front knows" wait_for 60 is "$home" DOWN
 ip -n "${T##*/}-switch" link set "$home" up
-check "cut off: it is up again" wait_for 30 is "$home" UP
+check "cut off: it is up again" wait_for 60 is "$home" UP
 
 # --- the journals ---------------------------------------------------------------------------
 
 mkdir "$T/gathered"
 start_on journals $journal_remote --listen-http=192.0.2.40:19532 --split-mode=host -o "$T/gathered"
 # who uploads tries once
-check "journals: the gatherer listens" wait_for 30 on journals python3 -c 'import socket; socket.create_connection(("192.0.2.40", 19532))'
+check "journals: the gatherer listens" wait_for 60 on journals python3 -c 'import socket; socket.create_connection(("192.0.2.40", 19532))'
 for gate in $gates; do
 	start_on "$gate" $journal_upload --url=http://192.0.2.40:19532 --directory=/run/log/journal --follow=yes --save-state="$T/$gate.cursor"
 	set_on "$gate" deadline.commands 500ms

@@ -242,7 +242,7 @@ static void stuck_client(int fds[2])
 	for (int i = 0; i < 20000; i++)
 		gg_say_client("line %d of a program that says more than anybody wants to read", i);
 	cr_assert_geq(gg_now_ms() - begun_ms, 1500, "it was waited for");
-	cr_assert_lt(gg_now_ms() - begun_ms, 8000, "once");
+	cr_assert_lt(gg_now_ms() - begun_ms, 30000, "once");
 	cr_assert_eq(fcntl(STDERR_FILENO, F_GETFL) & O_NONBLOCK, 0, "for whoever else has it");
 	n = read_all(fds[0], got, sizeof(got));
 	cr_assert(n > 1000 && got[n - 1] == '\n', "whole lines");
