@@ -187,7 +187,7 @@ bool gg_escalate_delay(struct gg_ending *e, int64_t late_ms, int64_t now_ms, int
 {
 	int64_t more = late_ms < grace_ms ? late_ms : grace_ms;
 
-	if (!e->level || e->delayed || more <= 0)
+	if (!e->level || e->rounds || e->delayed || more <= 0)
 		return false;
 	e->delayed = true;
 	*ret_next_ms = now_ms + more;

@@ -56,7 +56,8 @@ enum gg_step gg_escalate(struct gg_ending *e, const struct gg_snap *snap, const 
 /*
  * The next step is due, and late_ms late: the machine may have stood still, and git with it. True: it is put
  * off to *ret_next_ms, so that git has its time, and not for longer than a grace; once a step, since a
- * machine that holds us up again and again would spare the stuck for ever.
+ * machine that holds us up again and again would spare the stuck for ever. Not while a hook's subtree is
+ * being killed, which has no grace and may fork meanwhile.
  */
 bool gg_escalate_delay(struct gg_ending *e, int64_t late_ms, int64_t now_ms, int64_t grace_ms,
 		       int64_t *ret_next_ms);

@@ -133,20 +133,23 @@ Test(escalate, a_step_that_comes_late_leaves_git_its_time)
 		const char *name;
 		int level;
 		bool delayed;
+		int rounds;
 		int64_t late_ms;
 		int64_t want; /* from now on; -1: it is taken at once */
 	} rows[] = {
-		{ "late by less than a grace", 1, false, 200, 200 },
-		{ "late by hours", 3, false, 3600000, 500 },
-		{ "once a step", 1, true, 200, -1 },
-		{ "no step was taken yet", 0, false, 200, -1 },
-		{ "not late", 1, false, 0, -1 },
+		{ "late by less than a grace", 1, false, 0, 200, 200 },
+		{ "late by hours", 3, false, 0, 3600000, 500 },
+		{ "once a step", 1, true, 0, 200, -1 },
+		{ "no step was taken yet", 0, false, 0, 200, -1 },
+		{ "not late", 1, false, 0, 0, -1 },
+		{ "a hook is being killed", 1, false, 3, 200, -1 },
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct gg_ending e = { .reason = GG_REASON_IDLE,
 				       .level = rows[i].level,
-				       .delayed = rows[i].delayed };
+				       .delayed = rows[i].delayed,
+				       .rounds = rows[i].rounds };
 		struct gg_proc v[NPROCS];
 		struct gg_snap s = make("dru", 10000 + rows[i].want, v);
 		struct gg_view view;
