@@ -167,6 +167,7 @@ left = re.sub(rb"\x1b\[(\??)[\d;]*[hlHJKm]", b"", w.raw).decode()
 tap.ok(not CONTROL.search(re.sub(r"\r+\n", "\n", left)) and not w.wrapped, "nor in --watch", repr(left), w.wrapped)
 w.close()
 g.cli("kill", session["id"], "--reason", "\x1b[1m\nsession.reaped: forged session=00000001")
+wait_for(lambda: session["id"] not in [x["id"] for x in g.sessions()], "it to be ended")     # who leaves before is no evidence
 s.close()
 push = Plain("again")
 latch.reached()

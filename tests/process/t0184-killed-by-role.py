@@ -7,7 +7,9 @@ what happened.
 Which of them, as $SEED says, printed first; POINTS=n takes n of them, POINTS=all every one; arguments: these roles only. What git's processes and
 those of a push do that are killed at any call: t0163.
 """
+import contextlib
 import random
+import select
 import urllib.request
 
 from sshd import *
@@ -234,10 +236,27 @@ class OnReap(Role):
 
 
 class Cleanup(Role):
-    """After a push that was killed, and left much to be removed."""
+    """After a push that was killed, and left much to be removed. It is stopped until end(), for it takes a moment only."""
     record, told = [("cleanup.failed", "the cleanup was ended by signal")], False
 
     def begin(self):
+        for _ in range(20):
+            self.pid = self.one()
+            if not self.pid:
+                continue
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, signal.SIGSTOP)
+                wait_for(lambda: state(self.pid) in ("T", "Z", ""), "it to be stopped, or gone")
+                if state(self.pid) == "T":
+                    return self.pid
+        raise TimeoutError("no cleanup could be held")
+
+    def end(self):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGCONT)
+
+    def one(self):
+        """The process of a cleanup, which may be over by now; 0 when none was seen."""
         raw = Raw(g, repo="l.git")
         raw.advertisement()
         raw.commands(OID, "refs/heads/cut%d" % tap.n)
@@ -246,14 +265,14 @@ class Cleanup(Role):
         for i in range(3000):
             open(os.path.join(base, "l.git", "objects", "pack", "tmp_pack_%06d" % i), "w").close()
         for pid in reversed(tree(g.sessions()[0]["pid"])):
-            os.kill(pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):       # it went with another
+                os.kill(pid, signal.SIGKILL)
         raw.close()
-        end = time.monotonic() + PATIENCE
-        while time.monotonic() < end:       # without a pause: it takes a moment only
+        while leftovers(os.path.join(base, "l.git")):           # without a pause
             for pid in read("/proc/%d/task/%d/children" % (g.pid, g.pid)).split():
                 if read("/proc/%s/cmdline" % pid).startswith("git-gate\0cleanup\0"):
                     return int(pid)
-        raise TimeoutError("no cleanup was seen")
+        return 0
 
     def over(self):
         return 0, ""
@@ -346,7 +365,8 @@ def others_served(what):
 
 
 def unread():
-    """What was let go and ended before it read that must not let go the next one."""
+    """What was let go and ended before it read that must not let go the next one. Who is there yet may be about to read it."""
+    wait_for(lambda: not select.select([latch.fd], [], [], 0)[0] or not g.processes(), "what was let go to go on, or to be gone")
     os.set_blocking(latch.fd, False)
     try:
         os.read(latch.fd, 16)
@@ -405,7 +425,6 @@ if not sys.argv[1:] or "stuck" in sys.argv[1:]:
     g.settle()
     role = Cleanup(0)
     pid = role.begin()
-    os.kill(pid, signal.SIGSTOP)
     wait_for(lambda: not alive(pid), "it to be ended")
     tap.ok(wait_for(lambda: g.events("cleanup.failed"), "the record"), "a cleanup that does nothing is ended, and recorded")
     try:
