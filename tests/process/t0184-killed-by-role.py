@@ -81,9 +81,13 @@ def begin_push(url):
     return p
 
 
+def ours(pattern):
+    """Processes of sessions, or of the gate, with such a command line."""
+    return [p for p in tree(g.pid)[1:] if re.search(pattern, cmdline(p))] or [p for p in g.processes() if re.search(pattern, cmdline(p))]
+
+
 def one_of_ours(pattern):
-    """The process of a session, or of the gate, with such a command line."""
-    return wait_for(lambda: [p for p in tree(g.pid)[1:] if re.search(pattern, cmdline(p))] or [p for p in g.processes() if re.search(pattern, cmdline(p))], pattern)[0]
+    return wait_for(lambda: ours(pattern), pattern)[0]
 
 
 def answers():
@@ -203,9 +207,14 @@ class Refresh(Role):
     record = [("session.log", "git-gate-hook was ended by signal")]
 
     def begin(self):
-        up.behave("slow 0 %s 0.5" % path("slow"))
-        self.p = popen(["git", "ls-remote", URLS[self.transport]], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
-        pid = one_of_ours(r"git-gate-hook refresh")
+        up.behave("slow 0 %s 2" % path("slow"))
+        found = []
+        for _ in range(20):             # it is over before it is seen where the machine is slow
+            self.p = popen(["git", "ls-remote", URLS[self.transport]], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
+            wait_for(lambda: found or self.p.poll() is not None or found.extend(ours(r"git-gate-hook refresh")), "a refresh, or its end")
+            if found:
+                break
+        pid = found[0]
         up.behave()
         return pid
 
