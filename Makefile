@@ -143,7 +143,7 @@ check-asan:
 # the pure parts; valgrind 3.19 does not know pidfd_open, so what starts processes has ASan and LeakSanitizer instead
 check-valgrind: $(O)/unit
 	valgrind -q --error-exitcode=9 --trace-children=yes --leak-check=full --errors-for-leak-kinds=definite,indirect \
-		--show-leak-kinds=definite,indirect $(O)/unit -j1 --timeout 300 --pattern \
+		--show-leak-kinds=definite,indirect $(O)/unit -j1 --timeout 300 --filter \
 		'@(text|addr|cidr|proxyhead|classify|policy|escalate|leftover|request|status|tell|argv|pstat|table|http*|hooksay)/*'
 
 # each allocation fails in turn: an hour and more; CI has a sample. No tail calls: who asks for memory is told by the stack
