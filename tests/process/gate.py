@@ -123,6 +123,9 @@ def read(path, mode="r"):
         return b"" if "b" in mode else ""
 
 
+SANITIZED = b"__asan_init" in read(GATE, "rb")       # a build with AddressSanitizer, which keeps what was freed
+
+
 def proc_read(pid, name):
     """A file of a process, up to 256 KiB; b"" when it cannot be read. For those that are read of all processes, many times a second."""
     try:

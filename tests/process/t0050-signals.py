@@ -27,7 +27,7 @@ def label(sig):
     return "real-time signals" if sig in REAL_TIME else re.sub(r".*\.", "", str(signal.Signals(sig).name if sig != 16 else "SIGSTKFLT"))
 
 
-SANITIZED = b"__asan_init" in read(GATE, "rb")           # it handles these itself
+# a sanitizer handles these itself
 FAULTS = [s for s in of("FAULT") if not SANITIZED or s not in (signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE)]
 HARMLESS = of("NONE", "RELOAD", "SAID", "IGNORED")    # CONT early: it takes back a TSTP that waits
 HARMLESS.sort(key=lambda s: s != signal.SIGCONT)

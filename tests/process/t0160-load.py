@@ -34,7 +34,9 @@ for http in False, True:
     c = crowd.Crowd(tap, g, http, PUSHES, looks=CLIENTS - PUSHES - GITS, gits=GITS, tag="http" if http else "git")
     before, after = c.run()
     note("%s: %d clients in %.0f s, RSS %d KiB before, at most %d, %d after" % (c.t, c.all, c.seconds, before.rss, peak_rss(g.pid), after.rss))
-    if http:                    # by now the gate remembers as many sessions as it does at most
+    if http and SANITIZED:
+        tap.skip("its memory", "a sanitizer keeps what was freed")
+    elif http:                  # by now the gate remembers as many sessions as it does at most
         tap.ok(after.dirty - before.dirty < 1024, "and its memory has not grown (%d KiB, %d before)" % (after.dirty, before.dirty))
 tap.eq(g.stop(), 0, "the gate stops cleanly", g.text()[-2000:])
 used("the crowd")
