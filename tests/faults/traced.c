@@ -1,8 +1,9 @@
 /*
  * traced - linked into the programs of a build with AddressSanitizer alone (see Makefile): LeakSanitizer
- * cannot work under ptrace, nor without /proc, and then ends a program with a status of its own. It asks this
- * at the end, and does not look. Tests that inject errors by strace, or take /proc away, see the program's
- * own status so.
+ * looks by ptrace, which it cannot do in a program that strace has, behind a unit's filter of system calls,
+ * or without /proc, and then ends the program with a status of its own. It asks this at the end, and does not
+ * look. Tests that inject errors by strace, take /proc away, or boot a machine see the program's own status
+ * so.
  */
 #include <fcntl.h>
 #include <stdlib.h>
@@ -12,12 +13,18 @@
 /* LeakSanitizer's, weak there. */
 int __lsan_is_turned_off(void);
 
+/* The number behind a key of /proc/self/status, 0 when there is none. */
+static int number(const char *text, const char *key)
+{
+	const char *at = strstr(text, key);
+
+	return at ? atoi(at + strlen(key)) : 0;
+}
+
 int __lsan_is_turned_off(void)
 {
-	static const char key[] = "\nTracerPid:\t";
-	char text[4096];
 	int fd = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
-	const char *at;
+	char text[4096];
 	ssize_t n;
 
 	if (fd < 0)
@@ -25,6 +32,5 @@ int __lsan_is_turned_off(void)
 	n = read(fd, text, sizeof(text) - 1);
 	close(fd);
 	text[n > 0 ? n : 0] = 0;
-	at = strstr(text, key);
-	return at && atoi(at + strlen(key)) > 0;
+	return number(text, "\nTracerPid:\t") || number(text, "\nSeccomp:\t");
 }

@@ -71,7 +71,7 @@ class Cost:
         wait_for(lambda: fds(g.pid) <= self.fds + 2, "descriptors of the gate to be given back")
         tap.ok(g.process.poll() is None and g.status()["instance"] == g.instance, "%s: the gate lives" % what)
         more = resident(g.pid) - self.memory
-        tap.ok(more < 65536, "%s: its memory is bounded (%d KiB more)" % (what, more))      # generous: a sanitizer keeps for a while what was freed
+        tap.ok(more < 4096 + FREED, "%s: its memory is bounded (%d KiB more)" % (what, more))
         more = bytes_below(*self.directories) - self.bytes
         tap.ok(more <= more_bytes, "%s: so is the disk (%d KiB more)" % (what, more // 1024))
         wait_for(lambda: not [f for d in self.directories for f in leftovers(d)], "leftovers to be removed")

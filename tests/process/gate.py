@@ -123,7 +123,8 @@ def read(path, mode="r"):
         return b"" if "b" in mode else ""
 
 
-SANITIZED = b"__asan_init" in read(GATE, "rb")       # a build with AddressSanitizer, which keeps what was freed
+SANITIZED = b"__asan_init" in read(GATE, "rb")       # a build with AddressSanitizer
+FREED = 1 << 20 if SANITIZED else 0      # KiB that may be kept of what was freed, as a sanitizer does
 
 
 def proc_read(pid, name):

@@ -7,7 +7,7 @@ bounded time and memory, nothing is forged in what the client reads or in the lo
 from gate import *
 
 LIMIT = 10              # deadline.step and .scan, seconds; room for healthy ones on a slow machine
-MEMORY = 24 << 10       # KiB that git-gate-hook may have had at most
+MEMORY = (24 << 10) + FREED      # KiB that git-gate-hook may have had at most
 tap = Tap()
 steps, scratch = path("steps"), path("scratch")
 os.makedirs(os.path.join(steps, "pre-receive.d"))

@@ -88,8 +88,7 @@ for i in range(3):
     tap.ok(status == 200 and "git_gate_sessions_ended_total" in body, "a scrape comes through (%.1f s)" % (time.monotonic() - begin))
 fds, used = descriptors(), resident()
 tap.ok(fds <= calm_fds + 40, "its connections are bounded (%d descriptors, %d before)" % (fds, calm_fds))
-# generous: a sanitizer keeps for a while what was freed
-tap.ok(used - calm < 65536, "so is its memory (%d KiB more)" % (used - calm))
+tap.ok(used - calm < 4096 + FREED, "so is its memory (%d KiB more)" % (used - calm))
 tap.eq(pid, admin.pid(), "it is the same process")
 over.set()
 feeder.join()

@@ -117,8 +117,7 @@ for c in crowd:
 tap.ok(calm + 100 < most <= calm + 200, "its connections are bounded (%d descriptors, %d before)" % (most, calm))
 wait_for(lambda: fds() <= calm, "the last of them to be dropped")
 used = resident()
-# generous: a sanitizer keeps for a while what was freed
-tap.ok(used - calm_memory < 65536, "so is its memory (%d KiB more)" % (used - calm_memory))
+tap.ok(used - calm_memory < 4096 + FREED, "so is its memory (%d KiB more)" % (used - calm_memory))
 reaped = [e for e in g.reaped() if e["peer"] == stuck.peer]
 tap.ok(len(reaped) == 1 and reaped[0]["reason"] == "commands" and reaped[0]["age_ms"] < (COMMANDS + BUSY) * 1000, "the stuck session was ended in time (%s ms)" %
        (reaped and reaped[0]["age_ms"]), *reaped)

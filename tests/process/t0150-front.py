@@ -118,6 +118,7 @@ latch.reached(2)
 count = lambda: sum(len(g.events("session.opened", repo=name, service="receive-pack")) for g in gates)
 before = count()
 os.kill(home.pid, signal.SIGKILL)
+wait_for(lambda: not alive(home.pid), "its ports to be closed")
 hooks.set(pre_receive="cat >/dev/null")
 for url in front.git(name), front.https(name):
     r = git("ls-remote", url, env=front.client(), check=False)
