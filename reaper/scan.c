@@ -543,7 +543,7 @@ static void scan_local(int sock, struct gg_tcp *ret)
 		return;
 	ret->valid = ret->local = true;
 	ret->peer_closed = p.revents & (POLLRDHUP | POLLHUP);
-	ret->gone = p.revents & POLLHUP && !ret->queued_in; /* what it sent before may be a whole push */
+	ret->gone = p.revents & POLLHUP;
 }
 
 void gg_scan_tcp(int sock, struct gg_tcp *ret)
@@ -556,13 +556,19 @@ void gg_scan_tcp(int sock, struct gg_tcp *ret)
 	memset(&info, 0, sizeof(info));
 	if (sock < 0)
 		return;
+	if (getsockopt(sock, IPPROTO_TCP, TCP_INFO, &info, &len) == 0)
+		gg_scan_tcp_info(&info, len, ret);
+	else
+		scan_local(sock, ret);
+	/* after the state: what came before the client's end is there then, and may be a whole push */
 	if (ioctl(sock, SIOCINQ, &n) == 0 && n > 0)
 		ret->queued_in = (uint32_t)n;
 	if (ioctl(sock, SIOCOUTQ, &n) == 0 && n > 0)
 		ret->queued_out = (uint32_t)n;
-	if (getsockopt(sock, IPPROTO_TCP, TCP_INFO, &info, &len) < 0)
-		return scan_local(sock, ret);
-	gg_scan_tcp_info(&info, len, ret);
+	if (ret->local) {
+		ret->gone = ret->gone && !ret->queued_in;
+		return;
+	}
 	ret->probes = ret->valid ? info.tcpi_probes : 0;
 	if (ret->probes) {
 		ret->keep_count = (uint32_t)tcp_option(sock, TCP_KEEPCNT);

@@ -78,6 +78,32 @@ tap.eq([e for e in g.reaped() if e["id"] == session["id"]], [], "a client that r
 tap.eq(g.stop(), 0, "it stops")
 
 if STRACE:
+    # the gate looks whether who was accepted has left; his request and his end come while it looks
+    unix = path("git.sock")
+    g = Gate({"listen.http": "127.0.0.1:0", "listen.git": "127.0.0.1:0", **LONG}, prefix=traced("-e", "trace=ioctl", "-e", "inject=ioctl:delay_exit=300000"),
+             start=False)
+    g.launch("-c", "listen.git=unix:" + unix).ready()
+    git("push", "-q", g.repo(), "HEAD:main", cwd=seed)
+    GIT = b"0022git-upload-pack /r.git\0host=x\0" + b"0000"
+    HTTP = b"GET /r.git/info/refs?service=git-upload-pack HTTP/1.0\r\nHost: x\r\n\r\n"
+    for what, where, request, says in (("git", ("127.0.0.1", g.port), GIT, b"refs/heads/main"), ("http", ("127.0.0.1", g.http_port), HTTP, b"200 OK"), ("a unix socket", unix, GIT, b"refs/heads/main")):
+        wait_for(lambda: state(g.pid) == "S", "the gate to rest")
+        with socket.socket(socket.AF_UNIX if where == unix else socket.AF_INET) as s:
+            s.settimeout(PATIENCE)
+            s.connect(where)
+            wait_for(lambda: state(g.pid) == "t", "it to look")
+            s.sendall(request)
+            s.shutdown(socket.SHUT_WR)
+            got = b""
+            try:
+                while more := s.recv(65536):
+                    got += more
+            except ConnectionResetError as e:
+                got += str(e).encode()
+        tap.ok(says in got, "%s: who has sent his request and his end while the gate looked is served" % what, got)
+    g.settle()
+    tap.eq(g.stop(), 0, "it stops")
+
     base = path("left")
     os.mkdir(base)
     d = os.path.join(base, "r.git")
