@@ -70,6 +70,7 @@ tap.ok(web["state"] == "up" and alive(web["pid"]) and web["restarts"] == 0 and w
 wait_for(lambda: len(g.events("service.log")) == 2, "its two lines")
 tap.eq(sorted(e["message"] for e in g.events("service.log", service="web")), ["args: one two three  fo ur", "here is web"],
        "stdout and stderr are events; words are split as git splits them")
+wait_for(lambda: cmdline(web["pid"]) == "sleep 1000", "the shell to be replaced")       # for a moment of that there is no environment to be read
 env = dict(e.split("=", 1) for e in read("/proc/%d/environ" % web["pid"]).split("\0") if e)
 tap.eq({k: v for k, v in env.items() if k not in ("PWD", "_", "OLDPWD", "SHLVL")},
        {"PATH": ENV["PATH"], "LC_ALL": "C.UTF-8", "GIT_GATE_SERVICE": "web", "GIT_GATE_INSTANCE": g.instance, "A": "b c"}, "its environment is made from nothing")
