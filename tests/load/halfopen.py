@@ -2,6 +2,7 @@
 import asyncio
 import datetime
 import random
+import re
 
 from figures import *
 from stuck import LIMITS, TORTURED, World, Stuck, kinds
@@ -91,7 +92,8 @@ class HalfOpen:
         real = {"127.0.0.1:%d" % c["port"]: c for c in self.real}
         peers = sorted(e["peer"] for e in self.records)
         # others waited, and its time was over with the answer to its first request: its relay has no second connection
-        turned = {e["peer"] for e in self.gate.events("session.closed") if e["phase"] == "closing" and not e.get("reason")}
+        turned = {e["peer"] for e in self.gate.events("session.closed") if e["phase"] == "closing" and not e.get("reason")
+                  and re.fullmatch(r"exit status 0; (request|keep-alive|sending) [\d.]+m?s(, (request|keep-alive|sending) [\d.]+m?s)*", e["message"])}
         tap.eq(peers, sorted([*self.by_peer, *(p for p in real if p not in turned)]), "%s: every one of %d half-open is ended, once, and nobody else is" % (t, len(self.by_peer) + len(real)))
         wrong = [(e["peer"], self.by_peer[e["peer"]].kind.play.__name__, e["reason"]) for e in self.records if e["peer"] in self.by_peer
                  and e["reason"] not in (self.by_peer[e["peer"]].kind.reason, "pressure")]
