@@ -224,9 +224,13 @@ started = []            # subprocesses that must not outlive the test
 def clean_up():
     for p in started:
         if p.poll() is None:
+            # behind strace, or a shell, is who was meant
+            below = {q: f[START] for q in tree(p.pid)[1:] if (f := proc_fields(q))}
             p.send_signal(signal.SIGCONT)
             p.kill()
             p.wait()
+            for q, born in below.items():
+                signal_one_of(q, signal.SIGKILL, lambda: [q] if proc_fields(q)[START:START + 1] == [born] else [])
     shutil.rmtree(TMP, ignore_errors=True)
 
 
