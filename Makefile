@@ -49,7 +49,7 @@ objects  = $(patsubst %.c,$(O)/%.o,$(wildcard $(1)))
 # what is traced has no leaks that could be found
 BASE    := $(call objects,base/*.c) $(if $(findstring address,$(SAN)),$(O)/tests/faults/traced.o)
 GATE    := $(call objects,cli/*.c supervisor/*.c reaper/*.c) $(O)/daemon-wrap/argv.o $(O)/daemon-wrap/status.o \
-	   $(addprefix $(O)/hooks/,pushconf.o run.o subtree.o ssh.o scanner.o report.o stepname.o scratch.o scanrun.o objects.o gitcmd.o lines.o)
+	   $(addprefix $(O)/hooks/,pushconf.o deadline.o run.o subtree.o ssh.o scanner.o report.o stepname.o scratch.o scanrun.o objects.o gitcmd.o lines.o)
 WRAP    := $(addprefix $(O)/daemon-wrap/,wrap.o repo.o refresh.o request.o status.o)
 SESSION := $(addprefix $(O)/daemon-wrap/,git-session.o fetch.o repoconf.o) $(WRAP)
 HTTP    := $(filter-out %/git-session.o %/fetch.o,$(call objects,daemon-wrap/*.c))

@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "base/clock.h"
 #include "base/service.h"
 #include "base/spawn.h"
 #include "cli/doctor.h"
@@ -70,7 +69,7 @@ static enum gg_scanner_verdict run(const struct gg_push_conf *c, const char *dir
 	struct gg_scanrun in = { .c = c,
 				 .o = o,
 				 .dir = dir,
-				 .end_ms = c->scan_ms == GG_NEVER ? GG_NEVER : gg_now_ms() + c->scan_ms,
+				 .until = gg_deadline_in(c->scan_ms, "deadline.scan"),
 				 .stop = on_stop,
 				 .said = GG_BUF(said) };
 	struct gg_buf why = GG_BUF(mem);

@@ -33,9 +33,9 @@ struct forward {
 	struct gg_doubter doubter;
 	char hook[PATH_MAX];
 	struct gg_push_options options;
-	int64_t begun_ms, until_ms, ask_until_ms; /* INT64_MAX: no end */
-	const char *limit;			  /* the setting that until_ms comes from */
-	struct gg_push_report said;		  /* of the last push */
+	int64_t begun_ms;
+	struct gg_deadline until, ask_until; /* for pushing; for asking afterwards */
+	struct gg_push_report said;	     /* of the last push */
 	char why[512], ref[256]; /* of the last failure: for people; the reference, "" for all of it */
 };
 
@@ -58,16 +58,6 @@ static int64_t min_ms(int64_t a, int64_t b)
 	return a < b ? a : b;
 }
 
-static int64_t span_ms(int64_t from_ms, int64_t until_ms)
-{
-	return until_ms == INT64_MAX ? GG_NEVER : until_ms > from_ms ? until_ms - from_ms : 0;
-}
-
-static int64_t left_ms(const struct forward *f)
-{
-	return span_ms(gg_now_ms(), f->until_ms);
-}
-
 /* hook_ms is what is left of deadline.hook: of that, half at most is kept for asking, and an eighth for
  * telling. */
 static void set_limits(struct forward *f, int64_t hook_ms)
@@ -77,9 +67,9 @@ static void set_limits(struct forward *f, int64_t hook_ms)
 	int64_t push_ms = hook_ms == GG_NEVER ? GG_NEVER : most_ms - min_ms(ask_ms, most_ms / 2);
 
 	f->begun_ms = gg_now_ms();
-	f->limit = push_ms < f->c->forward_ms ? "deadline.hook" : "deadline.forward";
-	f->until_ms = after(f->begun_ms, min_ms(push_ms, f->c->forward_ms));
-	f->ask_until_ms = min_ms(after(f->until_ms, ask_ms), after(f->begun_ms, most_ms));
+	f->until = gg_deadline_in(min_ms(push_ms, f->c->forward_ms),
+				  push_ms < f->c->forward_ms ? "deadline.hook" : "deadline.forward");
+	f->ask_until.at_ms = min_ms(after(f->until.at_ms, ask_ms), after(f->begun_ms, most_ms));
 }
 
 static void fail(struct forward *f, const char *ref, const char *fmt, ...)
@@ -186,9 +176,7 @@ static void explain(struct forward *f, const struct gg_fwddir *d, const struct g
 		gg_escape(&b, f->said.reason, strlen(f->said.reason), sizeof(f->said.reason));
 		fail(f, f->said.ref, "%s", mem);
 	} else {
-		gg_remote_why(&f->up, &b, "git push", &f->said, end, span_ms(f->begun_ms, f->until_ms));
-		if (end->timed_out)
-			gg_buf_add(&b, " (%s)", f->limit);
+		gg_remote_why(&f->up, &b, "git push", &f->said, end, &f->until);
 		fail(f, "", "%s", mem);
 	}
 }
@@ -207,7 +195,7 @@ static enum attempt run_push(struct forward *f, const struct gg_push *p, const s
 		.tick = on_tick,
 		.arg = f,
 		.tick_ms = TICK_MS,
-		.limit_ms = left_ms(f),
+		.limit_ms = gg_deadline_left(&f->until),
 	};
 	struct gg_run_end end;
 	size_t n = 2;
@@ -240,7 +228,7 @@ static enum attempt try_push(struct forward *f, const struct gg_push *p)
 
 	f->ref[0] = '\0';
 	if (gg_fwd_deletions(p) > GG_FWDDIR_DELETIONS) {
-		r = gg_remote_list(&f->up, left_ms(f), false, &heads, &why);
+		r = gg_remote_list(&f->up, &f->until, false, &heads, &why);
 		w.upstream = &heads.l;
 	}
 	r = r ? r : gg_fwddir_make(&w, &d, &why);
@@ -256,9 +244,12 @@ static enum attempt try_push(struct forward *f, const struct gg_push *p)
 static int ask(struct forward *f, const struct gg_push *p, unsigned char *seen, struct gg_tally *t,
 	       enum gg_outcome *ret, struct gg_buf *why)
 {
+	struct gg_deadline until = f->ask_until;
 	struct gg_heads heads;
-	int r = gg_remote_list(&f->up, span_ms(gg_now_ms(), f->ask_until_ms), false, &heads, why);
+	int r;
 
+	until.limit_ms = gg_deadline_left(&until); /* from now on */
+	r = gg_remote_list(&f->up, &until, false, &heads, why);
 	if (r < 0)
 		return r;
 	*ret = gg_outcome(p, &heads.l, seen, t);
@@ -277,7 +268,7 @@ static int settle(struct forward *f, const struct gg_push *p, unsigned char *see
 	int64_t took_ms = gg_now_ms() - begun_ms + ASK_PAUSE_MS;
 
 	for (int i = 1; r == 0 && *ret == GG_OUTCOME_OLD && !f->said.refused && i < ASKS &&
-			span_ms(gg_now_ms(), f->ask_until_ms) > took_ms;
+			gg_deadline_left(&f->ask_until) > took_ms;
 	     i++) {
 		nanosleep(&pause, NULL);
 		r = ask(f, p, seen, t, ret, why);
@@ -315,7 +306,7 @@ static bool look_after(struct forward *f, struct gg_push *p, unsigned char *seen
 		gg_say_client("upstream has taken it, though its answer did not arrive");
 		return false;
 	}
-	if (o == GG_OUTCOME_PART && attempt + 1 < ATTEMPTS && left_ms(f) > 0) {
+	if (o == GG_OUTCOME_PART && attempt + 1 < ATTEMPTS && gg_deadline_left(&f->until) > 0) {
 		gg_say_client("upstream has %zu of %zu references; the rest is pushed again",
 			      t.n[GG_SEEN_NEW], p->n);
 		keep_missing(p, seen);
@@ -357,7 +348,7 @@ static int push_all(struct forward *f)
 }
 
 int gg_forward(const struct gg_push_conf *c, const struct gg_gate_link *l, const struct gg_push *p, int lock,
-	       int64_t hook_ms)
+	       const struct gg_deadline *hook)
 {
 	struct forward f = {
 		.c = c, .l = l, .all = p, .doubter = { .pid = getpid(), .session = l->session }
@@ -366,7 +357,7 @@ int gg_forward(const struct gg_push_conf *c, const struct gg_gate_link *l, const
 
 	if (!*c->upstream || !p->n)
 		return 0;
-	set_limits(&f, hook_ms);
+	set_limits(&f, gg_deadline_left(hook));
 	gg_gate_step(l, "forward");
 	r = open_forward(&f);
 	f.up.git.lock_fd = lock;

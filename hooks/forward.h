@@ -13,6 +13,7 @@
 #ifndef GG_HOOKS_FORWARD_H
 #define GG_HOOKS_FORWARD_H
 
+#include "hooks/deadline.h"
 #include "hooks/gate.h"
 #include "hooks/update.h"
 
@@ -21,14 +22,14 @@
 /*
  * $GIT_DIR is the mirror. Tells the client, and the gate (push.forwarded, push.forward-failed). Without an
  * upstream: nothing. The push is bounded by c->forward_ms; all that is asked after it, however often, by
- * c->connect_ms + GG_FORWARD_ASK_MORE_MS more; and the whole by hook_ms, of which so much is kept for asking
+ * c->connect_ms + GG_FORWARD_ASK_MORE_MS more; and the whole by hook, of which so much is kept for asking
  * that nobody is ended by deadline.hook without knowing what upstream has.
- *   lock     the mirror's lock; whatever talks to upstream inherits it, so when this process is killed it is
- *            held until upstream has ended
- *   hook_ms  what is left of deadline.hook; GG_NEVER: no end
+ *   lock  the mirror's lock; whatever talks to upstream inherits it, so when this process is killed it is
+ *         held until upstream has ended
+ *   hook  deadline.hook
  * 0: upstream has all of it. -errno: told, nothing may be accepted.
  */
 int gg_forward(const struct gg_push_conf *c, const struct gg_gate_link *l, const struct gg_push *p, int lock,
-	       int64_t hook_ms);
+	       const struct gg_deadline *hook);
 
 #endif

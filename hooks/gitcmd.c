@@ -9,7 +9,6 @@
 #include <sys/wait.h>
 
 #include "base/cleanup.h"
-#include "base/clock.h"
 #include "base/spawn.h"
 #include "hooks/run.h"
 
@@ -83,9 +82,9 @@ static void env_fill(struct env *e, enum gg_git_store store)
 		env_add(e, "GIT_OBJECT_DIRECTORY", q ? q : "/nonexistent");
 }
 
-int gg_gitcmd_init(struct gg_gitcmd *g, int64_t limit_ms)
+int gg_gitcmd_init(struct gg_gitcmd *g, struct gg_deadline until)
 {
-	*g = (struct gg_gitcmd){ .end_ms = limit_ms == GG_NEVER ? GG_NEVER : gg_now_ms() + limit_ms };
+	*g = (struct gg_gitcmd){ .until = until };
 	return gg_path_search("git", getenv("PATH"), g->git, sizeof(g->git));
 }
 
@@ -120,14 +119,14 @@ static void on_tick(void *arg, int64_t elapsed_ms)
 }
 
 static int judge(const struct gg_run_end *end, int r, const char *command, const struct sink *s,
-		 int64_t limit_ms, struct gg_buf *ret_err)
+		 struct gg_buf *ret_err)
 {
 	size_t line = strcspn(s->said_text, "\n");
 
 	if (r == 0 && gg_run_ok(end))
 		return 0;
 	gg_buf_add(ret_err, "git %s: ", command);
-	gg_run_why(ret_err, end, limit_ms);
+	gg_run_why(ret_err, end, &s->g->until);
 	if (line) {
 		gg_buf_add(ret_err, ": ");
 		gg_escape(ret_err, s->said_text, line, 200);
@@ -142,7 +141,6 @@ static int judge(const struct gg_run_end *end, int r, const char *command, const
 int gg_gitcmd_run(const struct gg_gitcmd *g, enum gg_git_store store, const char *const *args,
 		  const struct gg_gitcmd_io *io, struct gg_buf *ret_err)
 {
-	int64_t left_ms = g->end_ms == GG_NEVER ? GG_NEVER : g->end_ms - gg_now_ms();
 	__attribute__((cleanup(env_free))) struct env env = { 0 };
 	struct sink s = { .g = g, .io = io };
 	const char *argv[ARGS_MAX + 1] = { g->git };
@@ -171,9 +169,9 @@ int gg_gitcmd_run(const struct gg_gitcmd *g, enum gg_git_store store, const char
 		.arg = &s,
 		.tick = g->tick ? on_tick : NULL,
 		.tick_ms = GG_GIT_TICK_MS,
-		.limit_ms = left_ms > 0 ? left_ms : 1,
+		.limit_ms = gg_deadline_left(&g->until),
 	};
 	int r = gg_run(&run, &end);
 
-	return judge(&end, r, args[0], &s, run.limit_ms, ret_err);
+	return judge(&end, r, args[0], &s, ret_err);
 }

@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "base/text.h"
+#include "hooks/deadline.h"
 
 enum gg_git_store {
 	GG_STORE_PUSH,	     /* what git gave to the hook: the quarantine, and behind it the repository */
@@ -24,14 +25,14 @@ enum gg_git_store {
 enum { GG_GIT_TICK_MS = 5000 };
 
 struct gg_gitcmd {
-	char git[PATH_MAX]; /* absolute */
-	int64_t end_ms;	    /* monotonic: no command runs longer; GG_NEVER: no limit */
+	char git[PATH_MAX];			     /* absolute */
+	struct gg_deadline until;		     /* no command runs longer */
 	void (*tick)(void *arg, int64_t elapsed_ms); /* while one runs, every GG_GIT_TICK_MS; NULL: nothing */
 	void *tick_arg;
 };
 
 /* Find git in $PATH. 0 or -ENOENT. */
-int gg_gitcmd_init(struct gg_gitcmd *g, int64_t limit_ms);
+int gg_gitcmd_init(struct gg_gitcmd *g, struct gg_deadline until);
 
 /* Is there a quarantine? A push of deletions alone has none. */
 bool gg_gitcmd_has_quarantine(void);

@@ -14,7 +14,6 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "base/clock.h"
 #include "base/pidfd.h"
 #include "base/pstat.h"
 #include "hooks/doubt.h"
@@ -27,7 +26,7 @@ struct holder { /* what the child has of its parent */
 	const struct gg_push *p;
 	const struct gg_gate_link *l;
 	struct gg_doubter doubter; /* the parent */
-	int64_t limit_ms;
+	const struct gg_deadline *until;
 	int lock, receive_pack, ready; /* descriptors */
 };
 
@@ -84,14 +83,11 @@ static void wait_for_end(const struct holder *h, int sigfd)
 {
 	struct pollfd p[] = { { .fd = h->receive_pack, .events = POLLIN },
 			      { .fd = sigfd, .events = POLLIN } };
-	int64_t until_ms;
 
-	if (h->limit_ms == GG_NEVER || __builtin_add_overflow(gg_now_ms(), h->limit_ms, &until_ms))
-		until_ms = INT64_MAX;
 	for (;;) {
-		int64_t left_ms = until_ms - gg_now_ms();
+		int64_t left_ms = gg_deadline_left(h->until);
 
-		if (left_ms <= 0 || poll(p, GG_LEN(p), left_ms < INT_MAX ? (int)left_ms : INT_MAX) > 0)
+		if (left_ms == 0 || poll(p, GG_LEN(p), left_ms < INT_MAX ? (int)left_ms : INT_MAX) > 0)
 			return;
 	}
 }
@@ -102,7 +98,8 @@ static void compare(const struct holder *h)
 	struct gg_buf why = GG_BUF(mem), ref = GG_BUF(name);
 	struct gg_tally t;
 	const char *first;
-	int r = gg_locals_compare(h->gitdir, h->p, COMPARE_MS, &t, &first, &why);
+	struct gg_deadline until = gg_deadline_in(COMPARE_MS, NULL);
+	int r = gg_locals_compare(h->gitdir, h->p, &until, &t, &first, &why);
 
 	if (r < 0) {
 		gg_gate_event(h->l, "push.diverged", "forwarded, but what became of it here is not known: %s",
@@ -155,14 +152,14 @@ static int open_parent(pid_t pid, int *ret_fd)
 }
 
 int gg_lock_hold(int fd, const char *gitdir, const struct gg_push *p, const struct gg_gate_link *l,
-		 int64_t limit_ms)
+		 const struct gg_deadline *until)
 {
 	AUTO_CLOSE int receive_pack = -1, ready = -1, ours = -1;
 	AUTO_FREE char *dir = realpath(gitdir, NULL);
 	struct holder h = { .gitdir = dir,
 			    .p = p,
 			    .l = l,
-			    .limit_ms = limit_ms,
+			    .until = until,
 			    .lock = fd,
 			    .doubter = { .pid = getpid(), .session = l->session } };
 	sigset_t term, before;

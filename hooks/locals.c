@@ -90,13 +90,15 @@ static void on_out(void *arg, const char *bytes, size_t n)
 		fwrite(bytes, 1, n, t->f);
 }
 
-static int list(const char *gitdir, const struct gg_push *p, int64_t limit_ms, char **ret, size_t *ret_n,
-		struct gg_buf *ret_why)
+static int list(const char *gitdir, const struct gg_push *p, const struct gg_deadline *until, char **ret,
+		size_t *ret_n, struct gg_buf *ret_why)
 {
 	const char *args[BY_NAME + 4] = { "for-each-ref", "--format=%(objectname)%09%(refname)" };
 	struct gg_memfile m;
 	struct text t = { .f = gg_memfile_open(&m) };
-	struct gg_git_call call = { .args = args, .out = on_out, .arg = &t, .limit_ms = limit_ms };
+	struct gg_git_call call = {
+		.args = args, .out = on_out, .arg = &t, .limit_ms = gg_deadline_left(until)
+	};
 	struct gg_git g;
 	struct gg_run_end end;
 	int r, r2;
@@ -110,7 +112,7 @@ static int list(const char *gitdir, const struct gg_push *p, int64_t limit_ms, c
 		gg_git_run(&g, &call, &end);
 		if (!gg_run_ok(&end)) {
 			gg_buf_add(ret_why, "git for-each-ref ");
-			gg_run_why(ret_why, &end, limit_ms);
+			gg_run_why(ret_why, &end, until);
 			r = end.timed_out ? -ETIMEDOUT : -EIO;
 		}
 	}
@@ -120,14 +122,15 @@ static int list(const char *gitdir, const struct gg_push *p, int64_t limit_ms, c
 }
 
 /* ret_ref: the first that is not as wanted. */
-static int look(const char *gitdir, const struct gg_push *p, enum gg_seen wanted, int64_t limit_ms,
-		struct gg_tally *ret, const char **ret_ref, struct gg_buf *ret_why)
+static int look(const char *gitdir, const struct gg_push *p, enum gg_seen wanted,
+		const struct gg_deadline *until, struct gg_tally *ret, const char **ret_ref,
+		struct gg_buf *ret_why)
 {
 	AUTO_FREE unsigned char *seen = malloc(p->n + 1);
 	AUTO_FREE char *text = NULL;
 	struct gg_listing l = { .n = 0 };
 	size_t n = 0;
-	int r = seen ? list(gitdir, p, limit_ms, &text, &n, ret_why) : -ENOMEM;
+	int r = seen ? list(gitdir, p, until, &text, &n, ret_why) : -ENOMEM;
 
 	r = r ? r : gg_listing_parse(text, n - 1, &l);
 	if (r < 0)
@@ -142,11 +145,12 @@ static int look(const char *gitdir, const struct gg_push *p, enum gg_seen wanted
 }
 
 /* Without locks. Names in the way are left to upstream, which has the same and is asked next. */
-static int compare_old(const char *gitdir, const struct gg_push *p, int64_t limit_ms, struct gg_buf *ret_why)
+static int compare_old(const char *gitdir, const struct gg_push *p, const struct gg_deadline *until,
+		       struct gg_buf *ret_why)
 {
 	struct gg_tally t;
 	const char *ref;
-	int r = look(gitdir, p, GG_SEEN_OLD, limit_ms, &t, &ref, ret_why);
+	int r = look(gitdir, p, GG_SEEN_OLD, until, &t, &ref, ret_why);
 
 	if (r < 0 || t.n[GG_SEEN_OLD] == p->n)
 		return r;
@@ -155,7 +159,8 @@ static int compare_old(const char *gitdir, const struct gg_push *p, int64_t limi
 	return -ESTALE;
 }
 
-static int try_locks(const char *gitdir, const struct gg_push *p, int64_t limit_ms, struct gg_buf *ret_why)
+static int try_locks(const char *gitdir, const struct gg_push *p, const struct gg_deadline *until,
+		     struct gg_buf *ret_why)
 {
 	static const char *const args[] = { "update-ref", "--stdin", NULL };
 	struct gg_push_report said = { 0 };
@@ -170,7 +175,7 @@ static int try_locks(const char *gitdir, const struct gg_push *p, int64_t limit_
 	if (!script)
 		return -ENOMEM;
 	call.in = script;
-	call.limit_ms = limit_ms;
+	call.limit_ms = gg_deadline_left(until);
 	call.gentle = true;
 	gg_git_run(&g, &call, &end);
 	if (gg_run_ok(&end))
@@ -178,14 +183,15 @@ static int try_locks(const char *gitdir, const struct gg_push *p, int64_t limit_
 	if (!end.not_started && !end.timed_out && said.said[0])
 		return explain(&g, &said, ret_why);
 	gg_buf_add(ret_why, "git update-ref ");
-	gg_run_why(ret_why, &end, limit_ms);
+	gg_run_why(ret_why, &end, until);
 	return end.not_started ? end.error : end.timed_out ? -ETIMEDOUT : -EIO;
 }
 
-int gg_locals_check(const char *gitdir, const struct gg_push *p, int64_t limit_ms, struct gg_buf *ret_why)
+int gg_locals_check(const char *gitdir, const struct gg_push *p, const struct gg_deadline *until,
+		    struct gg_buf *ret_why)
 {
-	int r = p->n > BY_LOCK ? compare_old(gitdir, p, limit_ms, ret_why)
-			       : try_locks(gitdir, p, limit_ms, ret_why);
+	int r = p->n > BY_LOCK ? compare_old(gitdir, p, until, ret_why)
+			       : try_locks(gitdir, p, until, ret_why);
 
 	if (r < 0 && !ret_why->len)
 		gg_buf_add(ret_why, "the references here cannot be compared: %s", strerror(-r));
@@ -197,8 +203,8 @@ int gg_locals_check(const char *gitdir, const struct gg_push *p, int64_t limit_m
 	return r;
 }
 
-int gg_locals_compare(const char *gitdir, const struct gg_push *p, int64_t limit_ms, struct gg_tally *ret,
-		      const char **ret_ref, struct gg_buf *ret_why)
+int gg_locals_compare(const char *gitdir, const struct gg_push *p, const struct gg_deadline *until,
+		      struct gg_tally *ret, const char **ret_ref, struct gg_buf *ret_why)
 {
-	return look(gitdir, p, GG_SEEN_NEW, limit_ms, ret, ret_ref, ret_why);
+	return look(gitdir, p, GG_SEEN_NEW, until, ret, ret_ref, ret_why);
 }

@@ -6,8 +6,7 @@
 #ifndef GG_HOOKS_LOCALS_H
 #define GG_HOOKS_LOCALS_H
 
-#include <stdint.h>
-
+#include "hooks/deadline.h"
 #include "hooks/outcome.h"
 
 /*
@@ -18,14 +17,15 @@
  * 0; -ESTALE: one has moved, the client has to fetch; -EBUSY: one cannot be locked; -ESRCH: receive-pack has
  * ended; -EIO, other -errno: git failed.
  */
-int gg_locals_check(const char *gitdir, const struct gg_push *p, int64_t limit_ms, struct gg_buf *ret_why);
+int gg_locals_check(const char *gitdir, const struct gg_push *p, const struct gg_deadline *until,
+		    struct gg_buf *ret_why);
 
 /*
  * How do they stand? Outside of the quarantine.
  *   ret_ref  one that is not as the push wants it, "" when all are; borrowed from p
  * 0 or -errno.
  */
-int gg_locals_compare(const char *gitdir, const struct gg_push *p, int64_t limit_ms, struct gg_tally *ret,
-		      const char **ret_ref, struct gg_buf *ret_why);
+int gg_locals_compare(const char *gitdir, const struct gg_push *p, const struct gg_deadline *until,
+		      struct gg_tally *ret, const char **ret_ref, struct gg_buf *ret_why);
 
 #endif

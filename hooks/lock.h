@@ -17,6 +17,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "hooks/deadline.h"
 #include "hooks/gate.h"
 #include "hooks/update.h"
 
@@ -34,14 +35,14 @@ int gg_lock_wait(const char *gitdir, int64_t limit_ms, int *ret_fd, bool *ret_wa
 
 /*
  * Leave the holder behind: a child without any of our descriptors but fd. It ends as soon as receive-pack has
- * (our parent), or gg_lock_let_go asks it to, or limit_ms is over; before it lets go it compares the
+ * (our parent), or gg_lock_let_go asks it to, or it is time; before it lets go it compares the
  * references with p, and has push.diverged recorded when they differ. Returns once it can be found by
  * gg_lock_let_go, which without space on the disk it cannot.
  * 0: fd may be closed here; -ESRCH: receive-pack has ended; other -errno: there is none. The lock is fd's
  * alone then.
  */
 int gg_lock_hold(int fd, const char *gitdir, const struct gg_push *p, const struct gg_gate_link *l,
-		 int64_t limit_ms);
+		 const struct gg_deadline *until);
 
 /*
  * post-receive: the references have moved. Asks the holder of the same session to let go, and waits until it

@@ -28,19 +28,8 @@ struct push {
 	struct gg_gate_link link;
 	struct gg_push_conf conf;
 	struct gg_push p;
-	int64_t begun_ms;
+	struct gg_deadline until; /* deadline.hook */
 };
-
-/* What is left of deadline.hook, for what has no limit of its own. */
-static int64_t left_ms(const struct push *h)
-{
-	int64_t left;
-
-	if (h->conf.hook_ms == GG_NEVER)
-		return GG_NEVER;
-	left = h->conf.hook_ms - (gg_now_ms() - h->begun_ms);
-	return left > 0 ? left : 0;
-}
 
 /* reason, key: fields of the event; NULL: none. */
 static int refuse(const struct push *h, const char *reason, const char *key, const char *why)
@@ -50,12 +39,19 @@ static int refuse(const struct push *h, const char *reason, const char *key, con
 	return 1;
 }
 
+/* The setting behind a failure of what runs until then, NULL: none. */
+static const char *key_of(const struct push *h, int r)
+{
+	return r == -ETIMEDOUT ? h->until.key : NULL;
+}
+
 /* Rules about references and numbers. */
 static int check_rules(const struct push *h)
 {
 	AUTO_FREE bool *rewinds = NULL;
 	char mem[WHY_MAX], key_mem[GG_RULE_KEY_MAX];
 	struct gg_buf why = GG_BUF(mem), key = GG_BUF(key_mem);
+	int r;
 
 	if (gg_refrule_check_count(&h->conf, h->p.n, &why, &key) < 0)
 		return refuse(h, "limit", key.s, why.s);
@@ -63,8 +59,9 @@ static int check_rules(const struct push *h)
 		rewinds = calloc(h->p.n, sizeof(*rewinds));
 		if (!rewinds)
 			return refuse(h, NULL, NULL, "out of memory, try again");
-		if (gg_rewind_find(&h->p, left_ms(h), rewinds, &why) < 0)
-			return refuse(h, NULL, NULL, why.s);
+		r = gg_rewind_find(&h->p, h->until, rewinds, &why);
+		if (r < 0)
+			return refuse(h, NULL, key_of(h, r), why.s);
 	}
 	for (size_t i = 0; i < h->p.n; i++)
 		if (gg_refrule_check(&h->conf, &h->p.v[i], rewinds && rewinds[i], &why, &key) < 0)
@@ -121,21 +118,21 @@ static int forward(struct push *h)
 	int r;
 
 	gg_gate_step(&h->link, "lock");
-	r = gg_lock_take(".", left_ms(h), &lock);
+	r = gg_lock_take(".", gg_deadline_left(&h->until), &lock);
 	if (r < 0) {
 		if (r == -ETIMEDOUT)
-			return refuse(h, NULL, "deadline.hook",
+			return refuse(h, NULL, h->until.key,
 				      "another push to this repository is being forwarded, try again");
 		gg_buf_add(&why, "the repository cannot be locked: %s", strerror(-r));
 		return refuse(h, NULL, NULL, why.s);
 	}
-	r = gg_locals_check(".", &h->p, left_ms(h), &why);
+	r = gg_locals_check(".", &h->p, &h->until, &why);
 	if (r < 0)
-		return refuse(h, NULL, NULL, why.s);
+		return refuse(h, NULL, key_of(h, r), why.s);
 	gg_gate_step(&h->link, "forward");
-	if (gg_forward(&h->conf, &h->link, &h->p, lock, left_ms(h)) < 0)
+	if (gg_forward(&h->conf, &h->link, &h->p, lock, &h->until) < 0)
 		return 1;
-	r = gg_lock_hold(lock, ".", &h->p, &h->link, left_ms(h));
+	r = gg_lock_hold(lock, ".", &h->p, &h->link, &h->until);
 	if (r == -ESRCH)
 		gg_gate_event(&h->link, "push.diverged",
 			      "upstream has taken it, and git receive-pack has ended before the references "
@@ -183,9 +180,9 @@ static int accept_or_refuse(struct push *h)
 
 static int open_push(struct push *h, struct gg_buf *why)
 {
+	int64_t begun_ms = gg_now_ms();
 	int r;
 
-	h->begun_ms = gg_now_ms();
 	h->link = gg_gate_link();
 	r = gg_push_read(0, 0, &h->p, why);
 	if (r == 0) {
@@ -193,6 +190,7 @@ static int open_push(struct push *h, struct gg_buf *why)
 		if (r < 0)
 			gg_push_free(&h->p);
 	}
+	h->until = gg_deadline_from(begun_ms, h->conf.hook_ms, "deadline.hook");
 	return r;
 }
 

@@ -33,7 +33,7 @@ static void on_err(void *arg, const char *bytes, size_t n)
 	gg_push_report_err(arg, bytes, n);
 }
 
-static int fetch(const struct gg_remote *u, int64_t limit_ms, struct gg_buf *ret_why)
+static int fetch(const struct gg_remote *u, const struct gg_deadline *until, struct gg_buf *ret_why)
 {
 	const char *args[] = { "fetch",
 			       "--quiet",
@@ -54,7 +54,7 @@ static int fetch(const struct gg_remote *u, int64_t limit_ms, struct gg_buf *ret
 		.args = args,
 		.err = on_err,
 		.arg = &said,
-		.limit_ms = limit_ms,
+		.limit_ms = gg_deadline_left(until),
 		.gentle = true,
 	};
 	struct gg_run_end end;
@@ -62,7 +62,7 @@ static int fetch(const struct gg_remote *u, int64_t limit_ms, struct gg_buf *ret
 	gg_git_run(&u->git, &call, &end);
 	if (gg_run_ok(&end))
 		return 0;
-	gg_remote_why(u, ret_why, "git fetch", &said, &end, limit_ms);
+	gg_remote_why(u, ret_why, "git fetch", &said, &end, until);
 	return end.not_started ? end.error : end.timed_out ? -ETIMEDOUT : -EIO;
 }
 
@@ -76,11 +76,11 @@ static int run_local(const struct gg_git *g, const char *const *args)
 }
 
 /* The default branch. What it is matters little, so a failure is none of the refresh. */
-static void follow_head(const struct gg_remote *u, int64_t until_ms, struct gg_stamp *s)
+static void follow_head(const struct gg_remote *u, const struct gg_deadline *until, struct gg_stamp *s)
 {
 	const char *born[] = { "rev-parse", "--quiet", "--verify", "HEAD", NULL };
 	const char *set[] = { "symbolic-ref", "HEAD", NULL, NULL };
-	int64_t now = wall_ms(), left_ms = until_ms - gg_now_ms();
+	int64_t now = wall_ms();
 	char mem[256];
 	struct gg_buf why = GG_BUF(mem);
 	struct gg_heads heads;
@@ -88,7 +88,7 @@ static void follow_head(const struct gg_remote *u, int64_t until_ms, struct gg_s
 	if (is_recent(s->head_ms, now, UNBORN_EVERY_MS) ||
 	    (is_recent(s->head_ms, now, HEAD_EVERY_MS) && run_local(&u->git, born) == 0))
 		return;
-	if (left_ms <= 0 || gg_remote_list(u, left_ms, true, &heads, &why) < 0)
+	if (gg_deadline_left(until) == 0 || gg_remote_list(u, until, true, &heads, &why) < 0)
 		return;
 	s->head_ms = wall_ms();
 	set[2] = heads.head;
@@ -98,9 +98,9 @@ static void follow_head(const struct gg_remote *u, int64_t until_ms, struct gg_s
 }
 
 static int ask_upstream(const char *gitdir, const struct gg_push_conf *c, const struct gg_gate_link *l,
-			int lock, int64_t until_ms, struct gg_stamp *s, struct gg_buf *ret_why)
+			int lock, const struct gg_deadline *until, struct gg_stamp *s, struct gg_buf *ret_why)
 {
-	int64_t begun_ms = gg_now_ms(), left_ms = until_ms - begun_ms;
+	int64_t begun_ms = gg_now_ms();
 	struct gg_told what = { GG_TOLD, .upstream = c->upstream };
 	char took[32];
 	struct gg_buf t = GG_BUF(took);
@@ -109,9 +109,9 @@ static int ask_upstream(const char *gitdir, const struct gg_push_conf *c, const 
 
 	u.git.lock_fd = lock; /* a fetch that goes on without us moves references */
 	if (r == 0)
-		r = fetch(&u, until_ms == INT64_MAX ? GG_NEVER : left_ms > 0 ? left_ms : 0, ret_why);
+		r = fetch(&u, until, ret_why);
 	if (r == 0)
-		follow_head(&u, until_ms, s);
+		follow_head(&u, until, s);
 	s->ok = r == 0;
 	s->at_ms = wall_ms();
 	if (s->ok)
@@ -154,17 +154,17 @@ static int with_lock(const char *gitdir, int dirfd, const struct gg_push_conf *c
 		     const struct gg_gate_link *l, struct gg_buf *ret_why)
 {
 	AUTO_CLOSE int lock = -1;
-	int64_t since_ms = wall_ms(), until_ms;
+	const struct gg_deadline until = gg_deadline_in(c->refresh_ms, "deadline.refresh");
+	int64_t since_ms = wall_ms();
 	struct gg_stamp s;
 	bool waited;
 	int r;
 
-	if (c->refresh_ms == GG_NEVER || __builtin_add_overflow(gg_now_ms(), c->refresh_ms, &until_ms))
-		until_ms = INT64_MAX;
 	r = gg_lock_wait(gitdir, c->refresh_ms, &lock, &waited);
 	if (r < 0) {
 		if (r == -ETIMEDOUT)
-			gg_buf_add(ret_why, "a push or another fetch has kept the repository busy");
+			gg_buf_add(ret_why, "a push or another fetch has kept the repository busy (%s)",
+				   until.key);
 		else
 			gg_buf_add(ret_why, "the repository cannot be locked: %s", strerror(-r));
 		return give_up(c, l, r == -ETIMEDOUT ? -EBUSY : r, ret_why->s);
@@ -177,7 +177,7 @@ static int with_lock(const char *gitdir, int dirfd, const struct gg_push_conf *c
 	}
 	if (s.ok && is_recent(s.at_ms, wall_ms(), c->fresh_ms) && !gg_doubt_is(gitdir))
 		return 0;
-	r = ask_upstream(gitdir, c, l, lock, until_ms, &s, ret_why);
+	r = ask_upstream(gitdir, c, l, lock, &until, &s, ret_why);
 	if (r == 0)
 		gg_doubt_clear(gitdir);
 	gg_stamp_write(dirfd, &s);

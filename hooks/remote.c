@@ -113,8 +113,8 @@ static int take_list(struct listing *l, struct gg_heads *ret, struct gg_buf *ret
 	return 0;
 }
 
-int gg_remote_list(const struct gg_remote *u, int64_t limit_ms, bool only_head, struct gg_heads *ret,
-		   struct gg_buf *ret_why)
+int gg_remote_list(const struct gg_remote *u, const struct gg_deadline *until, bool only_head,
+		   struct gg_heads *ret, struct gg_buf *ret_why)
 {
 	const char *args[] = {
 		"ls-remote", "--symref", "--", u->c->upstream, only_head ? "HEAD" : NULL, NULL
@@ -125,7 +125,7 @@ int gg_remote_list(const struct gg_remote *u, int64_t limit_ms, bool only_head, 
 		.out = list_out,
 		.err = list_err,
 		.arg = &l,
-		.limit_ms = limit_ms,
+		.limit_ms = gg_deadline_left(until),
 	};
 	struct gg_run_end end;
 	int r;
@@ -134,7 +134,7 @@ int gg_remote_list(const struct gg_remote *u, int64_t limit_ms, bool only_head, 
 	if (gg_run_ok(&end)) {
 		r = take_list(&l, ret, ret_why);
 	} else {
-		gg_remote_why(u, ret_why, "git ls-remote", &l.said, &end, limit_ms);
+		gg_remote_why(u, ret_why, "git ls-remote", &l.said, &end, until);
 		r = end.not_started ? end.error : end.timed_out ? -ETIMEDOUT : -EIO;
 	}
 	free(l.text);
@@ -149,13 +149,14 @@ void gg_heads_free(struct gg_heads *h)
 }
 
 void gg_remote_why(const struct gg_remote *u, struct gg_buf *b, const char *name,
-		   const struct gg_push_report *said, const struct gg_run_end *end, int64_t limit_ms)
+		   const struct gg_push_report *said, const struct gg_run_end *end,
+		   const struct gg_deadline *until)
 {
 	const char *const hide[] = { u->c->identity_file, u->c->known_hosts_file, u->git.gitdir, NULL };
 
 	if (end->timed_out || end->not_started || !said->said[0]) {
 		gg_buf_add(b, "%s ", name);
-		gg_run_why(b, end, limit_ms);
+		gg_run_why(b, end, until);
 		return;
 	}
 	gg_push_report_why(b, said, hide);

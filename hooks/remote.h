@@ -31,13 +31,14 @@ struct gg_heads { /* what upstream has */
  *   ret_why    on failure: one line for people
  * 0; -ETIMEDOUT; -EIO: it failed; other -errno.
  */
-int gg_remote_list(const struct gg_remote *u, int64_t limit_ms, bool only_head, struct gg_heads *ret,
-		   struct gg_buf *ret_why);
+int gg_remote_list(const struct gg_remote *u, const struct gg_deadline *until, bool only_head,
+		   struct gg_heads *ret, struct gg_buf *ret_why);
 void gg_heads_free(struct gg_heads *h);
 
 /* Why a call failed, for people: what git or ssh said, else how it ended. Paths of the gate's are not in it.
  */
 void gg_remote_why(const struct gg_remote *u, struct gg_buf *b, const char *name,
-		   const struct gg_push_report *said, const struct gg_run_end *end, int64_t limit_ms);
+		   const struct gg_push_report *said, const struct gg_run_end *end,
+		   const struct gg_deadline *until);
 
 #endif

@@ -201,11 +201,11 @@ static int find(const struct gg_gitcmd *git, const struct gg_push *p, struct gra
 	return ask_for_rest(git, p, rest, n, ret, err);
 }
 
-int gg_rewind_find(const struct gg_push *p, int64_t limit_ms, bool *ret, struct gg_buf *ret_err)
+int gg_rewind_find(const struct gg_push *p, struct gg_deadline until, bool *ret, struct gg_buf *ret_err)
 {
 	struct graph g = { .o = { .hash = p->hash } };
 	struct gg_gitcmd git;
-	int r = gg_gitcmd_init(&git, limit_ms);
+	int r = gg_gitcmd_init(&git, until);
 
 	if (r == 0)
 		r = find(&git, p, &g, ret, ret_err);

@@ -19,14 +19,15 @@
 #include <stdint.h>
 
 #include "base/text.h"
+#include "hooks/deadline.h"
 #include "hooks/update.h"
 
 /*
- *   limit_ms  for all of it
- *   ret       p->n entries
- *   ret_err   one line for the client, on failure
+ *   until    for all of it
+ *   ret      p->n entries
+ *   ret_err  one line for the client, on failure
  * 0 or -errno: not known, nothing may be accepted.
  */
-int gg_rewind_find(const struct gg_push *p, int64_t limit_ms, bool *ret, struct gg_buf *ret_err);
+int gg_rewind_find(const struct gg_push *p, struct gg_deadline until, bool *ret, struct gg_buf *ret_err);
 
 #endif

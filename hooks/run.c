@@ -320,13 +320,13 @@ bool gg_run_ok(const struct gg_run_end *e)
 	       WEXITSTATUS(e->status) == 0;
 }
 
-void gg_run_why(struct gg_buf *b, const struct gg_run_end *e, int64_t limit_ms)
+void gg_run_why(struct gg_buf *b, const struct gg_run_end *e, const struct gg_deadline *d)
 {
 	if (e->not_started) {
 		gg_buf_add(b, "cannot be run: %s", strerror(-e->error));
 	} else if (e->timed_out) {
 		gg_buf_add(b, "did not end within ");
-		gg_duration_add(b, limit_ms);
+		gg_deadline_add(b, d);
 	} else if (e->stopped) {
 		gg_buf_add(b, "was interrupted");
 	} else if (e->lost) {

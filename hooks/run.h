@@ -28,6 +28,7 @@
 #include <stdint.h>
 
 #include "base/text.h"
+#include "hooks/deadline.h"
 
 #define GG_RUN_GRACE_MS 2000 /* after the program's end, for who holds its pipes */
 #define GG_RUN_END_MS 3000   /* for a killed subtree to be gone */
@@ -75,9 +76,10 @@ bool gg_run_ok(const struct gg_run_end *e);
 
 /*
  * How it ended, to be put behind its name; no outside text is in it:
- * "cannot be run: No such file or directory", "did not end within 1m", "was interrupted", "was killed by
- * signal 9 (Killed)", "exit status 3", "exit status 0". limit_ms: of its gg_run.
+ * "cannot be run: No such file or directory", "did not end within 1m (deadline.scan)", "was interrupted",
+ * "was killed by signal 9 (Killed)", "exit status 3", "exit status 0". d: what the limit of its gg_run came
+ * from.
  */
-void gg_run_why(struct gg_buf *b, const struct gg_run_end *e, int64_t limit_ms);
+void gg_run_why(struct gg_buf *b, const struct gg_run_end *e, const struct gg_deadline *d);
 
 #endif

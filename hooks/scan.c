@@ -167,7 +167,7 @@ static int scan_laid(struct scan *s)
 		.c = s->c,
 		.o = &s->o,
 		.dir = s->scratch.dir,
-		.end_ms = s->git.end_ms,
+		.until = s->git.until,
 		.tick = on_scanner_tick,
 		.arg = s,
 		.said = GG_BUF(s->said),
@@ -233,7 +233,7 @@ static int begin(struct scan *s)
 {
 	char text[WHY_MAX];
 	struct gg_buf why = GG_BUF(text);
-	int r = gg_gitcmd_init(&s->git, s->c->scan_ms);
+	int r = gg_gitcmd_init(&s->git, gg_deadline_in(s->c->scan_ms, "deadline.scan"));
 
 	s->git.tick = on_git_tick;
 	s->git.tick_arg = s;

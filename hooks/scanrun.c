@@ -12,7 +12,6 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "base/clock.h"
 #include "base/spawn.h"
 #include "hooks/lines.h"
 #include "hooks/run.h"
@@ -117,14 +116,6 @@ static void fill_paths(const struct scanner *s, struct paths *p)
 	fill_id(p->instance, sizeof(p->instance), "GIT_GATE_INSTANCE");
 }
 
-/* The rest of deadline.scan. */
-static int64_t time_left(const struct scanner *s)
-{
-	int64_t left_ms = s->in->end_ms == GG_NEVER ? GG_NEVER : s->in->end_ms - gg_now_ms();
-
-	return left_ms > 0 ? left_ms : 1;
-}
-
 static void on_tick(void *arg, int64_t elapsed_ms)
 {
 	struct scanner *s = arg;
@@ -158,7 +149,7 @@ static int run_scanner(struct scanner *s, const char *program, const struct gg_l
 		.tick_ms = TICK_MS,
 		.stop = s->in->stop ? on_stop : NULL,
 		.arg = s,
-		.limit_ms = time_left(s),
+		.limit_ms = gg_deadline_left(&s->in->until),
 	};
 
 	if (!argv) {
@@ -177,9 +168,7 @@ static bool ended_badly(struct scanner *s, int r, const struct gg_run_end *end, 
 {
 	*ret_key = end->timed_out ? "deadline.scan" : "hook.scanner";
 	if (r < 0 || end->timed_out || end->stopped || end->lost || !WIFEXITED(end->status)) {
-		gg_run_why(why, end, s->in->c->scan_ms);
-		if (end->timed_out)
-			gg_buf_add(why, " (deadline.scan)");
+		gg_run_why(why, end, &s->in->until);
 		return true;
 	}
 	if (end->stray) {

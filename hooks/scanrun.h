@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "base/text.h"
+#include "hooks/deadline.h"
 #include "hooks/newobj.h"
 #include "hooks/scanner.h"
 
@@ -19,7 +20,7 @@ struct gg_scanrun {
 	const struct gg_push_conf *c;
 	const struct gg_objects *o;		     /* findings must be about these */
 	const char *dir;			     /* the scratch directory */
-	int64_t end_ms;				     /* monotonic, or GG_NEVER */
+	struct gg_deadline until;		     /* deadline.scan */
 	void (*tick)(void *arg, int64_t elapsed_ms); /* every few seconds; NULL: nothing */
 	bool (*stop)(void *arg);		     /* as in struct gg_run; NULL: nobody asks for that */
 	void *arg;

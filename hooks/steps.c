@@ -152,8 +152,6 @@ static void still(void *arg, int64_t elapsed_ms)
 /* A hint for who wrote the step. */
 static const char *hint(const struct gg_run_end *e)
 {
-	if (e->timed_out)
-		return " (deadline.step)";
 	if (e->error == -ENOEXEC)
 		return " (a script begins with \"#!\" and its interpreter)";
 	if (e->error == -ENOENT)
@@ -161,7 +159,8 @@ static const char *hint(const struct gg_run_end *e)
 	return "";
 }
 
-static int judge(const struct gg_steps *s, const char *shown, const struct gg_run_end *e)
+static int judge(const struct gg_steps *s, const char *shown, const struct gg_run_end *e,
+		 const struct gg_deadline *until)
 {
 	char mem[128];
 	struct gg_buf why = GG_BUF(mem);
@@ -174,7 +173,7 @@ static int judge(const struct gg_steps *s, const char *shown, const struct gg_ru
 	}
 	if (gg_run_ok(e))
 		return 0;
-	gg_run_why(&why, e, s->limit_ms);
+	gg_run_why(&why, e, until);
 	tell_failed(s, shown, mem, hint(e));
 	return e->not_started ? e->error : -EPERM;
 }
@@ -184,6 +183,7 @@ static int run_step(const struct gg_steps *s, const char *path, const char *show
 {
 	char *argv[] = { (char *)path, NULL };
 	struct live live = { .shown = shown };
+	const struct gg_deadline until = gg_deadline_in(s->limit_ms, "deadline.step");
 	struct gg_run run = {
 		.name = shown,
 		.argv = argv,
@@ -204,7 +204,7 @@ static int run_step(const struct gg_steps *s, const char *path, const char *show
 	gg_say_begin(&live.filter, gg_say_emit, NULL);
 	gg_run(&run, &end);
 	gg_say_end(&live.filter);
-	return judge(s, shown, &end);
+	return judge(s, shown, &end, &until);
 }
 
 /* "pre-receive.d/NAME", for people. */

@@ -39,9 +39,9 @@ static const char *next_output(size_t *ret_n)
 	return begin;
 }
 
-int gg_gitcmd_init(struct gg_gitcmd *g, int64_t limit_ms)
+int gg_gitcmd_init(struct gg_gitcmd *g, struct gg_deadline until)
 {
-	*g = (struct gg_gitcmd){ .git = "/git", .end_ms = limit_ms };
+	*g = (struct gg_gitcmd){ .git = "/git", .until = until };
 	return 0;
 }
 
@@ -284,7 +284,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	git.at = s + 1;
 	git.end = s + n;
 	git.step = data[0] ? data[0] : SIZE_MAX;
-	gg_gitcmd_init(&g, GG_NEVER);
+	gg_gitcmd_init(&g, gg_deadline_in(GG_NEVER, NULL));
 	if (gg_newobj_list(&g, &p, false, 100, &o, &err) == 0) {
 		if (o.n > 2)
 			came_to("a list of objects");
@@ -297,7 +297,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	must_be_line(text);
 	err = GG_BUF(text);
 	git.at = s + 1;
-	if (gg_rewind_find(&p, GG_NEVER, &rewinds, &err) == 0)
+	if (gg_rewind_find(&p, gg_deadline_in(GG_NEVER, NULL), &rewinds, &err) == 0)
 		came_to("parents of commits");
 	must_be_line(text);
 	return 0;

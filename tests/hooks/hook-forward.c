@@ -48,6 +48,7 @@ static int pre_receive(const struct gg_push_conf *c, const struct gg_gate_link *
 	char mem[512];
 	struct gg_buf why = GG_BUF(mem);
 	struct gg_push p;
+	const struct gg_deadline until = gg_deadline_in(c->hook_ms, "deadline.hook");
 	int r;
 
 	if (gg_push_read(0, 0, &p, &why) < 0) {
@@ -59,13 +60,13 @@ static int pre_receive(const struct gg_push_conf *c, const struct gg_gate_link *
 		gg_say_client("no lock: %s", strerror(-r));
 		return 1;
 	}
-	r = gg_locals_check(getenv("GIT_DIR"), &p, c->hook_ms, &why);
+	r = gg_locals_check(getenv("GIT_DIR"), &p, &until, &why);
 	if (r < 0)
 		gg_say_client("cannot be done here: %s: %s", strerrorname_np(-r), mem);
 	else
-		r = gg_forward(c, l, &p, lock, c->hook_ms);
+		r = gg_forward(c, l, &p, lock, &until);
 	wait_at("HOOK_WAIT_FORWARDED");
-	if (r == 0 && (r = gg_lock_hold(lock, getenv("GIT_DIR"), &p, l, c->hook_ms)) < 0)
+	if (r == 0 && (r = gg_lock_hold(lock, getenv("GIT_DIR"), &p, l, &until)) < 0)
 		gg_say_client("no holder: %s", strerror(-r));
 	wait_at("HOOK_WAIT_HELD");
 	gg_push_free(&p);

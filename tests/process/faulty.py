@@ -430,8 +430,7 @@ class Trial:
             try:
                 wait_for(lambda: self.count_fds() <= self.before, "descriptors", 15)
             except TimeoutError:
-                found.append("descriptors: %d, %d before: %s" % (self.count_fds(), self.before, sorted(
-                    os.readlink("/proc/%d/fd/%s" % (self.g.pid, f)) for f in os.listdir("/proc/%d/fd" % self.g.pid))))
+                found.append("descriptors: %d, %d before: %s" % (self.count_fds(), self.before, sorted(open_files(self.g.pid))))
         return found
 
 

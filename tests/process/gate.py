@@ -4,6 +4,7 @@ Every test is a program: it prints TAP, waits for conditions (never for a time t
 in the environment says where the programs are; default is build/ beside tests/.
 """
 import atexit
+import contextlib
 import json
 import os
 import re
@@ -139,6 +140,18 @@ def proc_read(pid, name):
         return b""
     finally:
         os.close(fd)
+
+
+def open_files(pid):
+    """What the descriptors of a process refer to, as the kernel shows it; [] when it has none or is gone."""
+    found = []
+    try:
+        for fd in os.listdir("/proc/%d/fd" % pid):
+            with contextlib.suppress(FileNotFoundError):         # closed meanwhile
+                found.append(os.readlink("/proc/%d/fd/%s" % (pid, fd)))
+    except GONE:
+        return []
+    return found
 
 
 START = 19              # when it was started, among proc_fields

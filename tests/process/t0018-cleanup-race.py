@@ -14,10 +14,7 @@ commit(work, "content", os.urandom(100000))
 
 def inside_base(pid):
     """Has it begun to walk through the repositories? By then it has read who uses them."""
-    try:
-        return any(os.readlink("/proc/%d/fd/%s" % (pid, n)).startswith(g.base) for n in os.listdir("/proc/%d/fd" % pid))
-    except FileNotFoundError:
-        return False
+    return any(f.startswith(g.base) for f in open_files(pid))
 
 
 def quarantines():

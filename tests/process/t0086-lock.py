@@ -34,14 +34,8 @@ def fifo(name):
 
 def holders(m):
     """Processes that have the repository's lock file open."""
-    lock, found = os.path.join(m.dir, "git-gate.lock"), []
-    for p in pids():
-        try:
-            if lock in [os.readlink("/proc/%d/fd/%s" % (p, f)) for f in os.listdir("/proc/%d/fd" % p)]:
-                found.append(p)
-        except OSError:
-            pass
-    return found
+    lock = os.path.join(m.dir, "git-gate.lock")
+    return [p for p in pids() if lock in open_files(p)]
 
 
 def held(m):
@@ -82,7 +76,7 @@ def holder_stays():
     at, go = fifo("held1")
     p = m.begin(work, "%s:main" % new_oid(), HOOK_WAIT_HELD=at)
     one, _ = held(m)
-    fds = sorted(os.readlink("/proc/%d/fd/%s" % (one, f)) for f in os.listdir("/proc/%d/fd" % one))
+    fds = sorted(open_files(one))
     tap.eq([f for f in fds if f.startswith("pipe:")], [], "the holder has no pipe of git's", fds)
     tap.eq(fds.count("/dev/null"), 3, "its streams are /dev/null", fds)
     tap.eq(len(fds), 6, "and no more than lock, receive-pack and signals", fds)

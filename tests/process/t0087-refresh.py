@@ -81,8 +81,7 @@ def how_often():
     lockfile = os.path.join(m.dir, "git-gate.lock")
 
     def waiting():
-        return sum(" -> " in line for line in read("/proc/locks").splitlines()) and all(
-            lockfile in [os.readlink("/proc/%d/fd/%s" % (p.pid, f)) for f in os.listdir("/proc/%d/fd" % p.pid)] for p in many)
+        return sum(" -> " in line for line in read("/proc/locks").splitlines()) and all(lockfile in open_files(p.pid) for p in many)
     wait_for(waiting, "all of them to wait")
     latch.release()
     ends = [end(p) for p in many]
@@ -159,7 +158,7 @@ def fails():
     for what, settings, how, says, within in (
             ("nobody listens", {"upstream": "ssh://127.0.0.1:%d/x" % free_port()}, "", "EIO: upstream refuses connections", BUSY),
             ("upstream never speaks", {"upstream": silent.url(m.up)}, "", "EIO: ", 6 + BUSY),
-            ("upstream hangs after the login", {"refresh_ms": 3000}, "asleep " + path("asleep"), "ETIMEDOUT: git fetch did not end within 3s", 3 + BUSY),
+            ("upstream hangs after the login", {"refresh_ms": 3000}, "asleep " + path("asleep"), "ETIMEDOUT: git fetch did not end within 3s (deadline.refresh)", 3 + BUSY),
             ("upstream hangs up", {}, "gone", "EIO: ", BUSY)):
         m.set(**{**kept, **settings})
         up.behave(how)
@@ -176,6 +175,19 @@ def fails():
     tap.eq(len(m.control.events("refresh.failed")), 4, "each is recorded")
     code, text = m.refresh()
     tap.eq(code, 0, "the next one succeeds", text)
+    # the limit that is told is the setting's, however much of it was left
+    m.set(refresh_ms=3000)
+    up.behave("asleep " + path("asleep"))
+    latch = Latch()
+    lock = popen(["flock", os.path.join(m.dir, "git-gate.lock"), "-c", latch.command], start_new_session=True)
+    latch.reached()
+    late = popen([HOOK, "refresh", m.dir], env=m.env("late"), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    wait_for(lambda: os.path.join(m.dir, "git-gate.lock") in open_files(late.pid), "it to wait")
+    latch.release()
+    code, text = end(late)
+    lock.wait(PATIENCE)
+    tap.ok(code != 0 and text.startswith("ETIMEDOUT: git fetch did not end within 3s (deadline.refresh)"), "a fetch that had to wait before: %s" % text.strip(), text)
+    up.behave()
     # who waited for one that failed does not try again
     m.set(refresh_ms=20000, connect_ms=1000, upstream=silent.url(m.up))
     n = len(silent.taken)
@@ -197,7 +209,7 @@ def beside_a_push():
     theirs = git("commit-tree", "-m", "theirs", "HEAD^{tree}", cwd=work).stdout.strip()
     git("push", "-q", m.up, "%s:refs/heads/theirs" % theirs, cwd=work)
     r = popen([HOOK, "refresh", m.dir], env=m.env("beside"), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    wait_for(lambda: os.path.join(m.dir, "git-gate.lock") in [os.readlink("/proc/%d/fd/%s" % (r.pid, f)) for f in os.listdir("/proc/%d/fd" % r.pid)], "the refresh to wait")
+    wait_for(lambda: os.path.join(m.dir, "git-gate.lock") in open_files(r.pid), "the refresh to wait")
     tap.ok("refs/heads/created" not in m.refs(), "the refresh does not come between")
     fd = os.open(p1, os.O_WRONLY)
     os.write(fd, b"x")

@@ -84,7 +84,7 @@ for transport, url in (("git", quick.url("r.git")), ("http", quick.http("r.git")
 
 other, alive_dir, finish_other = held(g)
 p, d, go = held(g)
-mine = [h for h in tree(g.pid) if os.path.basename(cmdline(h)) == "pre-receive" and d in [os.readlink("/proc/%d/fd/%s" % (h, f)) for f in os.listdir("/proc/%d/fd" % h)]]
+mine = [h for h in tree(g.pid) if os.path.basename(cmdline(h)) == "pre-receive" and d in open_files(h)]
 os.kill(mine[0], signal.SIGKILL)
 end(p)
 go()

@@ -208,7 +208,7 @@ def hang():
     for c in mid:
         c.refused(pushes[c], "stops mid-pack", "upstream push failed for refs/heads/main: git push " + limit, "upstream is unchanged")
     asleep.refused(pushes[asleep], "silent after the login", "upstream push failed for refs/heads/main: git push " + limit, "nothing was sent")
-    asleep.unserved("silent after the login", "git fetch did not end within %ds" % REFRESH)
+    asleep.unserved("silent after the login", "git fetch did not end within %ds (deadline.refresh)" % REFRESH)
     mute.close()
     quiet.start()
     for c in mid + [asleep]:

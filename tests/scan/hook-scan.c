@@ -49,10 +49,11 @@ static int look(const struct gg_push_conf *c, const struct gg_push *p, bool only
 	struct gg_gate_link link = gg_gate_link();
 	char text[1000];
 	struct gg_buf why = GG_BUF(text);
+	const struct gg_deadline until = gg_deadline_in(c->scan_ms, "deadline.scan");
 
 	if (!rewinds)
 		return 2;
-	if ((only_rewinds || !c->allow_force) && gg_rewind_find(p, c->scan_ms, rewinds, &why) < 0) {
+	if ((only_rewinds || !c->allow_force) && gg_rewind_find(p, until, rewinds, &why) < 0) {
 		gg_say_client("push refused: %s", why.s);
 		return 2;
 	}

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "hooks/git.h"
 #include "hooks/gitcmd.h"
 #include "hooks/newobj.h"
@@ -55,7 +56,7 @@ Test(gitcmd, how_it_ends)
 {
 	static const struct {
 		const char *script;
-		int64_t limit_ms;
+		int64_t left_ms; /* of a minute */
 		int result;
 		const char *why;
 	} rows[] = {
@@ -64,18 +65,20 @@ Test(gitcmd, how_it_ends)
 		{ "echo 'fatal: one' >&2; echo two >&2; exit 3", LONG_MS, 3,
 		  "git x: exit status 3: fatal: one" },
 		{ "kill -9 $$", LONG_MS, -EIO, "git x: was killed by signal 9" },
-		{ "sleep 90", 100, -ETIMEDOUT, "git x: " },
+		{ "sleep 90", 100, -ETIMEDOUT, "git x: did not end within 1m (deadline.scan)" },
 	};
 	static const char *const args[] = { "x", NULL };
 
 	for (size_t i = 0; i < GG_LEN(rows); i++) {
+		const struct gg_deadline until =
+			gg_deadline_from(gg_now_ms() - LONG_MS + rows[i].left_ms, LONG_MS, "deadline.scan");
 		struct gg_gitcmd git;
 		struct gg_gitcmd_io io = { 0 };
 		char mem[300];
 		struct gg_buf why = GG_BUF(mem);
 
 		set_up(rows[i].script);
-		cr_assert_eq(gg_gitcmd_init(&git, rows[i].limit_ms), 0);
+		cr_assert_eq(gg_gitcmd_init(&git, until), 0);
 		cr_expect_eq(gg_gitcmd_run(&git, GG_STORE_PUSH, args, &io, &why), rows[i].result, "%s: %s",
 			     rows[i].script, mem);
 		cr_expect(*rows[i].why ? !strncmp(mem, rows[i].why, strlen(rows[i].why)) : !*mem, "%s: %s",
@@ -94,11 +97,11 @@ Test(gitcmd, there_is_none)
 	bool forced;
 
 	set_up(NULL);
-	cr_expect_eq(gg_gitcmd_init(&cmd, LONG_MS), -ENOENT);
+	cr_expect_eq(gg_gitcmd_init(&cmd, gg_deadline_in(LONG_MS, NULL)), -ENOENT);
 	cr_expect_eq(gg_git_open(&git, dir, &why), -ENOENT);
 	cr_expect_str_eq(mem, "there is no git in PATH");
 	why = GG_BUF(mem);
-	cr_expect_eq(gg_rewind_find(&p, LONG_MS, &forced, &why), -ENOENT);
+	cr_expect_eq(gg_rewind_find(&p, gg_deadline_in(LONG_MS, NULL), &forced, &why), -ENOENT);
 	cr_expect_str_eq(mem, "git is not in the gate's PATH");
 	tear_down();
 }
@@ -140,8 +143,8 @@ Test(gitcmd, what_a_push_takes_away)
 		bool forced = false;
 
 		set_up(rows[i].script);
-		cr_expect_eq(gg_rewind_find(&p, LONG_MS, &forced, &why), rows[i].result, "%s: %s",
-			     rows[i].script, mem);
+		cr_expect_eq(gg_rewind_find(&p, gg_deadline_in(LONG_MS, NULL), &forced, &why), rows[i].result,
+			     "%s: %s", rows[i].script, mem);
 		cr_expect_eq(forced, rows[i].forced, "%s", rows[i].script);
 		cr_expect(*rows[i].why ? !strncmp(mem, rows[i].why, strlen(rows[i].why)) : !*mem, "%s: %s",
 			  rows[i].script, mem);

@@ -330,7 +330,7 @@ Test(hookrun, stop_ends_the_whole_subtree)
 	cr_assert(e.stopped && !e.timed_out && !e.stray && !gg_run_ok(&e));
 	cr_assert(e.left == 0 && e.took_ms < SOON_MS);
 	cr_assert(strstr(e.stray_text, "sleep"), "%s", e.stray_text);
-	gg_run_why(&b, &e, LONG_MS);
+	gg_run_why(&b, &e, &(struct gg_deadline){ .limit_ms = LONG_MS });
 	cr_assert_str_eq(mem, "was interrupted");
 	nobody_left();
 	e = run_with("sleep 90", (struct gg_run){ .limit_ms = GG_NEVER, .stop = at_once }, &s);
@@ -354,7 +354,7 @@ Test(hookrun, who_ignores_signals_is_ended_at_the_limit)
 	cr_assert(WIFSIGNALED(e.status) && WTERMSIG(e.status) == SIGKILL);
 	cr_assert_str_eq(s.out, "begun\n");
 	cr_assert(strstr(e.stray_text, "\"sleep\" ("), "%s", e.stray_text);
-	gg_run_why(&why, &e, 300);
+	gg_run_why(&why, &e, &(struct gg_deadline){ .limit_ms = 300 });
 	cr_assert_str_eq(mem, "did not end within 300ms");
 	cr_assert_eq(e.left, 0);
 	nobody_left();
@@ -484,7 +484,7 @@ Test(hookrun, killed_by_a_signal)
 	struct gg_run_end e = run("ulimit -c 0; kill -SEGV $$", LONG_MS, &s);
 
 	cr_assert(WIFSIGNALED(e.status) && WTERMSIG(e.status) == SIGSEGV && !gg_run_ok(&e));
-	gg_run_why(&why, &e, LONG_MS);
+	gg_run_why(&why, &e, &(struct gg_deadline){ .limit_ms = LONG_MS });
 	cr_assert_str_eq(mem, "was killed by signal 11 (Segmentation fault)");
 }
 
@@ -583,7 +583,7 @@ Test(hookrun, why)
 		const char *want;
 	} rows[] = {
 		{ { .not_started = true, .error = -ENOENT }, "cannot be run: No such file or directory" },
-		{ { .timed_out = true, .status = SIGKILL }, "did not end within 1m" },
+		{ { .timed_out = true, .status = SIGKILL }, "did not end within 1m (deadline.scan)" },
 		{ { .status = SIGKILL }, "was killed by signal 9 (Killed)" },
 		{ { .status = 3 << 8 }, "exit status 3" },
 		{ { .status = 0 }, "exit status 0" },
@@ -593,7 +593,7 @@ Test(hookrun, why)
 		char mem[128];
 		struct gg_buf b = GG_BUF(mem);
 
-		gg_run_why(&b, &rows[i].e, 60000);
+		gg_run_why(&b, &rows[i].e, &(struct gg_deadline){ 0, 60000, "deadline.scan" });
 		cr_assert_str_eq(mem, rows[i].want);
 		cr_assert_eq(gg_run_ok(&rows[i].e), i == 4, "row %zu", i);
 	}

@@ -198,7 +198,7 @@ Test(hooksteps, first_failure_refuses)
 		  "was killed by signal 6 (Aborted)" },
 		{ SH "trap '' TERM; sleep 90\n", 0700, -EPERM,
 		  "git-gate: push refused: step pre-receive.d/20-x: did not end within 2s (deadline.step)\n",
-		  "did not end within 2s" },
+		  "did not end within 2s (deadline.step)" },
 		{ "echo no first line\n", 0700, -ENOEXEC,
 		  "git-gate: push refused: step pre-receive.d/20-x: cannot be run: Exec format error (a "
 		  "script begins "
@@ -345,7 +345,8 @@ Test(hooksteps, after_the_push_all_run)
 		"  3\n");
 	cr_assert(strstr(p.seen.text, "failed post-receive.d/1: exit status 1\n"));
 	cr_assert(strstr(p.seen.text, "failed post-receive.d/2: is not executable"));
-	cr_assert(strstr(p.seen.text, "failed post-receive.d/3: did not end within 1500ms\n"));
+	cr_assert(strstr(p.seen.text, "failed post-receive.d/3: did not end within 1500ms "
+				      "(deadline.step)\n"));
 	cr_assert(strstr(p.seen.text, "begun post-receive.d/4\n"));
 	remove_place(&p);
 }
