@@ -29,6 +29,7 @@ INIT, COMMANDS, PACK_START, IDLE, GRACE = 2.0, 3.0, 3.0, 2.0, 0.5
 SCALED = {
     "deadline.init": "2s", "deadline.commands": "3s", "deadline.packStart": "3s", "deadline.idle": "2s", "deadline.grace": "500ms",
 }
+PATIENT = {k: "10m" for k in SCALED if "grace" not in k}         # for what is about something else: a client of ours may be held up for long
 SAMPLE = 0.25           # an eighth of the shortest deadline
 # seconds by which anything may be late: a shared machine stands still for some at times. What waits for something that does not come is later.
 # How late the gate is by itself: tests/unit/policy.c and tests/bench

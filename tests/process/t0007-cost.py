@@ -131,7 +131,7 @@ print("ready", flush=True)
 signal.pause()
 """
 
-LONG = {"deadline.init": "10m", "deadline.commands": "10m", "deadline.packStart": "10m", "deadline.idle": "10m", "limit.sessions": "400"}
+LONG = {**PATIENT, "limit.sessions": "400"}
 slow = Gate(LONG)
 slow.repo()
 selector = selectors.DefaultSelector()

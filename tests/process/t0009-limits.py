@@ -8,7 +8,6 @@ from gate import *
 
 tap = Tap()
 resource.setrlimit(resource.RLIMIT_NOFILE, (min(4096, resource.getrlimit(resource.RLIMIT_NOFILE)[1]),) * 2)
-PATIENT = {"deadline.init": "10m", "deadline.commands": "10m", "deadline.packStart": "10m", "deadline.idle": "10m"}
 
 
 def fd_count(g):

@@ -5,9 +5,8 @@ from gate import *
 tap = Tap()
 latch = Latch()
 hooks = Hooks()
-LONG = {k: "10m" for k in SCALED if "grace" not in k}
-g = Gate({**LONG, "listen.git": "127.0.0.1:%d" % free_port()}, hooks=hooks.dir)
-other = Gate(LONG, base=g.base, hooks=hooks.dir)     # the same user and base path, another control socket
+g = Gate({**PATIENT, "listen.git": "127.0.0.1:%d" % free_port()}, hooks=hooks.dir)
+other = Gate(PATIENT, base=g.base, hooks=hooks.dir)     # the same user and base path, another control socket
 repo = g.repo()
 work = g.work("work")
 git("push", "-q", "origin", "HEAD:main", cwd=work)

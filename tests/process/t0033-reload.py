@@ -3,7 +3,6 @@
 from gate import *
 
 tap = Tap()
-LONG = {k: "10m" for k in SCALED if "grace" not in k}
 
 # a git that is slow, or hangs, when it is asked to read a configuration
 os.mkdir(path("bin"))
@@ -44,7 +43,7 @@ push_well.n = 0
 g = Gate(start=False, env={"PATH": path("bin") + ":" + ENV["PATH"]})
 for key in [k for k in g.settings if k.startswith("deadline.")]:
     del g.settings[key]
-configure(LONG)
+configure(PATIENT)
 g.start("--config", path("config"))
 repo, work = g.repo(), g.work("work")
 instance = g.status()["instance"]
@@ -58,7 +57,7 @@ raw.advertisement()
 wait_for(lambda: g.sessions()[0]["phase"] == "commands", "the phase")
 wait_for(lambda: g.sessions()[0]["quiet_ms"] > 1500, "it to be silent for longer than the limit to come")
 tap.eq(len(g.sessions()), 1, "a silent session under a long limit is there")
-configure({**LONG, "deadline.commands": "1s", "deadline.grace": "200ms", "limit.sessions": "1"})
+configure({**PATIENT, "deadline.commands": "1s", "deadline.grace": "200ms", "limit.sessions": "1"})
 begun = time.monotonic()
 r = g.cli("reload")
 tap.eq((r.returncode, r.stdout, r.stderr), (0, "deadline.commands changed\ndeadline.grace changed\nlimit.sessions changed\n", ""), "reload says what changed")
@@ -70,19 +69,19 @@ tap.eq((ended["reason"], ended["limit_ms"]), ("commands", 1000), "the session th
 tap.ok(took < 1 + BUSY, "soon (%.1f s)" % took)
 tap.eq((g.status()["limit_sessions"], g.status()["instance"]), (1, instance), "limit.sessions is the new one, the gate the same")
 
-configure({**LONG, "limit.sessions": "1"})
+configure({**PATIENT, "limit.sessions": "1"})
 g.ask("reload")
 first, second = Raw(g), Raw(g)
 first.advertisement()
 wait_for(lambda: g.status()["waiting"] == 1, "the second to wait")
-configure({**LONG, "limit.sessions": "2"})
+configure({**PATIENT, "limit.sessions": "2"})
 g.ask("reload")
 tap.ok(second.advertisement() is not None, "a client that waits is served at once when limit.sessions is raised")
-configure({**LONG, "limit.sessions": "2", "deadline.commands": "500ms", "reaper.mode": "observe"})
+configure({**PATIENT, "limit.sessions": "2", "deadline.commands": "500ms", "reaper.mode": "observe"})
 g.ask("reload")
 wait_for(lambda: len(g.events("session.observed")) >= 2, "both to be observed")
 tap.eq((len(g.sessions()), g.status()["mode"]), (2, "observe"), "reaper.mode=observe applies to them")
-configure({**LONG, "deadline.commands": "500ms"})
+configure({**PATIENT, "deadline.commands": "500ms"})
 g.ask("reload")
 for c in first, second:
     c.rest()
@@ -90,16 +89,16 @@ wait_for(lambda: len(g.reaped()) == 3, "their records")
 tap.eq([e["reason"] for e in g.reaped()], ["commands"] * 3, "and so does enforce")
 
 # sessions of a repository that are held when limit.sessionsPerRepo is taken away, and one that began before it was set
-configure({**LONG, "limit.sessionsPerRepo": "1"})
+configure({**PATIENT, "limit.sessionsPerRepo": "1"})
 g.ask("reload")
 first, second = Raw(g), Raw(g)
 wait_for(lambda: g.status()["waiting"] == 1, "one to be held")
-configure(LONG)
+configure(PATIENT)
 g.ask("reload")
 tap.ok(first.advertisement() is not None and second.advertisement() is not None, "a held session goes on when limit.sessionsPerRepo is taken away")
 early = Raw(g, request=False)
 wait_for(lambda: len(g.sessions()) == 3, "a session without a request")
-configure({**LONG, "limit.sessionsPerRepo": "1"})
+configure({**PATIENT, "limit.sessionsPerRepo": "1"})
 g.ask("reload")
 early.packet(b"git-receive-pack /r.git\0host=x\0")
 tap.eq(wait_for(lambda: g.status()["waiting"], "it to be held"), 1, "one that asks after the limit was set waits by it, though it connected before")
@@ -109,14 +108,14 @@ tap.ok(early.advertisement() is not None, "until the others are gone")
 early.close()
 g.settle()
 
-configure({**LONG, "hook.scanner": "unset", "gate.uploadPack": "false", "gate.logLevel": "err"})
+configure({**PATIENT, "hook.scanner": "unset", "gate.uploadPack": "false", "gate.logLevel": "err"})
 for key in "hook.scanner", "gate.logLevel":
     del g.settings[key]
 g.stop()
-configure({**LONG, "hook.scanner": "none", "gate.logLevel": "debug"})
+configure({**PATIENT, "hook.scanner": "none", "gate.logLevel": "debug"})
 g.start("--config", path("config"))
 push_well("hook.scanner=none")
-configure({**LONG, "hook.scanner": "unset", "gate.uploadPack": "false", "gate.logLevel": "notice"})
+configure({**PATIENT, "hook.scanner": "unset", "gate.uploadPack": "false", "gate.logLevel": "notice"})
 tap.eq(sorted(g.ask("reload")["changed"]), ["gate.logLevel", "gate.uploadPack", "hook.scanner"], "services, scanner and log level change")
 code, out = end(g.push(work, "unscanned"))
 tap.ok(code and "scanner" in out, "hook.scanner applies to new pushes", out)
@@ -128,13 +127,13 @@ raw.advertisement()
 raw.close()
 g.settle()
 tap.eq([e for e in g.events()[n:] if e["event"] in ("session.accepted", "session.opened", "session.closed")], [], "gate.logLevel applies")
-configure({**LONG, "hook.scanner": "none", "gate.logLevel": "debug"})
+configure({**PATIENT, "hook.scanner": "none", "gate.logLevel": "debug"})
 g.ask("reload")
 push_well("everything back")
 
 # --- what is wrong, and what needs a restart ---------------------------------------------------------------------------------
 
-good = {**LONG, "hook.scanner": "none", "gate.logLevel": "debug"}
+good = {**PATIENT, "hook.scanner": "none", "gate.logLevel": "debug"}
 before = g.status()
 configure({**good, "deadline.idle": "1s", "deadline.idel": "1s", "limit.sessions": "many"})
 r = g.cli("reload")

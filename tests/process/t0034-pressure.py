@@ -5,7 +5,6 @@ from gate import *
 tap = Tap()
 latch = Latch()
 hooks = Hooks(pre_receive="cat >/dev/null; " + latch.command)
-PATIENT = {k: "10m" for k in SCALED if "grace" not in k}
 g = Gate({**PATIENT, "deadline.idle": "2s", "limit.sessions": "3"}, hooks=hooks.dir)
 g.repo()
 work = g.work("work")

@@ -3,7 +3,6 @@
 from gate import *
 
 tap = Tap()
-PATIENT = {k: "10m" for k in SCALED if "grace" not in k}
 
 
 def served(c, seconds):

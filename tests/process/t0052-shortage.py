@@ -7,7 +7,6 @@ from gate import *
 
 tap = Tap()
 ROOT_USER = os.geteuid() == 0
-PATIENT = {k: "10m" for k in SCALED if "grace" not in k}
 
 
 def cpu_ticks(g):

@@ -6,7 +6,6 @@ from pidone import *
 tap = Tap()
 if not can_unshare():
     skip_all("no PID namespace can be made here")
-LONG = {k: "10m" for k in SCALED if "grace" not in k}
 
 
 def cpu_ms(pid):
@@ -34,7 +33,7 @@ for sig in signal.SIGTERM, signal.SIGINT:
     for case in "nobody", "one that is idle", "one that is active", "one that is active, and told twice":
         what = "%s, %s" % (sig.name, case)
         active, idle = "active" in case, "idle" in case
-        g = Gate({**LONG, "deadline.drain": "1s" if idle else "10m"}, prefix=UNSHARE, hooks=Hooks(pre_receive="cat >/dev/null; " + latch.command).dir)
+        g = Gate({**PATIENT, "deadline.drain": "1s" if idle else "10m"}, prefix=UNSHARE, hooks=Hooks(pre_receive="cat >/dev/null; " + latch.command).dir)
         main, repo = outer(g), g.repo()
         if active:
             p = g.push(g.work("end%d" % Gate.count))
@@ -125,7 +124,7 @@ if mkdir %(f)s.once 2>/dev/null; then
 fi
 %(latch)s
 """ % {"f": fifo, "n": SOME, "latch": burst.command}
-g = Gate({**LONG, "service.web.command": "sleep 1000", "service.web.backoff": "100ms", "service.other.command": "sleep 1001"}, prefix=UNSHARE,
+g = Gate({**PATIENT, "service.web.command": "sleep 1000", "service.web.backoff": "100ms", "service.other.command": "sleep 1001"}, prefix=UNSHARE,
          hooks=Hooks(pre_receive=BURST).dir)
 main = outer(g)
 repo = g.repo()

@@ -8,7 +8,6 @@ from gate import *
 
 tap = Tap()
 hooks = Hooks(post_receive="cat >/dev/null; env | grep ^GIT_PUSH_ | sort >%s" % path("pushed"))
-PATIENT = {"deadline.commands": "1m", "deadline.packStart": "1m", "deadline.idle": "1m"}       # the client compresses on a busy machine
 g = Gate({"listen.http": "127.0.0.1:0", **PATIENT}, hooks=hooks.dir)
 repo = g.repo("r.git", "receive.advertisePushOptions=true", "uploadpack.allowFilter=true", "core.logAllRefUpdates=true", "receive.certNonceSeed=x")
 URL = g.http("r.git")

@@ -6,7 +6,6 @@ from gate import *
 from rawhttp import Cut, Http, Reply, request, rpc
 
 tap = Tap()
-LONG = {k: "1m" for k in SCALED if "grace" not in k}
 # A CGI program in the place of git http-backend; the repository's name says what it does. Everything else is git's own.
 BACKEND = r"""#!/usr/bin/python3
 import os, signal, sys, time
@@ -68,7 +67,7 @@ os.makedirs(path("bin"))
 with open(path("bin", "git"), "w") as f:
     f.write('#!/bin/sh\ncase $1 in --exec-path) echo %s;; *) exec %s "$@";; esac\n' % (path("core"), shutil.which("git")))
 os.chmod(f.name, 0o755)
-g = Gate({"listen.http": "127.0.0.1:0", **LONG}, env={"PATH": path("bin") + ":" + ENV["PATH"], "SECRET": "of the gate's own"})
+g = Gate({"listen.http": "127.0.0.1:0", **PATIENT}, env={"PATH": path("bin") + ":" + ENV["PATH"], "SECRET": "of the gate's own"})
 
 
 def ask(name, body=b"0000", version="1.1", **more):
@@ -153,7 +152,7 @@ tap.eq(int(r.body[4:]), 48 << 20, "then all 48 MB come")
 tap.ok(peak(pid) < 8192 + FREED, "none of it was kept (%d kB)" % peak(pid))
 c.close()
 
-real = Gate({"listen.http": "127.0.0.1:0", **LONG})
+real = Gate({"listen.http": "127.0.0.1:0", **PATIENT})
 repo, work = real.repo(), real.work("work")
 with open(os.path.join(work, "blob"), "wb") as f:
     f.write(os.urandom(48 << 20))
@@ -187,7 +186,7 @@ c.close()
 
 # --- what hooks leave behind is no zombie of a kept connection -----------------------------------------------------------------
 hooks = Hooks(post_receive="cat >/dev/null; (exec </dev/null >/dev/null 2>&1; setsid sleep 0.01 &)")
-strays = Gate({"listen.http": "127.0.0.1:0", **LONG}, hooks=hooks.dir)
+strays = Gate({"listen.http": "127.0.0.1:0", **PATIENT}, hooks=hooks.dir)
 strays.repo()
 small = strays.work("small")
 tip, pack = pack_of(small)

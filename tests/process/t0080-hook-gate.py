@@ -4,7 +4,6 @@ a push when the gate does not answer."""
 from gate import *
 
 tap = Tap()
-LONG = {k: "10m" for k in SCALED if "grace" not in k}
 latch = Latch()
 hooks = Hooks(pre_receive="cat >/dev/null; env >%s; %s" % (path("env"), latch.command))
 HOOK = os.path.join(BUILD, "git-gate-hook")
@@ -28,7 +27,7 @@ configure("""[hook]
 	onStale = serve
 """)
 # what is in the file is not set on the command line, which would hide it
-g = Gate({**LONG, "listen.http": "127.0.0.1:0", "limit.sessions": "300"}, hooks=hooks.dir, start=False)
+g = Gate({**PATIENT, "listen.http": "127.0.0.1:0", "limit.sessions": "300"}, hooks=hooks.dir, start=False)
 g.start("--config", path("config"))
 repo, other = g.repo(), g.repo("team/a b.git", "http.receivepack=true")
 work = g.work("work")
@@ -131,7 +130,7 @@ hooks.set(pre_receive="exec %s pre-receive" % HOOK)
 code, out = end(g.push(work, "well"))
 tap.eq(code, 0, "git-gate-hook accepts with hook.scanner=none", out)
 for setting, said in (("unset", "no scanner is configured (hook.scanner)"), ("gitleaks", "hook.scanner")):
-    u = Gate({**LONG, "hook.scanner": setting}, hooks=hooks.dir)
+    u = Gate({**PATIENT, "hook.scanner": setting}, hooks=hooks.dir)
     u.repo()
     code, out = end(u.push(work, "no"))
     tap.ok(code and "push refused" in out and said in out, "hook.scanner=%s: it refuses" % setting, out)

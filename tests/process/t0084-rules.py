@@ -8,7 +8,6 @@ from gate import *
 from rawhttp import Cut, Http, rpc
 
 tap = Tap()
-LONG = {k: "10m" for k in SCALED if "grace" not in k}
 
 
 def configure(text):
@@ -37,7 +36,7 @@ configure("""[hook]
 	allowDelete = false
 	allowForce = false
 """)
-g = Gate({**LONG, "listen.http": "127.0.0.1:0"}, start=False)
+g = Gate({**PATIENT, "listen.http": "127.0.0.1:0"}, start=False)
 g.start("--config", path("config"))
 work = g.work("work")
 ALL, OWN, STRICT = "all.git", "team/own.git", "team/strict.git"

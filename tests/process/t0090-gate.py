@@ -26,7 +26,7 @@ def section(name):
             "repo.%s.knownHostsFile" % name: up.known_hosts, "repo.%s.fresh" % name: "0"}
 
 
-LONG = {"deadline.commands": "1m", "deadline.packStart": "1m", "deadline.idle": "1m", "deadline.hook": "2m"}
+LONG = {**PATIENT, "deadline.hook": "2m"}
 # what whoever starts a gate may have: it is nobody's below it, and none of it gets in the way of the forward
 AGENT = {"SSH_AUTH_SOCK": path("agent"), "SSH_AGENT_PID": "99999999", "SSH_ASKPASS": path("askpass"), "GIT_ASKPASS": path("askpass"), "GIT_SSH": path("agent"), "GIT_SSH_COMMAND": path("agent")}
 g = Gate({"listen.http": "127.0.0.1:0", "hook.dir": steps, **LONG, **section("r.git"), **section("s256.git"), **section("c.git")}, env=AGENT)

@@ -15,8 +15,7 @@ def scans(text):
 
 
 scans("exit 0")
-LONG = {k: "10m" for k in SCALED if "grace" not in k}
-SETTINGS = {**LONG, "listen.http": "127.0.0.1:0", "hook.scanner": "command", "hook.scannerCommand": scanner, "hook.scratch": scratch}
+SETTINGS = {**PATIENT, "listen.http": "127.0.0.1:0", "hook.scanner": "command", "hook.scannerCommand": scanner, "hook.scratch": scratch}
 g = Gate(SETTINGS)
 g.repo("r.git", "http.receivepack=true")
 work = g.work("work")

@@ -120,8 +120,7 @@ lost = [Case("lost-" + t, transport=t) for t in ("git", "http")]
 full, narrow = Case("full"), Case("narrow")
 steps, filler = path("steps"), os.path.join(narrow.dir, "filler")
 os.makedirs(os.path.join(steps, "pre-receive.d"))
-LONG = {"deadline." + k: "5m" for k in ("init", "commands", "packStart", "idle")}
-g = Gate({"listen.http": "127.0.0.1:0", **LONG, "deadline.connect": "%ds" % CONNECT, "deadline.forward": "%ds" % FORWARD, "deadline.refresh": "%ds" % REFRESH,
+g = Gate({"listen.http": "127.0.0.1:0", **PATIENT, "deadline.connect": "%ds" % CONNECT, "deadline.forward": "%ds" % FORWARD, "deadline.refresh": "%ds" % REFRESH,
           "deadline.hook": "%ds" % HOOK, "hook.dir": steps, **sections}, base=base)
 
 

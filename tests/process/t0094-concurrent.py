@@ -25,7 +25,7 @@ for name, fresh in ("one.git", "2s"), ("two.git", "0"):
     git("config", "receive.unpackLimit", {"one.git": "1", "two.git": "100"}[name], cwd=here)        # index-pack, unpack-objects
     sections.update({"repo.%s.upstream" % name: up.url(there), "repo.%s.identityFile" % name: up.identity, "repo.%s.knownHostsFile" % name: up.known_hosts,
                      "repo.%s.fresh" % name: fresh})
-LONG = {"deadline.init": "1m", "deadline.commands": "1m", "deadline.packStart": "1m", "deadline.idle": "1m", "deadline.hook": "2m", "limit.sessions": "200"}
+LONG = {**PATIENT, "deadline.hook": "2m", "limit.sessions": "200"}
 g = Gate({"listen.http": "127.0.0.1:0", **LONG, **sections}, base=base)
 g.settings.update({"listen.git": "127.0.0.1:%d" % g.port, "listen.http": "127.0.0.1:%d" % g.http_port})      # the same after a restart
 

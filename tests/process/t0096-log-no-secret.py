@@ -7,9 +7,8 @@ from scanrepo import GREP, KEY, commit as scommit, script, write
 
 tap = Tap()
 SECRET = "key = %s\n" % KEY
-LONG = {"deadline.commands": "1m", "deadline.packStart": "1m", "deadline.idle": "1m"}
 g = Gate({"hook.scanner": "command", "hook.scannerCommand": script(GREP), "hook.scratch": TMP, "listen.http": "127.0.0.1:0", "limit.object": "64k",
-          **LONG})
+          **PATIENT})
 r = os.path.join(g.base, "r.git")
 git("init", "-q", "--bare", r)
 git("config", "receive.advertisePushOptions", "true", cwd=r)

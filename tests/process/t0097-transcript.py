@@ -28,8 +28,7 @@ there = os.path.join(up.base, "app.git")
 with open(os.path.join(there, "hooks", "pre-receive"), "w") as f:
     f.write('#!/bin/sh\nwhile read old new ref; do case $ref in *protected*) echo "GH006: Protected branch update failed for $ref." >&2; exit 1;; esac; done\n')
 os.chmod(f.name, 0o755)
-LONG = {k: "1m" for k in SCALED if "grace" not in k}
-g = Gate({"listen.http": "127.0.0.1:0", "hook.scanner": "gitleaks", "hook.dir": steps, "hook.denyRef": "refs/heads/release/**", **LONG, **sections},
+g = Gate({"listen.http": "127.0.0.1:0", "hook.scanner": "gitleaks", "hook.dir": steps, "hook.denyRef": "refs/heads/release/**", **PATIENT, **sections},
          base=base, env={"PATH": os.path.dirname(leaks) + ":" + ENV["PATH"]})
 
 

@@ -22,8 +22,7 @@ with open(os.path.join(there, "hooks", "pre-receive"), "w") as f:
     f.write('#!/bin/sh\necho "$GIT_PUSH_OPTION_COUNT|$GIT_PUSH_OPTION_0" >%s\nwhile read old new ref; do\n'
             'case $ref in *protected*) echo "GH006: protected branch" >&2; exit 1;; esac; done\n' % path("options"))
 os.chmod(f.name, 0o755)
-LONG = {k: "1m" for k in SCALED if "grace" not in k}
-g = Gate({"listen.http": "127.0.0.1:0", "hook.scanner": "command", "hook.scannerCommand": script(GREP), **LONG, **sections}, base=base)
+g = Gate({"listen.http": "127.0.0.1:0", "hook.scanner": "command", "hook.scannerCommand": script(GREP), **PATIENT, **sections}, base=base)
 
 
 def refs(d):

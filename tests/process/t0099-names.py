@@ -63,8 +63,7 @@ for d in "pre-receive.d", "post-receive.d":
     with open(os.path.join(steps, d, "10-step"), "w") as f:
         f.write("#!/bin/sh\ncat >/dev/null\n")
     os.chmod(f.name, 0o755)
-LONG = {k: "1m" for k in SCALED if "grace" not in k}
-g = Gate({"listen.http": "127.0.0.1:0", "hook.scanner": "command", "hook.scannerCommand": script(GREP), "hook.dir": steps, **LONG, **sections}, base=base)
+g = Gate({"listen.http": "127.0.0.1:0", "hook.scanner": "command", "hook.scannerCommand": script(GREP), "hook.dir": steps, **PATIENT, **sections}, base=base)
 
 for service in "git-upload-pack", "git-receive-pack", "git-upload-archive":
     for repo in "r.git", "/%s/r.git" % EVIL, "ssh://%s/r.git" % EVIL, "%s:r.git" % EVIL:

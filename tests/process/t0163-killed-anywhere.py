@@ -25,7 +25,6 @@ CALLS = {               # strace counts each by itself
     "gate": ("accept4", "clone", "clone3", "vfork", "pidfd_open", "sendto", "sendmsg", "shutdown", "unlink", "pipe2", "socketpair", "epoll_ctl", "setsockopt", "flock"),
 }
 SIGNALS = {"push": ("KILL", "KILL", "KILL", "SEGV", "TERM", "STOP"), "fetch": ("KILL", "SEGV", "STOP"), "gate": ("KILL", "KILL", "ABRT"), "role": ("KILL", "KILL", "SEGV", "TERM", "STOP")}
-LONG = {"deadline." + k: "5m" for k in ("init", "commands", "packStart", "idle", "hook")}
 
 
 def sample(points, n):
@@ -59,7 +58,7 @@ kill -9 $p
 while [ "$(cut -d' ' -f4 </proc/$$/stat)" = $p ]; do sleep 0.01; done
 exec $h <%s.in""" % (os.path.join(BUILD, "hooks", "pre-receive"), orphaned, orphaned, orphaned))
 os.symlink(os.path.join(BUILD, "hooks", "post-receive"), os.path.join(hooks.dir, "post-receive"))
-g = Gate({**LONG, **sections, "listen.http": "127.0.0.1:0", "deadline.drain": "1s", "hook.scratch": scratch, "hook.scanner": "command", "hook.scannerCommand": path("scanner")},
+g = Gate({**PATIENT, **sections, "listen.http": "127.0.0.1:0", "deadline.drain": "1s", "hook.scratch": scratch, "hook.scanner": "command", "hook.scannerCommand": path("scanner")},
          base=base, hooks=hooks.dir, env={"PATH": bin_dir + ":" + ENV["PATH"]})
 g.settings.update({"listen.git": "127.0.0.1:%d" % g.port, "listen.http": "127.0.0.1:%d" % g.http_port})     # the same after a restart
 URLS = (g.url("r.git"), g.http("r.git"))

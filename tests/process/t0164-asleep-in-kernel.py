@@ -23,9 +23,8 @@ from fuse import Unanswering                    # noqa: E402
 from gate import *                              # noqa: E402
 
 tap = Tap()
-LONG = {"deadline." + k: "10m" for k in ("init", "commands", "packStart", "idle")}
 hooks = Hooks(pre_receive="cat >/dev/null; [ ! -x in-hook ] || ./in-hook")
-g = Gate({**LONG, "listen.http": "127.0.0.1:0", "deadline.hook": "1s", "deadline.drain": "1s"}, hooks=hooks.dir)
+g = Gate({**PATIENT, "listen.http": "127.0.0.1:0", "deadline.hook": "1s", "deadline.drain": "1s"}, hooks=hooks.dir)
 g.settings.update({"listen.git": "127.0.0.1:%d" % g.port, "listen.http": "127.0.0.1:%d" % g.http_port})
 for name in "r.git", "pinned.git", "slow.git":
     g.repo(name, "receive.unpackLimit=1")

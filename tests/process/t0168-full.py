@@ -8,7 +8,6 @@ MOUNT = ["unshare", "--mount"] + ([] if os.geteuid() == 0 else ["--user", "--map
 if subprocess.run(MOUNT + ["sh", "-c", "mount -t tmpfs none /mnt"], env=ENV, capture_output=True).returncode:
     skip_all("nothing can be mounted here")
 up = upstream()
-LONG = {k: "5m" for k in SCALED if "grace" not in k}
 seed = path("seed")
 git("init", "-q", seed)
 commit(seed, "first", "first\n")
@@ -24,7 +23,7 @@ class Small(Gate):
         for x in self.base, self.logs, self.scratch:
             os.makedirs(x)
         mirrored = up.mirrored(self.base, seed=seed)        # the clone stays outside; its settings count
-        super().__init__({"listen.http": "127.0.0.1:0", "hook.scratch": self.scratch, "deadline.hook": "5m", **LONG, **mirrored, **settings}, base=self.base, start=False)
+        super().__init__({"listen.http": "127.0.0.1:0", "hook.scratch": self.scratch, "deadline.hook": "5m", **PATIENT, **mirrored, **settings}, base=self.base, start=False)
         # stderr is a file on a file system of its own, too
         self.prefix = MOUNT + ["sh", "-c", 'mount -t tmpfs -o size=2m,nr_inodes=600 none "$1"; mount -t tmpfs -o size=256k none "$2"; mount -t tmpfs -o size=2m none "$3"\n'
                                'log=$2/log; shift 3; exec "$@" 2>>"$log"', "sh", self.base, self.logs, self.scratch]

@@ -11,7 +11,6 @@ MARK = path("mark")
 SAY = "echo $! >%s.new; mv %s.new %s" % (MARK, MARK, MARK)
 LONE = "sleep 1000 & %s; wait; sleep 1001" % SAY
 FAMILY = "sh -c 'sleep 1000 & echo $! >%s.child; wait; exit' & %s; wait; sleep 1001" % (MARK, SAY)
-LONG = {"deadline." + k: "10m" for k in ("init", "commands", "packStart", "idle", "hook")}
 
 
 def marked():
@@ -31,7 +30,7 @@ def served(g, work, what):
 
 def gate(settings=None, **scripts):
     hooks = Hooks(**scripts)
-    g = Gate({**LONG, **(settings or {})}, hooks=hooks.dir)
+    g = Gate({**PATIENT, **(settings or {})}, hooks=hooks.dir)
     g.hooks = hooks
     g.repo()
     g.idle = len(os.listdir("/proc/%d/fd" % g.pid))
@@ -190,7 +189,7 @@ tap.eq((g.process.wait(PATIENCE), alive(child)), (0, False), "its child does not
 scanner = path("scanner")
 for what, script, file in ("a child that was listed", LONE, "/proc/%d/stat"), ("a parent whose children are asked for", FAMILY, "/proc/%d/task/%d/children"):
     put_script(scanner, "cat >/dev/null; " + script)
-    g = Gate({**LONG, "hook.scanner": "command", "hook.scannerCommand": scanner, "deadline.scan": "5s"})
+    g = Gate({**PATIENT, "hook.scanner": "command", "hook.scannerCommand": scanner, "deadline.scan": "5s"})
     g.repo()
     w = g.work("scan%d" % tap.n)
     p = g.push(w)

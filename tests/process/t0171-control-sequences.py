@@ -12,8 +12,7 @@ tap = Tap()
 note("SEED=%d" % SEED)
 dice = random.Random(SEED)
 latch = Latch()
-LONG = {k: "10m" for k in SCALED if k != "deadline.grace"}
-g = Gate(LONG, hooks=Hooks(pre_receive="cat >/dev/null; " + latch.command + "; exec " + os.path.join(BUILD, "hooks", "pre-receive") + " </dev/null").dir)
+g = Gate(PATIENT, hooks=Hooks(pre_receive="cat >/dev/null; " + latch.command + "; exec " + os.path.join(BUILD, "hooks", "pre-receive") + " </dev/null").dir)
 repo, work = g.repo(), g.work("work")
 
 # a session that nobody asks to end, whose hook the requests pretend to be

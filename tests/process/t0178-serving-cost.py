@@ -7,8 +7,7 @@ from rawhttp import Http, request
 tap = Tap()
 if not shutil.which("strace"):
     skip_all("there is no strace")
-LONG = {k: "2m" for k in SCALED if "grace" not in k}
-g = Gate({"listen.http": "127.0.0.1:0", **LONG})
+g = Gate({"listen.http": "127.0.0.1:0", **PATIENT})
 repo, work = g.repo(), g.work("work")
 git("config", "http.receivepack", "true", cwd=repo)         # as other servers need it: no reason to ask
 git("config", "uploadpack.allowFilter", "true", cwd=repo)
@@ -36,7 +35,7 @@ for service in "upload-pack", "receive-pack":
         status, headers, body = backend(service, protocol)
         tap.eq(advert(service, protocol), (status, headers, body), "%s %s: git http-backend says the same" % (service, protocol))
     tap.eq(advert(service, method="HEAD"), (200, backend(service, None)[1], b""), "%s: HEAD" % service)
-closed = Gate({"listen.http": "127.0.0.1:0", "gate.uploadPack": "false", "gate.receivePack": "false", "gate.uploadArchive": "true", **LONG}, base=g.base)
+closed = Gate({"listen.http": "127.0.0.1:0", "gate.uploadPack": "false", "gate.receivePack": "false", "gate.uploadArchive": "true", **PATIENT}, base=g.base)
 for service in "upload-pack", "receive-pack":
     tap.eq(advert(service, gate=closed)[0], 403, "%s is off at the gate: 403" % service)
 with open(path("included"), "w") as f:

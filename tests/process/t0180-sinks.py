@@ -9,7 +9,6 @@ import termios
 from gate import *
 
 tap = Tap()
-LONG = {"deadline." + k: "10m" for k in ("init", "commands", "packStart", "idle", "hook")}
 work = path("work")
 git("init", "-q", work)
 commit(work, "first", "first\n")
@@ -38,7 +37,7 @@ def serves(g, what):
 
 for form in "text", "json":
     master, slave = pty.openpty()
-    g = Gate({"listen.http": "127.0.0.1:0", "gate.log": form, **LONG}, start=False)
+    g = Gate({"listen.http": "127.0.0.1:0", "gate.log": form, **PATIENT}, start=False)
     g.offset = 0
     g.process = popen(g.args(), stdin=slave, stdout=slave, stderr=slave, start_new_session=True, preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0))
     os.close(slave)
@@ -60,7 +59,7 @@ for form in "text", "json":
 # --- the log is rotated, and truncated ------------------------------------------------------------------------------------------------------
 
 for append in True, False:
-    g = Gate({"listen.http": "127.0.0.1:0", **LONG}, start=False)
+    g = Gate({"listen.http": "127.0.0.1:0", **PATIENT}, start=False)
     with open(g.log, "ab" if append else "wb") as log:
         g.offset = 0
         g.process = popen(g.args(), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
@@ -86,7 +85,7 @@ flood = path("flood")
 latch = Latch()
 put_script(flood, 'cat >/dev/null; [ "$1" = prepared ] || exit 0; %s; head -c 300000 /dev/zero | tr "\\0" x | fold -w 100 >&2; : >%s.done' % (latch.command, flood))
 hooks = Hooks(reference_transaction="exec %s \"$@\"" % flood)
-g = Gate({"listen.http": "127.0.0.1:0", **LONG}, hooks=hooks.dir)
+g = Gate({"listen.http": "127.0.0.1:0", **PATIENT}, hooks=hooks.dir)
 g.settings.update({"listen.git": "127.0.0.1:%d" % g.port, "listen.http": "127.0.0.1:%d" % g.http_port})
 repo = g.repo()
 idle = descriptors(g)

@@ -4,7 +4,6 @@ processor time (RLIMIT_CPU). The pusher is told, the log has it, nothing is left
 from gate import *
 
 tap = Tap()
-LONG = {"deadline." + k: "10m" for k in ("init", "commands", "packStart", "idle", "hook")}
 seed = path("seed")
 git("init", "-q", seed)
 commit(seed, "first", "first\n")
@@ -14,7 +13,7 @@ commit(big, "big", os.urandom(3 << 20))
 
 
 def start(limit, settings=None, **kw):
-    g = Gate({"listen.http": "127.0.0.1:0", **LONG, **(settings or {})}, prefix=["prlimit", limit, "--"], start=False, **kw)
+    g = Gate({"listen.http": "127.0.0.1:0", **PATIENT, **(settings or {})}, prefix=["prlimit", limit, "--"], start=False, **kw)
     g.start()
     g.repo("r.git", "receive.unpackLimit=1")
     g.idle = len(os.listdir("/proc/%d/fd" % g.pid))

@@ -19,7 +19,7 @@ up = upstream()
 SEED = int(os.environ.get("SEED") or random.SystemRandom().randrange(1 << 32))
 note("SEED=%d repeats the plan" % SEED)
 rnd = random.Random(SEED)
-LONG = {"deadline." + k: "5m" for k in ("init", "commands", "packStart", "idle", "hook", "refresh", "forward")}
+LONG = {**PATIENT, "deadline.refresh": "5m", "deadline.forward": "5m"}
 SIGNALS = {"KILL": signal.SIGKILL, "TERM": signal.SIGTERM, "STOP": signal.SIGSTOP}
 latch = Latch()
 

@@ -4,7 +4,6 @@ culprit and cure; a session fails with a reason and a record, the gate goes on, 
 from gate import *
 
 tap = Tap()
-LONG = {"deadline." + k: "5m" for k in ("init", "commands", "packStart", "idle", "hook")}
 GIT, CORE = shutil.which("git"), git("--exec-path").stdout.strip()
 
 
@@ -69,7 +68,7 @@ for what, text, mode, settings, words in (
 # whoever serves nothing in a way need not have what it takes
 for lacks, settings, url in (("git-daemon", NO_GIT, Gate.http), ("git-http-backend", {}, Gate.url)):
     put(git_file, ASKED % ("--exec-path", "echo " + core_without[lacks], GIT))
-    q = Gate({**LONG, **settings}, env={"PATH": path("bin") + ":/usr/bin:/bin"})
+    q = Gate({**PATIENT, **settings}, env={"PATH": path("bin") + ":/usr/bin:/bin"})
     q.repo()
     tap.eq((git("ls-remote", url(q, "r.git"), check=False).returncode, q.stop()), (0, 0), "at the start, no %s, and it is not needed: the gate serves" % lacks)
 
@@ -86,7 +85,7 @@ for name in PROGRAMS:
     put(os.path.join(core, name), WELL[name])
 # git-daemon takes git from PATH
 put(git_file, ASKED % ("--exec-path", "echo " + core, os.path.join(core, "git")))
-g = Gate({**LONG, "listen.http": "127.0.0.1:0", "deadline.work": "never"}, env={"PATH": path("bin") + ":" + ENV["PATH"]})
+g = Gate({**PATIENT, "listen.http": "127.0.0.1:0", "deadline.work": "never"}, env={"PATH": path("bin") + ":" + ENV["PATH"]})
 repo, work = g.repo("r.git", "receive.unpackLimit=1"), g.work("work")
 URLS = {"git": g.url("r.git"), "http": g.http("r.git")}
 
@@ -181,7 +180,7 @@ tap.ok(True, "no descriptor is left")
 tap.eq(fsck(repo), "", "the repository is sound")
 
 # by deadline.work, where an operator has set it
-w = Gate({**LONG, "listen.http": "127.0.0.1:0", "deadline.work": "1s", "gate.basePath": g.base}, env={"PATH": path("bin") + ":" + ENV["PATH"]})
+w = Gate({**PATIENT, "listen.http": "127.0.0.1:0", "deadline.work": "1s", "gate.basePath": g.base}, env={"PATH": path("bin") + ":" + ENV["PATH"]})
 put(os.path.join(core, "git"), HANGING)
 for url in w.url("r.git"), w.http("r.git"):
     r = git("ls-remote", url, check=False)

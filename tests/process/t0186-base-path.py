@@ -7,7 +7,6 @@ What is full, or becomes read-only later: t0168. Namespaces are used where they 
 from gate import *
 
 tap = Tap()
-LONG = {"deadline." + k: "5m" for k in ("init", "commands", "packStart", "idle", "hook")}
 ROOT_USER = os.geteuid() == 0
 os.chmod(TMP, 0o755)
 seed = path("seed")
@@ -63,7 +62,7 @@ NOBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--"] i
 
 def as_user(base, **more):
     """A gate of a user who is not root; base belongs to that one."""
-    g = Gate({**LONG, "listen.http": "127.0.0.1:0", **more}, base=base, hooks=hooks.dir, start=False, prefix=NOBODY)
+    g = Gate({**PATIENT, "listen.http": "127.0.0.1:0", **more}, base=base, hooks=hooks.dir, start=False, prefix=NOBODY)
     run = os.path.dirname(g.control)
     os.makedirs(run, exist_ok=True)
     if ROOT_USER:
@@ -105,7 +104,7 @@ if ROOT_USER:
     quiet("a base path that was another's from the start", q)
     q.stop()
 else:
-    q = Gate({**LONG, "listen.http": "127.0.0.1:0", "gate.basePath": "/usr/share"}, hooks=hooks.dir)
+    q = Gate({**PATIENT, "listen.http": "127.0.0.1:0", "gate.basePath": "/usr/share"}, hooks=hooks.dir)
     refused("a base path of root's", fetches(q), "no such repository")
     quiet("a base path of root's", q)
     q.stop()
@@ -152,7 +151,7 @@ class Mounted(Gate):
         self.keep, base = path("keep%d" % Gate.count), path("mounted%d" % Gate.count)
         make_repo(self.keep)
         os.mkdir(base)
-        super().__init__({**LONG, "listen.http": "127.0.0.1:0"}, base=base, hooks=hooks.dir, start=False)
+        super().__init__({**PATIENT, "listen.http": "127.0.0.1:0"}, base=base, hooks=hooks.dir, start=False)
         self.mount = 'mount -t tmpfs none "$1" && cp -a "$2/." "$1/" && mount -o "remount,$3" "$1"'
         self.options = options
         self.prefix = MOUNT + ["sh", "-c", self.mount + ' || exit 9\nshift 3; exec "$@"', "sh", base, self.keep, options]
@@ -203,7 +202,7 @@ quiet("it has come back", g)
 tap.eq(g.end(), 0, "it stops with 0")
 
 # --- a cleanup that fails as a whole ----------------------------------------------------------------------------------------------
-g = Gate(LONG)
+g = Gate(PATIENT)
 make_repo(g.base)
 c = Raw(g)
 c.advertisement()
@@ -217,7 +216,7 @@ c.close()
 tap.eq(g.stop(), 0, "the gate stops with 0")
 
 # --- it goes away for good, and the gate is started again ----------------------------------------------------------------------------------------
-gone = Gate({**LONG, "gate.basePath": path("never", "mounted")}, start=False)
+gone = Gate({**PATIENT, "gate.basePath": path("never", "mounted")}, start=False)
 os.makedirs(path("never"))
 gone.launch()
 tap.eq(gone.process.wait(PATIENCE), 2, "without its base path no gate starts")

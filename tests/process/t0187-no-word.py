@@ -5,7 +5,6 @@ from mirror import *
 from sshd import missing
 
 tap = Tap()
-LONG = {"deadline." + k: "5m" for k in ("init", "commands", "packStart", "idle", "hook")}
 HOOK = os.path.join(BUILD, "git-gate-hook")
 hooks, own = path("hooks"), path("hooks", "git-gate-hook")
 os.mkdir(hooks)
@@ -25,7 +24,7 @@ def hook(body='exec -a "$0" %s "$@"' % HOOK, interpreter="/bin/bash"):
 
 
 hook()
-g = Gate({**LONG, "listen.http": "127.0.0.1:0", "hook.scanner": "command", "hook.scannerCommand": scanner, "hook.scratch": scratch}, hooks=hooks)
+g = Gate({**PATIENT, "listen.http": "127.0.0.1:0", "hook.scanner": "command", "hook.scannerCommand": scanner, "hook.scratch": scratch}, hooks=hooks)
 repo, work = g.repo("r.git", "receive.unpackLimit=1"), g.work("work")
 URLS = {"git": g.url("r.git"), "http": g.http("r.git")}
 
@@ -117,7 +116,7 @@ tap.eq(fsck(repo), "", "the repository is sound")
 tap.eq(g.reaped(), [], "nobody was ended")
 
 # an operator's own hook owes the gate nothing
-o = Gate({**LONG, "listen.http": "127.0.0.1:0"}, hooks=Hooks().dir)
+o = Gate({**PATIENT, "listen.http": "127.0.0.1:0"}, hooks=Hooks().dir)
 o.repo("r.git")
 for url in o.url("r.git"), o.http("r.git"):
     git("push", "-q", url, "HEAD:refs/heads/own%d" % tap.n, cwd=work)
@@ -134,7 +133,7 @@ os.mkdir(base)
 os.mkdir(programs)
 for name in "git-gate", "git-gate-session", "git-gate-http":
     shutil.copy(os.path.join(BUILD, name), programs)
-m = Gate({**LONG, "listen.http": "127.0.0.1:0", **up.mirrored(base, seed=work)}, base=base, start=False)
+m = Gate({**PATIENT, "listen.http": "127.0.0.1:0", **up.mirrored(base, seed=work)}, base=base, start=False)
 m.args = lambda: [os.path.join(programs, "git-gate") if a == GATE else a for a in Gate.args(m)]
 own = os.path.join(programs, "git-gate-hook")
 hook()

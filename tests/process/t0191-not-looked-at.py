@@ -4,7 +4,6 @@ a gate that starts ends the sessions of one that died."""
 from gate import *
 
 tap = Tap()
-LONG = {k: "10m" for k in SCALED if "grace" not in k}
 if not shutil.which("strace"):
     skip_all("there is no strace")
 
@@ -16,7 +15,7 @@ def injected(file, when):
 
 # --- a gate that stops, and what a service has left below it ------------------------------------------------------------------
 put_script(path("leaver"), "setsid sh -c 'echo $$ >%s.new; mv %s.new %s; exec sleep 1000' </dev/null >/dev/null 2>&1 &\nexec sleep 1000" % ((path("left"),) * 3))
-g = Gate({**LONG, "service.s.command": path("leaver")})
+g = Gate({**PATIENT, "service.s.command": path("leaver")})
 left = int(wait_for(lambda: os.path.exists(path("left")) and read(path("left")), "the service to have left one behind"))
 strace = popen(injected("/proc/%d/stat" % left, "1..6") + ["-p", str(g.pid)])
 wait_for(lambda: "TracerPid:\t0" not in read("/proc/%d/status" % g.pid), "strace to have the gate")
@@ -27,7 +26,7 @@ tap.ok(read(path("injected")).count("EMFILE") >= 2, "it could not look at one of
 tap.ok(not alive(left), "which is gone with it all the same")
 
 # --- a gate that starts after one that died -----------------------------------------------------------------------------------
-dead = Gate({**LONG, "listen.git": "127.0.0.1:%d" % free_port()})
+dead = Gate({**PATIENT, "listen.git": "127.0.0.1:%d" % free_port()})
 dead.repo()
 client = Raw(dead, request=False)       # one process: of more, another would lead to it
 session = wait_for(dead.sessions, "the session")[0]

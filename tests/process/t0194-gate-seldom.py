@@ -9,7 +9,6 @@ import shutil
 from gate import *
 
 tap = Tap()
-LONG = {"deadline." + k: "5m" for k in ("init", "commands", "packStart", "idle", "hook")}
 STRACE = shutil.which("strace") and subprocess.run(["strace", "-qq", "-o", "/dev/null", "-e", "inject=getpid:error=EIO", "true"], capture_output=True).returncode == 0
 seed = path("seed")
 git("init", "-q", seed)
@@ -33,7 +32,7 @@ for what, rounds, inject in (("every seventh descriptor is not watched", 3, ["-e
     if not STRACE:
         tap.skip(what, "strace cannot inject here")
         continue
-    g = Gate({"listen.http": "127.0.0.1:0", **LONG}, prefix=traced(*inject))
+    g = Gate({"listen.http": "127.0.0.1:0", **PATIENT}, prefix=traced(*inject))
     g.repo()
     # one whose control connection is not watched asks again
     said = [push(g, "n%d" % i, url) for i in range(rounds) for url in (g.url("r.git"), g.http("r.git"))]
@@ -56,7 +55,7 @@ class Copied(Gate):
         return [os.path.join(programs, "git-gate") if a == GATE else a for a in super().args()]
 
 
-g = Copied(LONG)
+g = Copied(PATIENT)
 g.repo()
 os.chmod(os.path.join(programs, "git-gate-session"), 0)
 r = push(g)
@@ -80,7 +79,7 @@ tap.eq(g.stop(), 0, "it stops")
 if STRACE:
     # the gate looks whether who was accepted has left; his request and his end come while it looks
     unix = path("git.sock")
-    g = Gate({"listen.http": "127.0.0.1:0", "listen.git": "127.0.0.1:0", **LONG}, prefix=traced("-e", "trace=ioctl", "-e", "inject=ioctl:delay_exit=300000"),
+    g = Gate({"listen.http": "127.0.0.1:0", "listen.git": "127.0.0.1:0", **PATIENT}, prefix=traced("-e", "trace=ioctl", "-e", "inject=ioctl:delay_exit=300000"),
              start=False)
     g.launch("-c", "listen.git=unix:" + unix).ready()
     git("push", "-q", g.repo(), "HEAD:main", cwd=seed)
@@ -112,12 +111,12 @@ if STRACE:
     os.mkdir(stuck)
     for file in stuck, d:
         os.utime(file, (1, 1))
-    g = Gate(LONG, base=base, prefix=traced("-e", "trace=unlinkat,rmdir,openat", "-e", "inject=unlinkat,rmdir:error=EIO", "-P", stuck, "-P", "incoming-stuck"))
+    g = Gate(PATIENT, base=base, prefix=traced("-e", "trace=unlinkat,rmdir,openat", "-e", "inject=unlinkat,rmdir:error=EIO", "-P", stuck, "-P", "incoming-stuck"))
     found = wait_for(lambda: [e for e in g.events() if e["event"].startswith("cleanup.")], "a word of the cleanup")
     tap.ok([e for e in found if e["event"] == "cleanup.failed" and "cannot remove" in e["message"] and "Input/output error" in e["message"]], "a leftover that cannot be removed is named", found)
     g.stop()
     shutil.rmtree(stuck)
-    g = Gate(LONG, base=base, prefix=traced("-e", "trace=openat", "-e", "inject=openat:error=EIO", "-P", os.path.join(d, "objects")))
+    g = Gate(PATIENT, base=base, prefix=traced("-e", "trace=openat", "-e", "inject=openat:error=EIO", "-P", os.path.join(d, "objects")))
     found = wait_for(lambda: g.events("cleanup.failed"), "a word of the cleanup")
     tap.ok("cannot look into r.git/objects: Input/output error" in found[0]["message"], "so is a directory that cannot be looked into", found)
     g.stop()
@@ -128,7 +127,7 @@ else:
 
 latch = Latch()
 hooks = Hooks(pre_receive="cat >/dev/null; %s" % latch.command)
-g = Gate({**LONG, "listen.http": "127.0.0.1:0", "limit.sessionsPerRepo": "1", "limit.waiting": "2", "deadline.drain": "5m"}, hooks=hooks.dir)
+g = Gate({**PATIENT, "listen.http": "127.0.0.1:0", "limit.sessionsPerRepo": "1", "limit.waiting": "2", "deadline.drain": "5m"}, hooks=hooks.dir)
 g.repo()
 first = g.push(seed, "one")
 latch.reached()
@@ -177,13 +176,13 @@ def settings(text):
 
 
 settings("[gate]\n\tpublic = true\n[listen]\n\tadmin = 0.0.0.0:0\n[limit]\n\tsessions = 64\n")
-g = Gate({**LONG, "hook.scanner": "none"}, start=False)
+g = Gate({**PATIENT, "hook.scanner": "none"}, start=False)
 g.start("--config", conf)
 settings("")            # that the address goes needs a restart: it is still listened on
 r = g.cli("reload")
 tap.ok(r.returncode == 1 and "listen.admin: '0.0.0.0:0'" in r.stdout + r.stderr and "gate.public" in r.stdout + r.stderr, "listen.admin is on every address, and gate.public goes: nothing is reloaded", r.stdout, r.stderr)
 tap.eq(g.stop(), 0, "it stops")
-g = Gate(LONG, start=False, prefix=["prlimit", "--nofile=900:900", "--"])
+g = Gate(PATIENT, start=False, prefix=["prlimit", "--nofile=900:900", "--"])
 del g.settings["listen.git"]
 ALL = "[gate]\n\tpublic = true\n[listen]\n\tgit = 0.0.0.0:0\n[limit]\n\twaiting = 16\n\tsessions = "
 settings(ALL + "16\n")
@@ -199,7 +198,7 @@ tap.eq(g.stop(), 0, "it stops")
 
 # --- what outlives its session, and nobody ends --------------------------------------------------------------------------------------------------
 
-g = Gate({**LONG, "reaper.mode": "observe"}, hooks=Hooks(post_receive="cat >/dev/null; sleep 1000 </dev/null >/dev/null 2>&1 &").dir)
+g = Gate({**PATIENT, "reaper.mode": "observe"}, hooks=Hooks(post_receive="cat >/dev/null; sleep 1000 </dev/null >/dev/null 2>&1 &").dir)
 g.repo()
 r = push(g)
 stray = wait_for(lambda: g.events("session.stray"), "a word on what is left")[0]

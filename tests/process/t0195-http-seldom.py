@@ -42,11 +42,10 @@ c.close()
 
 # --- nobody reads -----------------------------------------------------------------------------------------------------------------------
 
-LONG = {"deadline." + k: "5m" for k in ("init", "commands", "packStart", "idle", "hook")}
 with open(path("tokens"), "w") as f:
     os.fchmod(f.fileno(), 0o600)
     f.write("ann:sha256:%064x\n" % 1)
-g = Gate({"listen.http": "127.0.0.1:0", **LONG, "access.tokenFile": path("tokens"), "repo.secret.git.allowFetch": "user:ann"})
+g = Gate({"listen.http": "127.0.0.1:0", **PATIENT, "access.tokenFile": path("tokens"), "repo.secret.git.allowFetch": "user:ann"})
 finish_later.append(g)
 g.repo("secret.git")
 s = socket.socket()
@@ -81,7 +80,7 @@ c.close()
 
 # --- the repository's own configuration, and the base path -----------------------------------------------------------------------------------
 
-g = Gate({"listen.http": "127.0.0.1:0", **LONG})
+g = Gate({"listen.http": "127.0.0.1:0", **PATIENT})
 finish_later.append(g)
 repo = g.repo()
 
@@ -126,7 +125,7 @@ else:
             return [os.path.join(programs, "git-gate") if a == GATE else a for a in super().args()]
 
     base = path("mirrors")
-    g = Copied({"listen.http": "127.0.0.1:0", **LONG, **up.mirrored(base, seed=seed), "repo.r.git.onStale": "serve"}, hooks=os.path.join(programs, "hooks"), base=base)
+    g = Copied({"listen.http": "127.0.0.1:0", **PATIENT, **up.mirrored(base, seed=seed), "repo.r.git.onStale": "serve"}, hooks=os.path.join(programs, "hooks"), base=base)
     finish_later.append(g)
     tip = git("ls-remote", g.http("r.git"), "main").stdout.split()[0]
     up.behave("gone")

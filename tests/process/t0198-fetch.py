@@ -5,8 +5,7 @@ from gate import *
 from servers import Daemon
 
 tap = Tap()
-LONG = {k: "2m" for k in SCALED if "grace" not in k}
-g = Gate(LONG)
+g = Gate(PATIENT)
 repo, work = g.repo(), g.work("work")
 git("push", "-q", repo, "HEAD:refs/heads/main", cwd=work)
 git("symbolic-ref", "HEAD", "refs/heads/main", cwd=repo)
@@ -91,16 +90,16 @@ with open(path("included"), "w") as f:
 git("config", "include.path", path("included"), cwd=repo)
 tap.eq(served(), "ERR service not enabled: /r.git", "an included file says no: refused")
 git("config", "--unset", "include.path", cwd=repo)
-some = Gate({**LONG, "gate.exportAll": "false"}, base=g.base)
+some = Gate({**PATIENT, "gate.exportAll": "false"}, base=g.base)
 tap.eq(served(some), "ERR repository not exported: /r.git", "not exported: refused")
 open(os.path.join(repo, "git-daemon-export-ok"), "w").close()
 tap.eq(served(some), True, "git-daemon-export-ok: at once")
-off = Gate({**LONG, "gate.uploadPack": "false"}, base=g.base)
+off = Gate({**PATIENT, "gate.uploadPack": "false"}, base=g.base)
 tap.ok("not enabled" in served(off), "gate.uploadPack = false: refused")
 
 # --- a gate below a service that another watches ------------------------------------------------------------------------------
-inner = Gate({**LONG, "gate.control": path("inner.control")}, base=g.base, start=False)
-outer = Gate({**LONG, "deadline.commands": "500ms"}, base=g.base, start=False)
+inner = Gate({**PATIENT, "gate.control": path("inner.control")}, base=g.base, start=False)
+outer = Gate({**PATIENT, "deadline.commands": "500ms"}, base=g.base, start=False)
 with open(path("outer.conf"), "w") as f:
     f.write('[service "inner"]\n\tcommand = "%s"\n\twatch = true\n' % " ".join(inner.args()))
 outer.launch("--config", path("outer.conf")).ready()

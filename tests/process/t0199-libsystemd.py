@@ -4,7 +4,6 @@ with the cure, and nothing else is in the way."""
 from gate import *
 
 tap = Tap()
-LONG = {k: "2m" for k in SCALED if "grace" not in k}
 NAME = "libsystemd.so.0"
 broken, lacking = path("broken"), path("lacking")
 os.mkdir(broken)
@@ -14,7 +13,7 @@ os.mkdir(lacking)
 other = re.search(r"(/\S*libjansson\S*)", subprocess.run(["ldd", GATE], capture_output=True, text=True, check=True).stdout)[1]
 os.symlink(other, os.path.join(lacking, NAME))
 
-g = Gate({**LONG, "listen.http": "127.0.0.1:0"})
+g = Gate({**PATIENT, "listen.http": "127.0.0.1:0"})
 g.repo()
 work = g.work("work")
 
@@ -28,12 +27,12 @@ tap.ok("systemd" not in read("/proc/%d/maps" % g.pid), "a gate that systemd did 
 for name, directory, why in ("cannot be loaded", broken, "file too short"), ("lacks something", lacking, "undefined symbol: sd_listen_fds_with_names"):
     without = {"LD_LIBRARY_PATH": directory}
     for variable, value in ("LISTEN_FDS", "1"), ("WATCHDOG_USEC", "1000000"):
-        bad = Gate(LONG, env={**without, variable: value}, start=False).launch()
+        bad = Gate(PATIENT, env={**without, variable: value}, start=False).launch()
         code = bad.process.wait(PATIENCE)
         said = bad.text().splitlines()[-1]
         tap.eq((code, [x for x in (variable + " is set", why, "install libsystemd0") if x not in said]), (2, []),
                "it %s: with %s a gate does not start, and says why" % (name, variable), said)
-    good = Gate({**LONG, "gate.basePath": g.base}, env=without)
+    good = Gate({**PATIENT, "gate.basePath": g.base}, env=without)
     tap.eq(push(good, "of-" + name.split()[0]), 0, "it %s: without them a gate serves" % name)
     good.stop()
 
