@@ -6,7 +6,7 @@ import jgit
 from gate import *
 
 tap = Tap()
-g = Gate()
+g = Gate(PATIENT)
 counts = {"reaped": 0}
 
 
@@ -208,7 +208,7 @@ for name, capabilities, half_close, want in (
 # --- hooks of the test's own: options, and two pushes that meet ------------------------------------------------------------
 main_gate, latch, seen = g, Latch(), path("options")
 hooks = Hooks(pre_receive="cat >/dev/null; env | grep ^GIT_PUSH_OPTION | sort >%s" % seen)
-g = Gate(hooks=hooks.dir)
+g = Gate(PATIENT, hooks=hooks.dir)
 counts["reaped"] = 0
 repo = g.repo("r.git", "receive.advertisePushOptions=true")
 push("-o", "a=b c", "-o", "ü\"'$x", g.url("r.git"), "main", cwd=small, what="push options")
@@ -229,7 +229,7 @@ check("the race", repo)
 
 # --- pushes that come while the gate, just started, looks for what a predecessor left ----------------------------------------
 hooks = Hooks(reference_transaction='cat >/dev/null; [ "$1" != prepared ] || { %s; }' % latch.command)
-busy = Gate(hooks=hooks.dir, start=False)
+busy = Gate(PATIENT, hooks=hooks.dir, start=False)
 for n in range(1500):
     for sub in ("objects", "refs"):
         os.makedirs(os.path.join(busy.base, "%04d.git" % n, sub))

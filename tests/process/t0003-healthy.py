@@ -72,16 +72,30 @@ CASES = [
     *[("%s-%s" % (n, how), hook, (n, how), "hook", LONG, None) for n in HOOKS for how in ("git", "plain")],
     ("pre-receive-half-closed", hook, ("pre-receive", "half-closed"), "hook", LONG, None),
 ]
+def key_of(repo, phase):
+    """As watched: before the first line no repository is known."""
+    return repo if phase != "request" else ""
+
+
+def watched(repo, phase, at_least):
+    """What was to be seen was seen; the machine may have stood still at one of its ends."""
+    lasted = watches[g].lasted(key_of(repo, phase), phase)
+    if lasted < at_least:
+        raise Late("seen in phase %s for %.1fs of %.1fs" % (phase, lasted, at_least))
+
+
 results = {}            # (gate, name): (repository, None or what went wrong)
 
 
 def play(gate, case):
-    name, client, args = case[:3]
+    name, client, args, phase, at_least = case[:5]
     for attempt in range(8):
         repo = "%s-%d.git" % (name, attempt)
         gate.repo(repo, "receive.unpackLimit=1", "pack.threads=1")
         try:
             client(gate, repo, *args)
+            if gate is g:
+                watched(repo, phase, at_least)
             results[gate, name] = repo, None
             if gate is g or attempt == 3:
                 return
@@ -121,7 +135,7 @@ for name, client, args, phase, at_least, reason in CASES:
     healthy.append(repo)
     log = [e for e in g.events() if e.get("repo") == repo]
     tap.ok(error is None, "%s: the push succeeds" % name, error, *log)
-    key = repo if phase != "request" else ""
+    key = key_of(repo, phase)
     lasted, quiet, seen = watches[g].lasted(key, phase), watches[g].quiet(key, phase), watches[g].seen.get(key)
     tap.ok(lasted >= at_least and phase in (seen or {}), "%s: it was in phase %s, for %.1fs, and silent for %.1fs" % (name, phase, lasted, quiet), seen)
     d = os.path.join(g.base, repo)

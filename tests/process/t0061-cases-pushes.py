@@ -8,7 +8,7 @@ from gate import *
 tap = Tap()
 seen = path("seen")
 hooks = Hooks(pre_receive="cat >%s; env | grep -a ^GIT_PUSH_ | LC_ALL=C sort >>%s" % (seen, seen))
-g = Gate(hooks=hooks.dir)
+g = Gate(PATIENT, hooks=hooks.dir)
 repo, work = g.repo(), g.work("work")
 z = "0" * 40
 
@@ -84,7 +84,7 @@ else:
     # git says G of a good signature of whomever: who signed is what a hook must ask
     signed_hooks = Hooks(pre_receive='cat >%s; env | grep ^GIT_PUSH_ >>%s; git cat-file blob "$GIT_PUSH_CERT" >>%s; [ "$GIT_PUSH_CERT_SIGNER" = '
                                      'test@example.invalid ] && [ "$GIT_PUSH_CERT_STATUS$GIT_PUSH_CERT_NONCE_STATUS" = GOK ] || { echo "not signed by a friend" >&2; exit 1; }' % (seen, seen, seen))
-    s = Gate(hooks=signed_hooks.dir)
+    s = Gate(PATIENT, hooks=signed_hooks.dir)
     signed = s.repo("signed.git", "receive.certNonceSeed=seed", "gpg.ssh.allowedSignersFile=" + path("allowed"))
     s.repo("plain.git")
 
@@ -172,7 +172,7 @@ clean("50 000 tags", many, "--connectivity-only")
 
 # --- races ---------------------------------------------------------------------------------------------------------------------------------
 latch = Latch()
-racing = Gate(hooks=Hooks(pre_receive="cat >/dev/null; " + latch.command).dir)
+racing = Gate(PATIENT, hooks=Hooks(pre_receive="cat >/dev/null; " + latch.command).dir)
 field = racing.repo()
 runners = []
 for n in range(8):

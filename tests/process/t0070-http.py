@@ -11,7 +11,7 @@ from rawhttp import Cut, Http, Reply, chunk, chunks, request, rpc
 
 tap = Tap()
 hooks = Hooks(pre_receive="cat >/dev/null; env -0 >>%s" % path("hook-env"))
-g = Gate({"listen.http": "127.0.0.1:0"}, hooks=hooks.dir)
+g = Gate({**PATIENT, "listen.http": "127.0.0.1:0"}, hooks=hooks.dir)
 repo = g.repo()
 work = g.work("work")
 git("push", "-q", repo, "HEAD:main", cwd=work)
@@ -414,7 +414,7 @@ for settings, target, status, says in (
         r, ended = attempt(g, rpc("receive-pack", b"0000", repo="says-no.git"))
         tap.ok(is_ours(r, 403) and says in r.body and ended, "a repository that says no: %s: nor what is posted" % settings[0], r)
     shutil.rmtree(says_no)
-closed = Gate({"listen.http": "127.0.0.1:0", "gate.receivePack": "false", "gate.exportAll": "false"}, base=g.base)
+closed = Gate({**PATIENT, "listen.http": "127.0.0.1:0", "gate.receivePack": "false", "gate.exportAll": "false"}, base=g.base)
 r, ended = attempt(closed, request("GET", INFO))
 tap.ok(is_ours(r, 404) and b"gate.exportAll" in r.body, "not exported: 404", r)
 open(os.path.join(repo, "git-daemon-export-ok"), "w").close()
@@ -461,11 +461,12 @@ small.settle()
 tap.eq((closed.reaped(), small.reaped()), ([], []), "nobody was ended")
 
 # --- 408 -------------------------------------------------------------------------------------------------------------------------------
+hasty = Gate({"listen.http": "127.0.0.1:0", "deadline.init": "2s"}, base=g.base)
 for what, data in (("half a head", b"GET /r.git/HE"), ("nothing", b"")):
-    c = Http(g, data)
+    c = Http(hasty, data)
     r = c.reply()
     tap.ok(is_ours(r, 408) and c.ends(), "408: " + what, r)
-c = Http(g, request("GET", "/r.git/HEAD"))
+c = Http(hasty, request("GET", "/r.git/HEAD"))
 c.reply()
 tap.ok(c.ends(), "a kept connection that nobody uses is closed without a word")
-finish(tap, g, closed, small)
+finish(tap, g, closed, small, hasty)
