@@ -115,7 +115,7 @@ gc = path("gc")
 with open(gc, "w") as f:
     f.write("echo $$ >%s.pid\nsleep 1000\n" % gc)
 hooks = Hooks(post_receive="cat >/dev/null; cd %s; setsid bash -c 'sleep 0.5; exec -a git bash gc' </dev/null >/dev/null 2>&1 &" % TMP)
-g = Gate(hooks=hooks.dir)
+g = Gate({"deadline.grace": "20s"}, hooks=hooks.dir)    # after which it would be one, if it were not gc by then
 g.repo()
 tap.eq(end(g.push(g.work("work-gc")))[0], 0, "a push that starts gc")
 wait_for(lambda: read(gc + ".pid"), "the gc to run")
