@@ -129,7 +129,6 @@ static int forward(struct push *h)
 	r = gg_locals_check(".", &h->p, &h->until, &why);
 	if (r < 0)
 		return refuse(h, NULL, key_of(h, r), why.s);
-	gg_gate_step(&h->link, "forward");
 	if (gg_forward(&h->conf, &h->link, &h->p, lock, &h->until) < 0)
 		return 1;
 	r = gg_lock_hold(lock, ".", &h->p, &h->link, &h->until);
