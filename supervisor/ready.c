@@ -14,7 +14,6 @@ static const struct {
 	[GG_UNREADY_STARTING] = { "starting", "services are being started, clients wait" },
 	[GG_UNREADY_STOPPING] = { "stopping", "the gate is stopping" },
 	[GG_UNREADY_DRAINED] = { "drained", "an operator has drained the gate; git-gate resume ends that" },
-	[GG_UNREADY_LISTENERS] = { "not-listening", "no address is listened on" },
 	[GG_UNREADY_RESOURCES] = { "out-of-resources",
 				   "accepting pauses, for want of descriptors, memory or processes" },
 	[GG_UNREADY_SERVICE] = { "service-down", "an essential service is not up; see git-gate status" },
@@ -45,9 +44,7 @@ unsigned gg_ready_why_not(const struct gg_gate *g)
 		why |= 1u << GG_UNREADY_STOPPING;
 	if (g->drained || gg_lameduck(g) == GG_LAME_DRAIN)
 		why |= 1u << GG_UNREADY_DRAINED;
-	if (g->stage < GG_DRAINING && !g->listen)
-		why |= 1u << GG_UNREADY_LISTENERS;
-	else if (g->stage < GG_DRAINING && gg_listen_out_of_resources(g))
+	if (g->stage < GG_DRAINING && gg_listen_out_of_resources(g))
 		why |= 1u << GG_UNREADY_RESOURCES;
 	if (g->stage == GG_SERVING && !essentials_up(g))
 		why |= 1u << GG_UNREADY_SERVICE;
