@@ -49,6 +49,16 @@ static bool is_unix(const char *s)
 	return strncmp(s, unix_prefix, strlen(unix_prefix)) == 0;
 }
 
+/* What stands in the log is what one connects to. */
+static bool is_shown_as_it_is(const char *path)
+{
+	char shown[sizeof(((struct sockaddr_un *)0)->sun_path)];
+	struct gg_buf b = GG_BUF(shown);
+
+	gg_escape(&b, path, strlen(path), sizeof(shown));
+	return strcmp(shown, path) == 0;
+}
+
 static int parse_unix(const char *path, struct gg_addr *ret, const char **ret_why)
 {
 	struct gg_addr a = { .len = sizeof(struct sockaddr_un) };
@@ -58,6 +68,10 @@ static int parse_unix(const char *path, struct gg_addr *ret, const char **ret_wh
 		return fail(ret_why, "the path of the unix socket is not absolute; write unix:/PATH");
 	if (strlen(path) >= sizeof(un->sun_path))
 		return fail(ret_why, "the path of a unix socket has at most 107 bytes");
+	if (!is_shown_as_it_is(path))
+		return fail(ret_why,
+			    "the path of a unix socket is UTF-8 without control characters, quotes and "
+			    "backslashes");
 	un->sun_family = AF_UNIX;
 	strcpy(un->sun_path, path);
 	*ret = a;

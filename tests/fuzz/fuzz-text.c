@@ -63,6 +63,7 @@ static void round_trips(const char *s)
 		gg_addr_add(&a, &addr);
 		must(!a.cut && gg_addr_parse(mem, &again, &why) == 0 &&
 		     gg_addr_port(&addr) == gg_addr_port(&again));
+		must(addr.ss.ss_family != AF_UNIX || !strcmp(mem, s));
 	}
 	if (gg_bool_parse(s, &on) == 0)
 		came_to("a boolean");

@@ -77,7 +77,17 @@ Test(addr, parse)
 
 Test(addr, unix_sockets)
 {
-	static const char *const bad[] = { "unix:", "unix:run/git" };
+	static const struct {
+		const char *s, *why;
+	} bad[] = {
+		{ "unix:", "not absolute" },
+		{ "unix:run/git", "not absolute" },
+		{ "unix:/run/a\"b", "quotes" },
+		{ "unix:/run/a\\b", "backslashes" },
+		{ "unix:/run/a\nb", "control" },
+		{ "unix:/run/\xff", "UTF-8" },
+		{ "unix:/run/\xe2\x80\xae", "control" },
+	};
 	char text[160], path[160] = "unix:/";
 	struct gg_buf b = GG_BUF(text);
 	struct gg_addr a;
@@ -87,9 +97,13 @@ Test(addr, unix_sockets)
 	cr_assert_eq(a.ss.ss_family, AF_UNIX);
 	gg_addr_add(&b, &a);
 	cr_assert_str_eq(text, "unix:/run/git:9418");
-	for (size_t i = 0; i < 2; i++)
-		cr_assert(gg_addr_parse(bad[i], &a, &why) == -EINVAL && strstr(why, "not absolute"), "%s",
-			  bad[i]);
+	b = GG_BUF(text);
+	cr_assert_eq(gg_addr_parse("unix:/run/\xc3\xa4 b", &a, &why), 0);
+	gg_addr_add(&b, &a);
+	cr_assert_str_eq(text, "unix:/run/\xc3\xa4 b");
+	for (size_t i = 0; i < GG_LEN(bad); i++)
+		cr_assert(gg_addr_parse(bad[i].s, &a, &why) == -EINVAL && strstr(why, bad[i].why), "%s",
+			  bad[i].s);
 	memset(path + 6, 'x', 106);
 	cr_assert_eq(gg_addr_parse(path, &a, &why), 0);
 	path[112] = 'x';
