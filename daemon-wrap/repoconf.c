@@ -16,20 +16,36 @@
 #define GIT_MS 10000
 #define CONFIG_MAX (64 << 10)
 
-/* As a key, in whatever section: [uploadpack] is none. */
+/* " = true" and the end of the line, as git config writes it; git is asked about all else. */
+static bool is_true(const char *s)
+{
+	static const char value[] = "true";
+
+	s += strspn(s, " \t");
+	if (*s++ != '=')
+		return false;
+	s += strspn(s, " \t");
+	if (strncmp(s, value, sizeof(value) - 1) != 0)
+		return false;
+	s += sizeof(value) - 1;
+	s += strspn(s, " \t");
+	return !*s || *s == '\n' || (*s == '\r' && s[1] == '\n');
+}
+
+/* As a key that may be false, in whatever section: [uploadpack] is none. */
 static bool has_key(const char *text, const char *word)
 {
 	for (const char *s = text; (s = strcasestr(s, word)); s++)
-		if (s == text || s[-1] != '[')
+		if ((s == text || s[-1] != '[') && !is_true(s + strlen(word)))
 			return true;
 	return false;
 }
 
 /*
- * May DIR/NAME say something of word? Most say nothing, and need no process to tell that. A file that is too
- * large, or cannot be read, may; and one that names other files.
+ * May DIR/NAME say no to word? Most say nothing, or true because another server wanted that, and need no
+ * process to tell. A file that is too large, or cannot be read, may; and one that names other files.
  */
-static bool may_say(const char *dir, const char *name, const char *word)
+static bool may_say_no(const char *dir, const char *name, const char *word)
 {
 	static char text[CONFIG_MAX + 1];
 	char path[PATH_MAX];
@@ -90,7 +106,7 @@ int gg_repoconf_pushable(const char *dir, struct gg_buf *ret_err)
 	size_t n;
 	int status, r;
 
-	if (!may_say(dir, "config", "receivepack"))
+	if (!may_say_no(dir, "config", "receivepack"))
 		return 0;
 	snprintf(git_dir, sizeof(git_dir), "--git-dir=%s", dir);
 	r = gg_path_search("git", path ? path : "", git, sizeof(git));
@@ -138,6 +154,6 @@ bool gg_repoconf_may_refuse(const char *dir, const char *exec_path, int nconfig,
 	if (snprintf(installed, sizeof(installed), "%s/../../etc", exec_path) >= (int)sizeof(installed) ||
 	    snprintf(common, sizeof(common), "%s/commondir", dir) >= (int)sizeof(common))
 		return true;
-	return gate_says_no(nconfig, word) || access(common, F_OK) == 0 || may_say(dir, "config", word) ||
-	       may_say("/etc", "gitconfig", word) || may_say(installed, "gitconfig", word);
+	return gate_says_no(nconfig, word) || access(common, F_OK) == 0 || may_say_no(dir, "config", word) ||
+	       may_say_no("/etc", "gitconfig", word) || may_say_no(installed, "gitconfig", word);
 }

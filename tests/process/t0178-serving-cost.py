@@ -80,18 +80,26 @@ traces = []
 while len(traces) < 20 and not any(one_segment(t) for t in traces):
     traces.append(trace(lambda: advert("upload-pack")) if traces else lines)
 tap.ok(one_segment(traces[-1]), "its reply is one segment", *traces[-1])
-git("config", "http.uploadpack", "true", cwd=repo)
+git("config", "http.uploadpack", "yes", cwd=repo)
 lines = trace(lambda: advert("upload-pack"))
 tap.eq(names(lines), ["git-gate-http", "git-http-backend", "git"], "where a setting may refuse it, git http-backend is asked", *programs(lines))
 
 
-# --- git:// ---------------------------------------------------------------------------------------------------------------------
 git("config", "--unset", "http.uploadpack", cwd=repo)
+lines = trace(lambda: git("push", "-q", g.http("r.git"), "HEAD:refs/heads/traced", cwd=work))
+ours = [p for p in programs(lines) if p.startswith(('"git-gate', '"git-http-backend"')) or '"config"' in p or "receive-pack" in p or "hooks" in p]
+tap.eq([re.sub(r'"|,.*', "", p).split("/")[-1] for p in ours], ["git-gate-http", "git", "git-http-backend", "git", "pre-receive", "post-receive"],
+       "a push over HTTP: nothing besides what git and the hooks are", *programs(lines))
+
+# --- git:// ---------------------------------------------------------------------------------------------------------------------
 lines = trace(lambda: git("ls-remote", g.url("r.git")))
 tap.eq(names(lines), ["git-gate-session", "git"], "a fetch over git://: git-gate-session and one program of git's", *programs(lines))
 alarms = [int(x) for line in lines for x in re.findall(r"\balarm\((\d+)\)", line)]
 tap.ok(len(alarms) > 1 and alarms[0] > 0 and alarms[-1] == 0, "the backstop of its request is taken back", alarms)
 git("config", "daemon.uploadpack", "true", cwd=repo)
+lines = trace(lambda: git("ls-remote", g.url("r.git")))
+tap.eq(names(lines), ["git-gate-session", "git"], "a setting that says true does not refuse it", *programs(lines))
+git("config", "daemon.uploadpack", "yes", cwd=repo)
 lines = trace(lambda: git("ls-remote", g.url("r.git")))
 tap.eq(names(lines), ["git-gate-session", "git-daemon", "git"], "where a setting may refuse it, git-daemon is asked", *programs(lines))
 tap.eq((g.reaped(), g.events("session.kept")), ([], []), "the gate ended nothing")

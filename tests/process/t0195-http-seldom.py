@@ -93,11 +93,19 @@ def pushed():
 config = os.path.join(repo, "config")
 plain = read(config)
 for what, text, ok in (("of 200 kB", plain + "# and so on\n" * 20000, True), ("that names pushes in a comment", plain + "# receivepack\n", True),
-                       ("with a NUL in a comment", plain + "# \0\n", True), ("with a NUL in a value", plain + "[http]\n\treceivepack = fal\0se\n", False)):
+                       ("with a NUL in a comment", plain + "# \0\n", True), ("with a NUL in a value", plain + "[http]\n\treceivepack = fal\0se\n", False),
+                       # a plain true is believed, and git asked about all else
+                       ("that says true", plain + "[HTTP] ReceivePack=true", True), ("that says true in lines of DOS", plain + "[http]\r\n\treceivepack\t=\ttrue \r\n", True),
+                       ("that says true and why", plain + "[http]\n\treceivepack = true ; why\n", True),
+                       ("that says true and goes on", plain + "[http]\n\treceivepack = true\\\nfalse\n", False),
+                       ("that says true in quotes, and more", plain + "[http]\n\treceivepack = true\"x\"\n", False),
+                       ("that says true, and then false", plain + "[http]\n\treceivepack = true\n\tRECEIVEPACK = \"false\"\n", False),
+                       ("that says false, and then true", plain + "[http]\n\treceivepack = false\n\treceivepack = true\n", True),
+                       ("that says false, and true where it does not count", plain + "[http]\n\treceivepack = off\n[daemon]\n\treceivepack = true\n", False)):
     with open(config, "w") as f:
         f.write(text)
     r = pushed()
-    tap.ok((r.returncode == 0) == ok and (ok or "git config fails there" in r.stderr), "a configuration %s" % what, r.stderr)
+    tap.ok((r.returncode == 0) == ok and (ok or "git config fails there" in r.stderr or "its http.receivepack" in r.stderr), "a configuration %s" % what, r.stderr)
 with open(config, "w") as f:
     f.write(plain)
 os.rename(g.base, g.base + ".away")

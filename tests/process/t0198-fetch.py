@@ -81,8 +81,10 @@ def served(gate=g):
 
 git("config", "daemon.uploadpack", "false", cwd=repo)
 tap.eq(served(), "ERR service not enabled: /r.git", "daemon.uploadpack = false: refused")
+git("config", "daemon.uploadpack", "yes", cwd=repo)
+tap.eq(served(), False, "daemon.uploadpack = yes: git-daemon is asked")
 git("config", "daemon.uploadpack", "true", cwd=repo)
-tap.eq(served(), False, "daemon.uploadpack = true: git-daemon is asked")
+tap.eq(served(), True, "daemon.uploadpack = true: at once")
 git("config", "--unset", "daemon.uploadpack", cwd=repo)
 tap.eq(served(), True, "without it: at once")
 with open(path("included"), "w") as f:
