@@ -16,8 +16,9 @@ struct gg_addr {
 
 /*
  * "unix:/run/git", or
- * "127.0.0.1:9418", "[::1]:9418", "0.0.0.0:0". Host must be numeric (a name would need DNS); port 0 to 65535. A
- * path is absolute, and gg_addr_add shows it as it is.
+ * "127.0.0.1:9418", "[::1]:9418", "0.0.0.0:0". Host must be numeric (a name would need DNS); port 0 to 65535.
+ * A path is absolute, and gg_addr_add shows it as it is.
+ *
  * ret_why: on error a static text for the operator that says what is wrong.
  * Returns 0 or -EINVAL.
  */

@@ -21,8 +21,8 @@
 #include "base/stamp.h"
 #include "base/text.h"
 #include "base/tokenfile.h"
-#include "daemon-wrap/httpadvert.h"
 #include "daemon-wrap/httpauth.h"
+#include "daemon-wrap/httpcommand.h"
 #include "daemon-wrap/httpenv.h"
 #include "daemon-wrap/httppump.h"
 #include "daemon-wrap/httproute.h"
@@ -280,51 +280,9 @@ static bool settle_path(struct request *q)
 	return !b.cut;
 }
 
-/* What git is started as, and where. */
-struct command {
-	char path[PATH_MAX], dir[PATH_MAX], preface[GG_ADVERT_MAX];
-	char *argv[5];
-};
-
-/*
- * git http-backend, or at once the command that it would start. That can be known for an advertisement, most
- * of which are small: it halves what they cost. 0 or -ENOMEM.
- */
-static int choose(const struct gg_wrap *o, struct request *q, struct gg_strv *env, struct command *c,
-		  struct gg_pump *p)
-{
-	const char *backend = o->command[0], *slash = strrchr(backend, '/'), *protocol = NULL;
-	struct gg_buf preface = GG_BUF(c->preface);
-
-	p->path = backend;
-	p->argv = c->argv;
-	c->argv[0] = (char *)"git-http-backend";
-	c->argv[1] = NULL;
-	if (q->route.kind != GG_ROUTE_INFO_REFS || !slash)
-		return 0;
-	gg_wrap_git_dir(o, &q->status, c->dir, sizeof(c->dir));
-	snprintf(c->path, sizeof(c->path), "%.*s", (int)(slash - backend), backend);
-	if (gg_repoconf_may_refuse(c->dir, c->path, o->nconfig, q->route.service))
-		return 0;
-	if (strlen(c->path) + sizeof("/git") > sizeof(c->path) || access(strcat(c->path, "/git"), X_OK) < 0)
-		return 0;
-	for (size_t i = 0; i < env->n; i++)
-		if (!strncmp(env->v[i], "HTTP_GIT_PROTOCOL=", 18))
-			protocol = env->v[i] + 18;
-	gg_advert_begin(&preface, q->route.service, protocol);
-	memcpy(c->argv,
-	       (char *[]){ (char *)"git", q->route.service, (char *)"--http-backend-info-refs", (char *)".",
-			   NULL },
-	       sizeof(c->argv));
-	p->path = c->path;
-	p->cwd = c->dir;
-	p->preface = c->preface;
-	return protocol ? gg_strv_add(env, "GIT_PROTOCOL=%s", protocol) : 0;
-}
-
 static enum gg_pumped serve(const struct gg_wrap *o, struct request *q, struct gg_http_error *ret_err)
 {
-	static struct command command;
+	static struct gg_httpcommand command;
 	const struct gg_http_head *h = &client.http.head;
 	struct gg_strv env = { 0 };
 	struct gg_pump p = { .client = &client,
@@ -338,7 +296,8 @@ static enum gg_pumped serve(const struct gg_wrap *o, struct request *q, struct g
 	enum gg_pumped how = GG_PUMPED_OWN;
 	int r = gg_httpenv_request(&env, environ, &q->route, h, ret_err);
 
-	r = r ? r : choose(o, q, &env, &command, &p);
+	p.gzip = p.rpc && gg_httpenv_gzip(h) == 1;
+	r = r ? r : gg_httpcommand_choose(o, &q->route, &q->status, p.gzip, &env, &command);
 	if (r == -ENOMEM) {
 		*ret_err = (struct gg_http_error){ .status = 503, .reason = "out of memory, try again" };
 		gg_wrap_record(ret_err->reason);
@@ -347,8 +306,11 @@ static enum gg_pumped serve(const struct gg_wrap *o, struct request *q, struct g
 		*ret_err = (struct gg_http_error){ .status = 413,
 						   .reason = q->too_large + strlen("git-gate: ") };
 	if (!ret_err->status) {
+		p.path = command.path;
+		p.argv = command.argv;
 		p.env = env.v;
-		p.gzip = p.rpc && gg_httpenv_gzip(h) == 1;
+		p.cwd = command.cwd;
+		p.preface = command.preface;
 		if (!h->expect_continue ||
 		    gg_httpclient_send_all(&client, GG_REPLY_CONTINUE, strlen(GG_REPLY_CONTINUE)))
 			how = gg_pump_run(&p, ret_err);

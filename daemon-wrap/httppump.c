@@ -531,6 +531,18 @@ static enum gg_pumped finish(struct run *r, struct gg_http_error *ret_err)
 	return r->keep_alive && r->body_whole && !r->bad.status ? GG_PUMPED_KEEP : GG_PUMPED_CLOSE;
 }
 
+/* The head of an answer is known, and may be all that there is: to a probe, or a push that wants no report.
+ */
+static void begin_reply(struct run *r)
+{
+	size_t n = r->p->rpc && r->p->preface ? strlen(r->p->preface) : 0;
+
+	if (!n)
+		return;
+	memcpy(r->piece + HEAD_ROOM, r->p->preface, n);
+	take_head(r, n);
+}
+
 enum gg_pumped gg_pump_run(const struct gg_pump *p, struct gg_http_error *ret_err)
 {
 	static struct run r; /* too large for a stack; one request at a time */
@@ -549,6 +561,7 @@ enum gg_pumped gg_pump_run(const struct gg_pump *p, struct gg_http_error *ret_er
 						   .reason = "git cannot be started now, try again" };
 		how = GG_PUMPED_OWN;
 	} else {
+		begin_reply(&r);
 		exchange(&r);
 		how = finish(&r, ret_err);
 	}

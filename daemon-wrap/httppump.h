@@ -21,7 +21,7 @@ struct gg_pump {
 	const char *preface;   /* what the reply begins with, before git's own; NULL: nothing */
 	bool has_body;	       /* else the backend's input is /dev/null */
 	bool rpc;	       /* a POST: the reply is made of packets, or of nothing */
-	bool gzip;	       /* the body is inflated by the backend */
+	bool gzip;	       /* the body is packed, and inflated by git http-backend */
 	bool push;	       /* what the client is told may go to it as a side-band packet */
 	int64_t limit;	       /* of the body, in bytes; 0: none */
 	const char *too_large; /* "git-gate: …", what the client is told of one that is larger */

@@ -251,7 +251,7 @@ def gate_calls():
     return {kind: min(made.count(kind), 5) for kind in CALLS["gate"]}
 
 
-ROLES = [(r, t) for t in (0, 1) for r in (("git-daemon", r"git-http-backend|git http-backend")[t], "receive-pack", "pre-receive", "scanner")] + [("git-gate-http", 1)]
+ROLES = [(r, t) for t in (0, 1) for r in (("git-daemon", "git-gate-http")[t], "receive-pack", "pre-receive", "scanner")]
 
 
 def part(name, point, ranges, n):

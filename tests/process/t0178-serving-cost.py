@@ -1,8 +1,10 @@
 #!/usr/bin/python3
 """What serving takes, in system calls and programs, which no load of the machine changes: an advertisement over HTTP and a fetch over git:// start one
-program of git's; a small reply goes out in one segment; what git-gate says of it itself is byte for byte what git http-backend would say."""
+program of git's, and so does a push; a small reply goes out in one segment; what git-gate says of it itself is byte for byte what git http-backend would say."""
+import gzip
+
 from gate import *
-from rawhttp import Http, request
+from rawhttp import Http, request, rpc
 
 tap = Tap()
 if not shutil.which("strace"):
@@ -15,6 +17,8 @@ for i in range(20):
     git("push", "-q", repo, "HEAD:refs/heads/b%d" % i, cwd=work)
 
 
+EXEC_PATH = git("--exec-path").stdout.strip()
+
 # --- the same as git http-backend ---------------------------------------------------------------------------------------------
 def advert(service, protocol=None, method="GET", gate=g):
     headers = ["Connection: close"] + (["Git-Protocol: " + protocol] if protocol else [])
@@ -25,7 +29,7 @@ def advert(service, protocol=None, method="GET", gate=g):
 def backend(service, protocol):
     env = {**ENV, "LC_ALL": "C", "GIT_PROJECT_ROOT": g.base, "GIT_HTTP_EXPORT_ALL": "1", "REQUEST_METHOD": "GET", "REMOTE_USER": "x",
            "PATH_INFO": "/r.git/info/refs", "QUERY_STRING": "service=git-" + service, **({"HTTP_GIT_PROTOCOL": protocol} if protocol else {})}
-    out = subprocess.run([git("--exec-path").stdout.strip() + "/git-http-backend"], env=env, capture_output=True, check=True).stdout
+    out = subprocess.run([EXEC_PATH + "/git-http-backend"], env=env, capture_output=True, check=True).stdout
     head, _, body = out.partition(b"\r\n\r\n")
     return 200, [tuple(line.split(": ", 1)) for line in head.decode().split("\r\n")], body
 
@@ -43,6 +47,51 @@ with open(path("included"), "w") as f:
 git("config", "include.path", path("included"), cwd=repo)
 tap.eq(advert("upload-pack")[0], 403, "a file that the repository's configuration includes says no: 403")
 git("config", "--unset", "include.path", cwd=repo)
+
+
+# --- a push: packed, it is git http-backend's; else git-gate says and sets what that would ------------------------------------
+seen = path("hook-env")
+pushed = Gate({"listen.http": "127.0.0.1:0", **PATIENT}, base=g.base, hooks=Hooks(pre_receive="cat >/dev/null; env | sort >" + seen).dir)
+oid, pack = pack_of(work)
+
+
+def refs_of(d):
+    return dict(reversed(line.split(" ", 1)) for line in git("for-each-ref", "--format=%(objectname) %(refname)", cwd=d).stdout.splitlines())
+
+
+def push_of(ref, capabilities):
+    command = b"%s %s %s\0%s" % (b"0" * 40, oid.encode(), ref.encode(), capabilities.encode())
+    return b"%04x" % (len(command) + 4) + command + b"0000" + pack
+
+
+def posted(body, packed, headers=()):
+    """Status, head and body of the reply, with what the hook had in its environment."""
+    with open(seen, "w"):
+        pass
+    more = [*headers, "Connection: close"] + (["Content-Encoding: gzip"] if packed else [])
+    r = Http(pushed, rpc("receive-pack", gzip.compress(body) if packed else body, more)).reply()
+    pushed.settle()
+    own = r"(GIT_GATE_SESSION|GIT_QUARANTINE_PATH|GIT_OBJECT_DIRECTORY|HTTP_CONTENT_ENCODING|REMOTE_PORT|_)="
+    return r.status, [(n, v) for n, v in r.headers if n not in ("Date", "Content-Length")], r.body, [
+        re.sub(r"^PATH=(%s:)+" % re.escape(EXEC_PATH), "PATH=", x) for x in read(seen).splitlines() if not re.match(own, x)]      # each git adds it once more
+
+
+for i, (what, capabilities, headers) in enumerate((
+        ("a push", "report-status side-band-64k", []), ("a push without side-band", "report-status", []), ("a push that wants no report", "", []),
+        ("a push of version 1", "report-status object-format=sha1", ["Git-Protocol: version=1"]), ("a user's push", "report-status-v2 quiet", ["Authorization: Basic dTpw"]))):
+    ref = "refs/heads/posted%d" % i
+    got = posted(push_of(ref, capabilities), False, headers)
+    git("update-ref", "-d", ref, cwd=repo)
+    want = posted(push_of(ref, capabilities), True, headers)
+    # what is packed and answered by nothing is no success: nobody can tell it from what could not be unpacked
+    tap.eq((got[0], got[1], got[2]), (200, want[1], want[2]) if capabilities else (200, got[1], b""), "%s: the reply is git http-backend's" % what)
+    tap.ok(len(got[3]) > 20, "%s: the hook was there" % what, got[3])
+    tap.eq(got[3], want[3], "%s: its environment is what git http-backend makes" % what)
+    tap.ok("GIT_COMMITTER_EMAIL=anonymous@http.127.0.0.1" in got[3] and refs_of(repo).get(ref) == oid, "%s: and the branch is there" % what, got[3])
+r = Http(pushed, rpc("receive-pack", b"0000", ["Connection: close"])).reply()
+tap.eq((r.status, r.body, r["Content-Type"]), (200, b"", "application/x-git-receive-pack-result"), "a probe: an empty reply", r)
+r = Http(pushed, rpc("receive-pack", b"junk", ["Connection: close"])).reply()
+tap.eq(r.status, 500, "what is no packet: no empty success", r)
 
 
 # --- what it takes ------------------------------------------------------------------------------------------------------------
@@ -88,7 +137,7 @@ tap.eq(names(lines), ["git-gate-http", "git-http-backend", "git"], "where a sett
 git("config", "--unset", "http.uploadpack", cwd=repo)
 lines = trace(lambda: git("push", "-q", g.http("r.git"), "HEAD:refs/heads/traced", cwd=work))
 ours = [p for p in programs(lines) if p.startswith(('"git-gate', '"git-http-backend"')) or '"config"' in p or "receive-pack" in p or "hooks" in p]
-tap.eq([re.sub(r'"|,.*', "", p).split("/")[-1] for p in ours], ["git-gate-http", "git", "git-http-backend", "git", "pre-receive", "post-receive"],
+tap.eq([re.sub(r'"|,.*', "", p).split("/")[-1] for p in ours], ["git-gate-http", "git", "git", "pre-receive", "post-receive"],
        "a push over HTTP: nothing besides what git and the hooks are", *programs(lines))
 
 # --- git:// ---------------------------------------------------------------------------------------------------------------------
@@ -103,4 +152,4 @@ git("config", "daemon.uploadpack", "yes", cwd=repo)
 lines = trace(lambda: git("ls-remote", g.url("r.git")))
 tap.eq(names(lines), ["git-gate-session", "git-daemon", "git"], "where a setting may refuse it, git-daemon is asked", *programs(lines))
 tap.eq((g.reaped(), g.events("session.kept")), ([], []), "the gate ended nothing")
-finish(tap, g, closed)
+finish(tap, g, closed, pushed)

@@ -10,6 +10,17 @@
 	"Content-Type: application/x-git-" service "-advertisement\r\n\r\n"
 #define FETCH HEAD("upload-pack") "001e# service=git-upload-pack\n0000"
 
+Test(httpadvert, result)
+{
+	char mem[GG_ADVERT_MAX];
+	struct gg_buf b = GG_BUF(mem);
+
+	gg_advert_result(&b, "receive-pack");
+	cr_expect_str_eq(b.s, "Expires: Fri, 01 Jan 1980 00:00:00 GMT\r\nPragma: no-cache\r\n"
+			      "Cache-Control: no-cache, max-age=0, must-revalidate\r\n"
+			      "Content-Type: application/x-git-receive-pack-result\r\n\r\n");
+}
+
 Test(httpadvert, begin)
 {
 	static const struct {
