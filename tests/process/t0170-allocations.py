@@ -339,9 +339,9 @@ pusher = Raw(g)
 pusher.advertisement()
 pusher.commands(git("rev-parse", "HEAD", cwd=work).stdout.strip(), "refs/heads/never")
 shown = wait_for(lambda: [s for s in g.sessions() if s["phase"] == "pack-start"], "it to wait for a pack, with two threads")[0]
-if ALL:     # it may still lack its processes and say nothing of memory: what ALLOC=all is to show until that is mended
-    once, total = ask(cmd="show", id=shown["id"])
-    sweep("answer to show", once, total, 5, faults)
+wait_for(lambda: "pack-start" in g.request(cmd="show", id=shown["id"])["data"]["silences"], "its silence to be counted")
+once, total = ask(cmd="show", id=shown["id"])
+sweep("answer to show", once, total, 5, faults)
 SAID = {"cmd": "event", "id": shown["id"], "event": "push.scanned", "message": "of its hook"}
 for what, args in (("step", {"cmd": "step", "id": shown["id"], "step": "scan"}), ("step that left something", {"cmd": "step", "id": shown["id"], "step": "left"}), ("event", SAID)):
     once, total = ask(**args)
