@@ -68,7 +68,7 @@ PURE    := $(addprefix $(O)/,reaper/classify.o reaper/envsearch.o reaper/cgroupp
 	   daemon-wrap/httpparse.o daemon-wrap/httproute.o daemon-wrap/httpenv.o daemon-wrap/httpreply.o daemon-wrap/httpauth.o daemon-wrap/httpadvert.o hooks/sayfilter.o hooks/ssh.o hooks/pushreport.o \
 	   hooks/refrule.o hooks/lines.o hooks/scanner.o hooks/stepname.o)
 # all but main(), and what makes allocations fail in it
-UNIT    := $(call objects,tests/unit/*.c) $(O)/tests/faults/alloc.o \
+UNIT    := $(call objects,tests/unit/*.c) $(O)/tests/faults/alloc.o $(O)/tests/torture/seen.o \
 	   $(sort $(BASE) $(PURE) $(filter-out $(O)/cli/main.o,$(GATE)) $(HTTPP) $(HOOKP) $(ADMINP))
 MAN     := git-gate.1 git-gate.8 git-gate.conf.5 git-gate-events.7
 # TOOLS: for whoever tests a gate; a package leaves them out
@@ -103,7 +103,7 @@ $(O)/git-gate-admin: $(ADMIN) $(BASE)
 # the forward without the gate, for tests/process
 $(O)/hook-forward: $(O)/tests/hooks/hook-forward.o $(HOOKP) $(BASE)
 	$(CC) $(ALL_LD) -o $@ $^ $(shell pkg-config --libs jansson)
-$(O)/git-gate-torture: $(TORTURE) $(BASE)
+$(O)/git-gate-torture: $(TORTURE) $(BASE) $(O)/reaper/sockdiag.o
 	$(CC) $(ALL_LD) -o $@ $^ $(shell pkg-config --libs jansson)
 $(O)/hook-scan: $(O)/tests/scan/hook-scan.o $(HOOKP) $(BASE)
 	$(CC) $(ALL_LD) -o $@ $^ $(shell pkg-config --libs jansson)

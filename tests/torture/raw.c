@@ -361,12 +361,11 @@ static bool sip(struct gg_conn *conn, size_t n)
 
 /*
  * Never read, or in drops. The server's FIN waits behind what we do not read, so its end is seen from its
- * side of the connection in /proc, if it is on this machine, else only as a reset.
+ * side of the connection, if it is on this machine, else only as a reset.
  */
 static void wait_unread(struct talk *t, bool drops)
 {
 	struct pollfd p = { .fd = t->conn.fd, .events = POLLRDHUP };
-	uint16_t server = gg_addr_port(&t->c->target->addr);
 	struct gg_conn *conn = &t->conn;
 	int64_t next = gg_now_ms() + SIP_MS;
 	bool known = false;
@@ -376,12 +375,13 @@ static void wait_unread(struct talk *t, bool drops)
 			sip(conn, SIP);
 			next += SIP_MS;
 		}
-		int n = poll(&p, 1, UNREAD_POLL_MS), state = gg_seen_tcp(server, conn->port);
+		int n = poll(&p, 1, UNREAD_POLL_MS), state = gg_seen_tcp(conn->fd);
 
 		known = known || state == TCP_ESTABLISHED;
 		if (n > 0 && (p.revents & POLLERR))
 			conn->ended = GG_BY_RESET;
-		else if (n > 0 || (known && state != TCP_ESTABLISHED && state != TCP_CLOSE_WAIT))
+		else if (n > 0 ||
+			 (known && state >= 0 && state != TCP_ESTABLISHED && state != TCP_CLOSE_WAIT))
 			conn->ended = GG_BY_SERVER;
 		conn->end_ms = gg_now_ms();
 	}

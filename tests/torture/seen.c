@@ -6,9 +6,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "base/cleanup.h"
 #include "base/text.h"
+#include "reaper/sockdiag.h"
 
 enum { FILE_MAX = 65536 };
 
@@ -88,25 +90,19 @@ void gg_seen_each(void (*each)(void *arg, pid_t pid, uint16_t port, const char *
 	}
 }
 
-static int find_in(const char *file, uint16_t local, uint16_t remote)
+int gg_seen_tcp(int fd)
 {
-	AUTO_FILE FILE *f = fopen(file, "re");
-	char line[512];
+	struct gg_addr server = { .len = sizeof(server.ss) }, us = { .len = sizeof(us.ss) };
+	struct tcp_info info;
+	size_t size;
+	int r;
 
-	while (f && fgets(line, sizeof(line), f)) {
-		unsigned l, r, state;
-
-		if (sscanf(line, " %*d: %*[0-9A-Fa-f]:%x %*[0-9A-Fa-f]:%x %x", &l, &r, &state) == 3 &&
-		    l == local && r == remote)
-			return (int)state;
-	}
-	return 0;
-}
-
-int gg_seen_tcp(uint16_t local, uint16_t remote)
-{
-	int state = find_in("/proc/net/tcp", local, remote);
-
-	/* an IPv4 client of a socket that listens on [::] is listed with the IPv6 ones */
-	return state ? state : find_in("/proc/net/tcp6", local, remote);
+	if (getpeername(fd, (struct sockaddr *)&server.ss, &server.len) < 0 ||
+	    getsockname(fd, (struct sockaddr *)&us.ss, &us.len) < 0)
+		return -errno;
+	r = gg_sockdiag_tcp(&server, &us, &info, &size);
+	/* only one that is not open yet, or no longer, has no more to tell than its addresses */
+	if (r == -ENOENT || r == -ENODATA)
+		return 0;
+	return r < 0 ? r : info.tcpi_state;
 }

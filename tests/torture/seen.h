@@ -1,6 +1,6 @@
 /*
- * seen - what /proc shows of the server, when it runs on this machine: the processes of a connection, by the
- * REMOTE_PORT in their environment, and the server's end of a TCP connection.
+ * seen - what is to be seen of the server, when it runs on this machine: the processes of a connection, by
+ * the REMOTE_PORT in their environment, and the server's end of a TCP connection.
  */
 #ifndef GG_TORTURE_SEEN_H
 #define GG_TORTURE_SEEN_H
@@ -17,9 +17,10 @@
 void gg_seen_each(void (*each)(void *arg, pid_t pid, uint16_t port, const char *quarantine), void *arg);
 
 /*
- * State (TCP_ESTABLISHED, … of <netinet/tcp.h>) of the socket whose local and remote ports are these; 0:
- * there is none in this network namespace.
+ * State (TCP_ESTABLISHED, … of <netinet/tcp.h>) of the server's socket for our connection fd; 0: there is
+ * none that is open in this network namespace; -errno: that cannot be told. Asked for by its addresses:
+ * whoever reads /proc/net/tcp while connections come and go does not find all that are there.
  */
-int gg_seen_tcp(uint16_t local, uint16_t remote);
+int gg_seen_tcp(int fd);
 
 #endif
