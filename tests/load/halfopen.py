@@ -97,7 +97,8 @@ class HalfOpen:
         expected = sorted([*self.by_peer, *(p for p in real if p not in turned)])
         odd = sorted(set(expected) ^ set(peers))[:5]
         tap.eq(peers, expected, "%s: every one of %d half-open is ended, once, and nobody else is" % (t, len(self.by_peer) + len(real)),
-               *[(p, real.get(p), self.gate.events(peer=p)) for p in odd])
+               *[(p, *[real.get(p, {}).get(k) for k in ("kind", "ended_by", "after_ms")],
+                  *[(e["event"], e["message"]) for e in self.gate.events(peer=p)]) for p in odd])
         wrong = [(e["peer"], self.by_peer[e["peer"]].kind.play.__name__, e["reason"]) for e in self.records if e["peer"] in self.by_peer
                  and e["reason"] not in (self.by_peer[e["peer"]].kind.reason, "pressure")]
         tap.eq(wrong[:10], [], "%s: each for its own reason, or because others wait" % t)
