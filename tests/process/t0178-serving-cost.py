@@ -108,7 +108,8 @@ def trace(what):
 
 
 def programs(lines):
-    return [m[1] for m in (re.search(r'execve\("[^"]*", \[("[^\]]*)\]', x) for x in lines) if m]
+    """Without the gate's look for what was left behind, which is nobody's request and comes when it has time."""
+    return [m[1] for m in (re.search(r'execve\("[^"]*", \[("[^\]]*)\]', x) for x in lines) if m and not m[1].startswith('"git-gate", "cleanup"')]
 
 
 def names(lines):
@@ -143,7 +144,7 @@ tap.eq([re.sub(r'"|,.*', "", p).split("/")[-1] for p in ours], ["git-gate-http",
 # --- git:// ---------------------------------------------------------------------------------------------------------------------
 lines = trace(lambda: git("ls-remote", g.url("r.git")))
 tap.eq(names(lines), ["git-gate-session", "git"], "a fetch over git://: git-gate-session and one program of git's", *programs(lines))
-alarms = [int(x) for line in lines for x in re.findall(r"\balarm\((\d+)\)", line)]
+alarms = [int(x) for line in lines for x in re.findall(r"\balarm\((\d+)", line)]        # it may be shown in two parts
 tap.ok(len(alarms) > 1 and alarms[0] > 0 and alarms[-1] == 0, "the backstop of its request is taken back", alarms)
 git("config", "daemon.uploadpack", "true", cwd=repo)
 lines = trace(lambda: git("ls-remote", g.url("r.git")))
