@@ -13,7 +13,8 @@
 /*
  *   local, remote  as the server sees them; both of one family
  *   ret_size       bytes of *ret that this kernel filled; the rest is zero
- * 0 or -errno: -ENOENT no such connection, -EAFNOSUPPORT netlink is not allowed (RestrictAddressFamilies=).
+ * 0 or -errno: -ENOENT no such connection, -ENODATA it is over but for its TIME_WAIT, -EAFNOSUPPORT netlink
+ * is not allowed (RestrictAddressFamilies=).
  */
 int gg_sockdiag_tcp(const struct gg_addr *local, const struct gg_addr *remote, struct tcp_info *ret,
 		    size_t *ret_size);

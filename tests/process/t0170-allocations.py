@@ -196,7 +196,8 @@ def reap_once(n):
 
 
 reap_once(0)
-sweep("a stuck client", reap_once, min(stuck_faults.count, 200), 10, stuck_faults)
+for _ in range(2 if ALL else 1):            # which one is the nth moves with the moments of its looks: one that was passed over once is reached now
+    sweep("a stuck client", reap_once, min(stuck_faults.count, 200), 10, stuck_faults)
 tap.eq(hasty.stop(), 0, "its gate stops cleanly", hasty.text()[-1000:])
 
 # all that is asked for fails, for a while: clients wait or are told, and all goes on afterwards

@@ -1,6 +1,7 @@
 /* Tests of reaper/sockdiag.h: connections of our own, found by their addresses. */
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -60,4 +61,26 @@ Test(sockdiag, by_addresses)
 	}
 	if (n == GG_LEN(rows))
 		cr_expect_eq(gg_sockdiag_tcp(&local[0], &remote[1], &info, &size), -EAFNOSUPPORT);
+}
+
+Test(sockdiag, that_is_over)
+{
+	struct gg_addr local, remote;
+	struct tcp_info info;
+	size_t size = 0;
+	int fd[3], r = 0;
+
+	cr_assert(connect_to("127.0.0.1:0", &local, &remote, fd));
+	close(fd[2]);
+	close(fd[1]);
+	/* the kernel may take a moment for the last segments */
+	for (int i = 0; i < 1000 && r != -ENODATA; i++) {
+		r = gg_sockdiag_tcp(&local, &remote, &info, &size);
+		if (r == -EAFNOSUPPORT)
+			cr_skip("netlink is not allowed here");
+		if (r != -ENODATA)
+			poll(NULL, 0, 10);
+	}
+	cr_expect_eq(r, -ENODATA, "%d", r);
+	close(fd[0]);
 }
