@@ -288,11 +288,25 @@ def git(*args, cwd=None, check=True, env=None, stdin=None, timeout=PATIENCE * 2)
     return r
 
 
+class Process(subprocess.Popen):
+    """Shows what it is at when it does not end in time, and what it said last."""
+
+    def wait(self, timeout=None):
+        try:
+            return super().wait(timeout)
+        except subprocess.TimeoutExpired:
+            if timeout >= PATIENCE:
+                of = {p: [read("/proc/%d/%s" % (p, f)).strip() for f in ("stat", "wchan", "syscall")] for p in [self.pid, *tree(self.pid)]}
+                log = "/proc/%d/fd/2" % self.pid
+                print("# %d is still there: %s\n# its last words: %r" % (self.pid, of, read(log)[-3000:] if os.path.isfile(log) else ""), flush=True)
+            raise
+
+
 def popen(args, **kw):
     """Start a process of the test's; it is ended when the test ends."""
     kw.setdefault("env", ENV)
     kw.setdefault("cwd", TMP)
-    p = subprocess.Popen(args, **kw)
+    p = Process(args, **kw)
     started.append(p)
     return p
 
