@@ -21,6 +21,7 @@
 #include "supervisor/adminservice.h"
 #include "supervisor/admit.h"
 #include "supervisor/cgroups.h"
+#include "supervisor/childend.h"
 #include "supervisor/control.h"
 #include "supervisor/foster.h"
 #include "supervisor/janitor.h"
@@ -138,6 +139,7 @@ static int64_t pass(struct gg_gate *g, int64_t now)
 	gg_sessionio_rewatch(g);
 	g->reaper.pressed = gg_admit_pressed(g);
 	next = gg_reaper_pass(&g->reaper, now);
+	gg_childend_ask(g->loop);
 	gg_hist_add(&g->metrics.pass, GG_METRIC_PASS, now_us() - begun);
 	return next;
 }

@@ -15,6 +15,7 @@
 #include "base/pidfd.h"
 #include "base/pstat.h"
 #include "base/spawn.h"
+#include "supervisor/childend.h"
 #include "supervisor/gate.h"
 #include "supervisor/loglines.h"
 
@@ -45,7 +46,8 @@ struct gg_janitor {
 	int64_t missed_since_ms;
 	struct job spare; /* that look; in the queue, or current, while its repo is set */
 	ev_child child;
-	int pidfd; /* of the child, while current */
+	ev_io ended; /* on pidfd */
+	int pidfd;   /* of the child, while current */
 	ev_io out;
 	ev_timer timer;
 	struct gg_loglines lines;
@@ -180,6 +182,7 @@ static void on_done(EV_P_ ev_child *w, int revents)
 
 	(void)revents;
 	ev_child_stop(EV_A_ w);
+	ev_io_stop(EV_A_ & j->ended);
 	ev_timer_stop(EV_A_ & j->progress);
 	close_out(j);
 	gg_close_fd(&j->pidfd);
@@ -248,6 +251,7 @@ static int run(struct gg_janitor *j, struct job *job)
 	j->out.data = j->child.data = j;
 	ev_io_start(j->gate->loop, &j->out);
 	ev_child_start(j->gate->loop, &j->child);
+	gg_childend_watch(j->gate->loop, &j->ended, j->pidfd);
 	watch_progress(j);
 	return 0;
 }
@@ -415,6 +419,7 @@ void gg_janitor_free(struct gg_gate *g)
 	if (j->current) {
 		gg_pidfd_signal(j->pidfd, SIGKILL);
 		ev_child_stop(g->loop, &j->child);
+		ev_io_stop(g->loop, &j->ended);
 		close_out(j);
 		gg_close_fd(&j->pidfd);
 		job_free(j, j->current);

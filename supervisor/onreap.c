@@ -17,6 +17,7 @@
 #include "base/pidfd.h"
 #include "base/service.h"
 #include "base/spawn.h"
+#include "supervisor/childend.h"
 #include "supervisor/gate.h"
 #include "base/jsonmem.h"
 #include "supervisor/loglines.h"
@@ -37,6 +38,7 @@ struct run {
 	int pidfd;
 	bool late; /* it was killed for its deadline */
 	ev_child child;
+	ev_io ended; /* on pidfd */
 	ev_io out;
 	ev_timer limit;
 	struct gg_loglines lines;
@@ -135,6 +137,7 @@ static void close_run(struct run *r)
 	ev_io_stop(loop, &r->out);
 	ev_timer_stop(loop, &r->limit);
 	ev_child_stop(loop, &r->child);
+	ev_io_stop(loop, &r->ended);
 	close(r->out.fd);
 	gg_close_fd(&r->pidfd);
 	record_free(r->record);
@@ -209,6 +212,7 @@ static void watch(struct run *r, int out)
 	ev_timer_init(&r->limit, on_limit, (double)g->conf->on_reap_ms / 1000., 0.);
 	r->child.data = r->out.data = r->limit.data = r;
 	ev_child_start(g->loop, &r->child);
+	gg_childend_watch(g->loop, &r->ended, r->pidfd);
 	ev_io_start(g->loop, &r->out);
 	ev_timer_start(g->loop, &r->limit);
 }

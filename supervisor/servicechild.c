@@ -15,6 +15,7 @@
 #include "base/service.h"
 #include "base/spawn.h"
 #include "daemon-wrap/argv.h"
+#include "supervisor/childend.h"
 #include "supervisor/group.h"
 
 #define CALM_S 0.05  /* a flood is read a pipe at a time, this far apart: its writer waits, not the gate */
@@ -105,6 +106,7 @@ static void forget(struct gg_child *c)
 	close_output(c);
 	gg_probe_stop(&c->probe);
 	ev_child_stop(c->loop, &c->child);
+	ev_io_stop(c->loop, &c->ended);
 	ev_timer_stop(c->loop, &c->clear);
 	gg_close_fd(&c->pidfd);
 	c->pid = 0;
@@ -185,6 +187,7 @@ static void on_exit_of_leader(EV_P_ ev_child *w, int revents)
 
 	(void)revents;
 	ev_child_stop(EV_A_ w);
+	ev_io_stop(EV_A_ & c->ended);
 	gg_probe_stop(&c->probe);
 	c->exited = true;
 	c->status = w->rstatus;
@@ -310,6 +313,7 @@ int gg_child_start(struct gg_child *c, const char *path, const char *instance)
 	c->started_ms = gg_now_ms();
 	ev_child_set(&c->child, c->pid, 0);
 	ev_child_start(c->loop, &c->child);
+	gg_childend_watch(c->loop, &c->ended, c->pidfd);
 	ev_io_set(&c->out, gg_take_fd(&out_r), EV_READ);
 	ev_io_start(c->loop, &c->out);
 	if (kind == GG_READY_FD)

@@ -38,6 +38,7 @@ struct gg_child {
 	bool killed;
 	int64_t clear_ms; /* since when its group is waited for after it was killed */
 	ev_child child;
+	ev_io ended; /* on pidfd */
 	ev_io out;
 	ev_timer calm;	/* while out pauses because of a flood */
 	ev_timer clear; /* next look at the group */
