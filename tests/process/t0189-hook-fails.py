@@ -18,7 +18,7 @@ for d in base, FAKE, scratch, steps, os.path.join(steps, "pre-receive.d"):
 REAL = os.path.join(BUILD, "hooks")
 wrapper = 'name=${0##*/}; now=; [ ! -e %s.$name ] || . %s.$name; exec $now %s/$name "$@"' % (PLAN, PLAN, REAL)
 put_script(path("scanner"), "exit 0")
-g = Gate({"listen.http": "127.0.0.1:0", "hook.scanner": "command", "hook.scannerCommand": path("scanner"), "hook.dir": steps, "hook.scratch": scratch, "repo.r.git.allowForce": "false", **HEALTHY, **up.mirrored(base, seed=seed)}, base=base,
+g = Gate({"listen.http": "127.0.0.1:0", "hook.scanner": "command", "hook.scannerCommand": path("scanner"), "hook.dir": steps, "hook.scratch": scratch, "repo.r.git.allowForce": "false", "deadline.grace": "20s", **HEALTHY, **up.mirrored(base, seed=seed)}, base=base,
          hooks=Hooks(pre_receive=wrapper, post_receive=wrapper).dir)
 REPO = os.path.join(base, "r.git")
 there = os.path.join(up.base, "r.git")
