@@ -88,6 +88,8 @@ def loses_its_root():
     stuck, healthy = half_a_push(d, "orphan"), half_a_push(d, "orphan2")
     for c in (stuck, healthy):
         s = wait_for(lambda: [s for s in w.sessions() if s["peer"] == c.peer and s["service"]], "the session to be known")[0]
+        said = [ask_control(w.control, cmd=cmd, id=s["id"], step="scan", name="push.allowed", message="x").get("error", "") for cmd in ("push", "step", "event")]
+        tap.ok(all("not one that this gate began" in e for e in said), "no hook can speak for it", said)
         os.kill(s["pid"], signal.SIGKILL)
     healthy.s.sendall(PACK[1 << 20:])
     tap.ok(b"ok refs/heads/orphan2" in healthy.rest(), "a healthy push without its git-daemon succeeds")
