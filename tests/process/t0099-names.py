@@ -11,6 +11,7 @@ INSIDE = "TEST_HAS_A_NETWORK"
 if not os.environ.get(INSIDE):
     if os.geteuid() != 0 or subprocess.run(["unshare", "-mn", "true"], capture_output=True).returncode:
         skip_all("no network namespace can be made")
+    shutil.rmtree(TMP)        # the next one makes its own
     os.execvpe("unshare", ["unshare", "-mn", sys.executable, os.path.abspath(__file__)], {**os.environ, INSIDE: "1"})
 
 from scanrepo import GREP, script  # noqa: E402
