@@ -7,6 +7,7 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "process"))
 from gate import *                                                      # noqa: E402
+from sshd import listening                                              # noqa: E402
 
 MEMORY = "Rss", "Pss", "Private_Dirty"
 
@@ -47,11 +48,7 @@ def git_daemon(base, most):
     d = popen([git("--exec-path").stdout.strip() + "/git-daemon", "--reuseaddr", "--listen=127.0.0.1", "--port=%d" % port, "--base-path=" + base,
                "--export-all", "--enable=receive-pack", "--max-connections=%d" % most], stderr=subprocess.DEVNULL)
 
-    def listening():
-        with socket.socket() as s:
-            return s.connect_ex(("127.0.0.1", port)) == 0
-
-    wait_for(listening, "git daemon to listen")
+    wait_for(lambda: listening(port), "git daemon to listen")
     return d, port
 
 

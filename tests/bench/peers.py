@@ -21,7 +21,7 @@ class Web(Server):
         self.port = free_port()
         self.dir = path("%s%d" % (name, self.port))
         os.makedirs(self.dir, mode=0o755, exist_ok=True)
-        self.conf = os.path.join(self.dir, "conf")
+        self.conf, self.logs = os.path.join(self.dir, "conf"), [os.path.join(self.dir, "error")]
         with open(self.conf, "w") as f:
             f.write(text.replace("@DIR@", self.dir).replace("@PORT@", str(self.port)).replace("@BASE@", base).replace("@BACKEND@", BACKEND))
         super().__init__(name, base, [])

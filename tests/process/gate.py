@@ -19,6 +19,8 @@ import threading
 import time
 import traceback
 
+from ports import free_port                                             # noqa: F401  for those that import all of this
+
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.path.abspath(os.environ.get("BUILD", os.path.join(ROOT, "build")))
 GATE = os.path.join(BUILD, "git-gate")
@@ -320,12 +322,6 @@ def end(p, patience=PATIENCE):
 def unexplained(code, out):
     """Has a git client failed and read no reason? One that writes to a connection which has just been closed dies of SIGPIPE, and says nothing."""
     return code not in (0, -signal.SIGPIPE) and not re.search("git-gate: |rejected|error|fatal", out)
-
-
-def free_port(family=socket.AF_INET):
-    with socket.socket(family) as s:
-        s.bind(("::1" if family == socket.AF_INET6 else "127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 class Latch:

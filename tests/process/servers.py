@@ -15,7 +15,7 @@ LIGHTTPD = "/usr/sbin/lighttpd"
 class Server:
     """What the three have in common."""
 
-    kinds = ()              # of git-gate-torture that make no sense here
+    logs = ()               # files that it writes to, beside its terminal
 
     def __init__(self, name, base, command, **kw):
         self.name, self.base, self.command, self.log = name, base, command, path(name + ".log")
@@ -30,7 +30,17 @@ class Server:
         return self
 
     def wait(self):
-        wait_for(lambda: listening(self.port), "%s to listen: %s" % (self.name, read(self.log)))
+        """Until it serves: what ends instead, or does not come to it, is shown with its own words."""
+        try:
+            wait_for(lambda: self.process.poll() is not None or listening(self.port), "%s to listen" % self.name)
+        except TimeoutError as e:
+            raise TimeoutError("%s: %s" % (e, self.words()))
+        if self.process.poll() is not None:
+            raise RuntimeError("%s ended with %d before it listened: %s" % (self.name, self.process.returncode, self.words()))
+
+    def words(self):
+        """What it said last, to its terminal and to its log."""
+        return " ".join(" ".join(read(f)[-1000:].split()) for f in (self.log, *self.logs)) or "it says nothing"
 
     def bridged(self, *args):
         p = popen([BRIDGE, *args], stdout=subprocess.PIPE, text=True)
@@ -89,7 +99,7 @@ class Lighttpd(Server):
 
     def __init__(self, base, stream=2, more="server.max-read-idle = 600\nserver.max-write-idle = 600\n"):
         self.port = free_port()
-        self.conf = path("lighttpd%d.conf" % self.port)
+        self.conf, self.logs = path("lighttpd%d.conf" % self.port), [path("lighttpd.error")]
         exec_path = git("--exec-path").stdout.strip()
         with open(self.conf, "w") as f:
             f.write('server.bind = "127.0.0.1"\nserver.port = %d\nserver.document-root = "%s"\nserver.errorlog = "%s"\n'
