@@ -44,10 +44,6 @@ def peak_rss(pid):
     return int(re.search(r"(?m)^VmHWM:\s+(\d+)", read("/proc/%d/status" % pid))[1])
 
 
-def descriptors(pid):
-    return len(os.listdir("/proc/%d/fd" % pid))
-
-
 def at_rest(gate):
     """Wait until nobody is served and nobody waits."""
     def busy():
@@ -63,7 +59,7 @@ class Level:
     def __init__(self, gate):
         at_rest(gate)
         # the ends of connections linger for up to ten seconds, and others of the gate's children may be about to end
-        self.fds, self.kids = settled(lambda: (descriptors(gate.pid), len(tree(gate.pid)) - 1))
+        self.fds, self.kids = settled(lambda: (fd_count(gate.pid), len(tree(gate.pid)) - 1))
         self.rss, self.dirty = memory(gate.pid)
 
 

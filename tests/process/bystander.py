@@ -41,10 +41,6 @@ def resident(pid):
     return int(found[1]) if found else 0
 
 
-def fds(pid):
-    return len(os.listdir("/proc/%d/fd" % pid))
-
-
 def bytes_below(*directories):
     """What files take there."""
     total = 0
@@ -63,12 +59,12 @@ class Cost:
 
     def __init__(self, gate, *directories):
         self.gate, self.directories = gate, directories
-        self.memory, self.fds, self.bytes = resident(gate.pid), fds(gate.pid), bytes_below(*directories)
+        self.memory, self.fds, self.bytes = resident(gate.pid), gate.idle_fds(), bytes_below(*directories)
 
     def check(self, tap, what, more_bytes=1 << 20):
         g = self.gate
         g.settle()
-        wait_for(lambda: fds(g.pid) <= self.fds + 2, "descriptors of the gate to be given back")
+        wait_for(lambda: fd_count(g.pid) <= self.fds, "descriptors of the gate to be given back")
         tap.ok(g.process.poll() is None and g.status()["instance"] == g.instance, "%s: the gate lives" % what)
         more = resident(g.pid) - self.memory
         tap.ok(more < 4096 + FREED, "%s: its memory is bounded (%d KiB more)" % (what, more))

@@ -388,9 +388,6 @@ class Trial:
                 return False
         wait_for(quiet, "all sessions to be gone")
 
-    def count_fds(self):
-        return len(os.listdir("/proc/%d/fd" % self.g.pid))
-
     def wrong(self):
         """What is not as it must be, once nothing is injected any more; [] if all is well."""
         if self.g.process.poll() is not None:
@@ -428,9 +425,9 @@ class Trial:
             found.append("a healthy session was ended: %s" % reaped[:2])
         if self.before is not None:
             try:
-                wait_for(lambda: self.count_fds() <= self.before, "descriptors", 15)
+                wait_for(lambda: fd_count(self.g.pid) <= self.before, "descriptors", 15)
             except TimeoutError:
-                found.append("descriptors: %d, %d before: %s" % (self.count_fds(), self.before, sorted(open_files(self.g.pid))))
+                found.append("descriptors: %d, %d before: %s" % (fd_count(self.g.pid), self.before, sorted(open_files(self.g.pid))))
         return found
 
 

@@ -157,6 +157,10 @@ def open_files(pid):
     return found
 
 
+def fd_count(pid):
+    return len(os.listdir("/proc/%d/fd" % pid))
+
+
 START = 19              # when it was started, among proc_fields
 
 
@@ -534,6 +538,19 @@ class Gate:
     def settle(self):
         """Wait until no session is left."""
         wait_for(lambda: not self.sessions() and not self.processes(), "all sessions to be gone")
+
+    def idle_fds(self):
+        """How many descriptors it has at rest, without a child but its services: it begins with a cleanup, and what it has of that is not to be
+        counted, nor what asking it takes."""
+        wait_for(lambda: not self.sessions(), "all sessions to be gone")
+        services, alike = {s["pid"] for s in self.status()["services"]}, []
+
+        def at_rest():
+            now = fd_count(self.pid), {p for p in tree(self.pid) if (proc_stat(p) or (0, 0))[1] == self.pid} - services
+            alike[:] = [n for n in alike if n == now] + [now]
+            return len(alike) >= 10 and not now[1]
+        wait_for(at_rest, "the gate to be at rest")
+        return alike[0][0]
 
     def push(self, work, ref="main"):
         """A push in the background, for end()."""

@@ -57,8 +57,7 @@ late = connect(ALL)
 for _ in range(2):              # by then it has been sent as much as the socket holds
     g.cli("health")
 tap.eq(len(json.loads(dropped(late))["data"]), len(g.ask("reaped", "--all")), "who reads late gets all of a long answer")
-fds = lambda: len(os.listdir("/proc/%d/fd" % g.pid))
-calm = fds()
+calm = g.idle_fds()
 for what, data, n in (("300 that send nothing", b"", 300), ("150 that send half a line", b'{"cmd":"sta', 150), ("40 that never read a large answer", ALL, 40)):
     def room():
         clients = [connect(data) for _ in range(n)]
@@ -69,7 +68,7 @@ for what, data, n in (("300 that send nothing", b"", 300), ("150 that send half 
             codes.append(g.cli("health").returncode)
         took = time.monotonic() - begin
         tap.ok(codes[-1] == 0 and set(codes) <= {0, 1}, "%s: health answers once a place is free (%.1fs)" % (what, took), codes)
-        wait_for(lambda: fds() <= calm, "the last of them to be dropped")
+        wait_for(lambda: fd_count(g.pid) <= calm, "the last of them to be dropped")
         answers = [dropped(s) for s in clients]
         tap.eq([a for a in answers if a.endswith(b"\n")], [], "%s: none got a whole answer" % what)
         return took

@@ -40,10 +40,6 @@ def stops_at_once():
     d.stop()
 
 
-def descriptors_of(pid):
-    return len(os.listdir("/proc/%d/fd" % pid))
-
-
 def links(pid):
     return [os.readlink(e.path) for e in os.scandir("/proc/%d/fd" % pid)]
 
@@ -65,7 +61,7 @@ def has_few_descriptors():
         c.close()
     wait_for(lambda: not w.sessions(), "the sessions to be gone")
     # more would be one or two a session
-    wait_for(lambda: descriptors_of(w.process.pid) < 20, "it to give back what it had: %s" % links(w.process.pid))
+    wait_for(lambda: fd_count(w.process.pid) < 20, "it to give back what it had: %s" % links(w.process.pid))
     tap.eq(w.stop(), 0, "the watch stops cleanly")
     d.stop()
 

@@ -101,7 +101,7 @@ tap.eq(g.stop(), 0, "it stops with 0", g.text()[-500:])
 g = Gate({"limit.sessions": "200"}, prefix=["prlimit", "--nofile=40:40", "--"])
 g.repo()
 work = g.work("few")
-before = len(os.listdir("/proc/%d/fd" % g.pid))
+before = g.idle_fds()
 clients = [Raw(g) for _ in range(200)]
 wait_for(lambda: g.status()["waiting"], "clients to wait")
 p = g.push(work)
@@ -115,7 +115,7 @@ code, out = end(p)
 tap.eq((set(ended), code), ({b""}, 0), "40 descriptors, 200 clients at once: all are served, and a push", out)
 tap.eq((g.events("session.refused"), g.reaped()), ([], []), "nobody was turned away or ended")
 g.settle()
-wait_for(lambda: len(os.listdir("/proc/%d/fd" % g.pid)) <= before, "the descriptors to be as before")
+wait_for(lambda: fd_count(g.pid) <= before, "the descriptors to be as before")
 tap.eq(g.stop(), 0, "it stops with 0", g.text()[-500:])
 
 # --- no processes -------------------------------------------------------------------------------------------------------

@@ -19,10 +19,6 @@ for i in range(300):            # an answer that no socket holds
 tap.ok(len(json.dumps(g.ask("reaped", "--all"))) > 150000, "the answer of reaped --all is long")
 
 
-def fds():
-    return len(os.listdir("/proc/%d/fd" % g.pid))
-
-
 def resident():
     return int(re.search(r"VmRSS:\s+(\d+)", read("/proc/%d/status" % g.pid))[1])
 
@@ -67,7 +63,7 @@ class Client:
             self.s = None
 
 
-calm, calm_memory = fds(), resident()
+calm, calm_memory = g.idle_fds(), resident()
 names = list(Client.kinds)
 crowd = [Client(names[i % len(names)]) for i in range(CROWD)]
 over = threading.Event()
@@ -81,7 +77,7 @@ def press():
 
 pressing = threading.Thread(target=press)
 pressing.start()
-wait_for(lambda: fds() > calm + 100, "the crowd to fill the socket's places")
+wait_for(lambda: fd_count(g.pid) > calm + 100, "the crowd to fill the socket's places")
 stuck = Raw(g)
 stuck.advertisement()
 
@@ -98,15 +94,15 @@ def answers(*args):
     return 0
 
 
-most, asked = fds(), []
+most, asked = fd_count(g.pid), []
 for ref in "a", "b", "c":
     code, out = end(g.push(work, ref))
     tap.eq(code, 0, "a push goes through, hooks and all", out)
-    most = max(most, fds())
+    most = max(most, fd_count(g.pid))
 for args in ("status",), ("health", "--ready"), ("sessions",), ("metrics",):
     n = answers(*args)
     tap.ok(n > 0, "git-gate %s is answered (asked %d times)" % (" ".join(args), n))
-    most = max(most, fds())
+    most = max(most, fd_count(g.pid))
 stuck.rest()
 over.set()
 pressing.join()
@@ -115,7 +111,7 @@ tap.ok(all(came.values()), "all of them were there: %s" % ", ".join("%s %d" % x 
 for c in crowd:
     c.leave()
 tap.ok(calm + 100 < most <= calm + 200, "its connections are bounded (%d descriptors, %d before)" % (most, calm))
-wait_for(lambda: fds() <= calm, "the last of them to be dropped")
+wait_for(lambda: fd_count(g.pid) <= calm, "the last of them to be dropped")
 used = resident()
 tap.ok(used - calm_memory < 4096 + FREED, "so is its memory (%d KiB more)" % (used - calm_memory))
 reaped = [e for e in g.reaped() if e["peer"] == stuck.peer]

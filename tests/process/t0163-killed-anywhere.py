@@ -107,10 +107,6 @@ def wake(p):
 idle = {}
 
 
-def descriptors():
-    return len(os.listdir("/proc/%d/fd" % g.pid))
-
-
 def sound(what, work, branch, told):
     """The invariants, after one fetch."""
     wait_for(lambda: not g.sessions(), "%s: the session to end" % what)
@@ -128,9 +124,9 @@ def sound(what, work, branch, told):
     # the hook's directory of a push that was killed goes with the next cleanup
     left = lambda: leftovers(here) + os.listdir(scratch) + [f for f in os.listdir(here) if f.startswith("git-gate.forward")]      # noqa: E731
     try:
-        wait_for(lambda: not left() and descriptors() <= idle[g.pid], "nothing to be left", 20)
+        wait_for(lambda: not left() and fd_count(g.pid) <= idle[g.pid], "nothing to be left", 20)
     except TimeoutError:
-        bad.append("left: %s, %d descriptors of %d" % (left(), descriptors(), idle[g.pid]))
+        bad.append("left: %s, %d descriptors of %d" % (left(), fd_count(g.pid), idle[g.pid]))
     bad += ["ended by the gate: %s" % e for e in g.reaped() if e["reason"] != "predecessor"]
     bad += ["%s" % e for e in g.events("gate.error") + g.events("scan.failed")]
     return tap.ok(not bad, "%s: gate and upstream agree, are sound, and serve" % what, *bad, *g.events()[-20:])
@@ -139,7 +135,7 @@ def sound(what, work, branch, told):
 # what there is to be ended at
 work, branch = new_work(seed)
 sound("at first", work, branch, False) if idle.setdefault(g.pid, 1 << 20) else None
-idle[g.pid] = descriptors()
+idle[g.pid] = g.idle_fds()
 most = {}
 for part, args in (("push", ["push", URLS[0], "HEAD:count"]), ("fetch", ["clone", "-q", URLS[0], path("count")])):
     traced("-e trace=" + ",".join(CALLS[part]))
@@ -229,7 +225,7 @@ def gate_point(kind, n, sig):
     finally:
         g.prefix = []
     g.start()
-    idle[g.pid] = descriptors() + 1         # the admin's, systemd's: none here; one of a connection that is being closed
+    idle[g.pid] = g.idle_fds()
     tap.ok(not [1 for code, out in told if unexplained(code, out)], "%s (%s): clients have an answer or a reason" % (what, "hit" if died else "beyond the last"), *told)
     sound(what, work, branch, told and told[0][0] == 0)
     return died

@@ -46,10 +46,6 @@ def served(what):
     tap.eq(g.cli("health").returncode, 0, "%s: the gate answers" % what)
 
 
-def descriptors():
-    return len(os.listdir("/proc/%d/fd" % g.pid))
-
-
 def push_pinned(fs, how):
     """A push to pinned.git whose hook has one that sleeps; returns the push and its pid. how: a line of sh, with %s for the command."""
     mark = path("mark")
@@ -66,7 +62,7 @@ def tidy(what, pid):
     d = os.path.join(g.base, "pinned.git")
     wait_for(lambda: not leftovers(d), "%s: leftovers to be removed" % what)
     tap.eq(fsck(d), "", "%s: fsck is clean" % what)
-    wait_for(lambda: descriptors() <= idle, "%s: no descriptor to be left: %d, %d before" % (what, descriptors(), idle))
+    wait_for(lambda: fd_count(g.pid) <= idle, "%s: no descriptor to be left: %d, %d before" % (what, fd_count(g.pid), idle))
 
 
 served("before")
@@ -76,7 +72,7 @@ slow.advertisement()
 slow.commands(oid, "refs/heads/topic")
 slow.s.sendall(pack[:30])
 wait_for(lambda: [s["phase"] for s in g.sessions()] == ["pack"], "a healthy push that takes its time")
-idle = descriptors()
+idle = fd_count(g.pid)
 
 # --- below a hook ----------------------------------------------------------------------------------------------------------------
 fs = Unanswering()
@@ -113,7 +109,7 @@ served("after a gate that was killed")
 said = wait_for(lambda: [e for e in g.events("gate.predecessor") if "state D" in e["message"]], "the gate to say whom it cannot look into")
 tap.ok(str(pid) in said[0]["pids"].split(","), "gate.predecessor says whom it cannot look into", *said)
 tap.eq(state(pid), "D", "it sleeps yet")
-idle = descriptors()
+idle = fd_count(g.pid)
 fs.end()
 wait_for(lambda: not alive(pid), "the sleeper to be ended when it wakes up")
 tap.ok(True, "the next gate ends it when it wakes up")

@@ -14,7 +14,7 @@ chance = random.Random(seed)
 bench = Bench()
 trial = Trial(bench, bench.gate().start())
 tap.eq(trial.wrong(), [], "nothing is injected: all is well")
-trial.before = trial.count_fds()
+trial.before = trial.g.idle_fds()
 ROWS = (("pre-receive", "push", sorted(ERRORS), 5), ("git-gate", "fetch-http", ["epoll_ctl"], 2), ("git-gate-session", "push", ["poll", "access"], 1),
         ("git-gate-http", "push-http", ["eventfd2"], 1), ("post-receive", "push", ["access", "newfstatat", "setsockopt"], 1),
         ("hook-refresh", "fetch", ["read", "getrandom"], 1), ("git-gate-admin", "page", ["sendmsg"], 1),

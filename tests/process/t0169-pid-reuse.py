@@ -25,7 +25,7 @@ def served(g, work, what):
     tap.eq(code, 0, "%s: a push succeeds afterwards" % what, out)
     wait_for(lambda: not g.sessions() and not leftovers(os.path.join(g.base, "r.git")), "%s: nothing to be left" % what)
     tap.eq(fsck(os.path.join(g.base, "r.git")), "", "%s: fsck is clean" % what)
-    wait_for(lambda: len(os.listdir("/proc/%d/fd" % g.pid)) <= g.idle, "%s: no descriptor to be left" % what)
+    wait_for(lambda: fd_count(g.pid) <= g.idle, "%s: no descriptor to be left" % what)
 
 
 def gate(settings=None, **scripts):
@@ -33,7 +33,7 @@ def gate(settings=None, **scripts):
     g = Gate({**PATIENT, **(settings or {})}, hooks=hooks.dir)
     g.hooks = hooks
     g.repo()
-    g.idle = len(os.listdir("/proc/%d/fd" % g.pid))
+    g.idle = g.idle_fds()
     return g
 
 

@@ -137,17 +137,13 @@ def look(c):
         wrong.append((c.sent[:300], c.got[:300], a))
 
 
-def fds():
-    return len(os.listdir("/proc/%d/fd" % g.pid))
-
-
 def resident():
     return int(re.search(r"VmRSS:\s+(\d+)", read("/proc/%d/status" % g.pid))[1])
 
 
 g.ask("status")
 wait_for(lambda: g.request(cmd="health"), "an answer")
-calm, calm_memory = fds(), resident()
+calm, calm_memory = fd_count(g.pid), resident()
 clients = []
 for i in range(ACTIONS):
     act = dice.randrange(10)
@@ -174,7 +170,7 @@ for c in clients:
 tap.ok(len(answers) > ACTIONS / 30, "of %d actions %d were answered, %d of these with data; %d connections ended without an answer" %
        (ACTIONS, len(answers), sum(isinstance(a, dict) and a.get("ok") is True for a in answers), cut))
 tap.eq(wrong, [], "each answer is one line of JSON in the protocol's form, and a whole request has one")
-wait_for(lambda: fds() <= calm, "the connections to be dropped")
+wait_for(lambda: fd_count(g.pid) <= calm, "the connections to be dropped")
 tap.ok(True, "no descriptor is left")
 used = resident() - calm_memory
 tap.ok(used < 4096 + FREED, "nor memory (%d KiB more)" % used)

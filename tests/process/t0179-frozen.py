@@ -131,7 +131,7 @@ def held(what, holder, deaf, kept=False):
     for repo in "r.git", "stuck.git", "whole.git", "late.git":
         g.repo(repo, "receive.unpackLimit=1")
     serves(g, what + ", before")
-    idle = len(os.listdir("/proc/%d/fd" % g.pid))
+    idle = g.idle_fds()
     stuck = begun(g, "stuck.git", None)
     wait_for(lambda: session(g, "stuck.git")["phase"] == "commands", "a client that says nothing")
     whole = begun(g, "whole.git", 50000)
@@ -161,7 +161,7 @@ def held(what, holder, deaf, kept=False):
     stuck.close()
     whole.close()
     tidy(g, what)
-    wait_for(lambda: len(os.listdir("/proc/%d/fd" % g.pid)) <= idle, "%s: no descriptor to be left" % what)
+    wait_for(lambda: fd_count(g.pid) <= idle, "%s: no descriptor to be left" % what)
 
     # it stops meanwhile
     late = begun(g, "late.git", 50000)

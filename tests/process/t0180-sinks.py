@@ -14,10 +14,6 @@ git("init", "-q", work)
 commit(work, "first", "first\n")
 
 
-def descriptors(g):
-    return len(os.listdir("/proc/%d/fd" % g.pid))
-
-
 def ticks(g):
     f = read("/proc/%d/stat" % g.pid).rsplit(")", 1)[1].split()
     return int(f[11]) + int(f[12])
@@ -45,7 +41,7 @@ for form in "text", "json":
     g.repo()
     what = "the terminal is closed (%s)" % form
     serves(g, "on a terminal (%s)" % form)
-    idle, lost = descriptors(g), g.status()["dropped_events"]
+    idle, lost = g.idle_fds(), g.status()["dropped_events"]
     os.close(master)                            # its controlling terminal hangs up: SIGHUP, and from now on EIO
     wait_for(lambda: g.process.poll() is not None or g.status()["dropped_events"] > lost, "it to have something to say")
     serves(g, what)
@@ -53,7 +49,7 @@ for form in "text", "json":
     wait_for(lambda: time.monotonic() - begun > 1, "a second to be over")
     tap.ok(ticks(g) - before < 20, "%s: it does not spin (%d ticks in a second)" % (what, ticks(g) - before))
     tap.ok(g.status()["dropped_events"] > lost, "%s: what is lost is counted" % what)
-    wait_for(lambda: descriptors(g) <= idle, "%s: no descriptor to be left: %d, %d before" % (what, descriptors(g), idle))
+    wait_for(lambda: fd_count(g.pid) <= idle, "%s: no descriptor to be left: %d, %d before" % (what, fd_count(g.pid), idle))
     tap.eq(g.stop(), 0, "%s: it stops with 0" % what)
 
 # --- the log is rotated, and truncated ------------------------------------------------------------------------------------------------------
@@ -88,7 +84,7 @@ hooks = Hooks(reference_transaction="exec %s \"$@\"" % flood)
 g = Gate({"listen.http": "127.0.0.1:0", **PATIENT}, hooks=hooks.dir)
 g.settings.update({"listen.git": "127.0.0.1:%d" % g.port, "listen.http": "127.0.0.1:%d" % g.http_port})
 repo = g.repo()
-idle = descriptors(g)
+idle = g.idle_fds()
 
 
 def blocked():
@@ -116,7 +112,7 @@ results = [end(p) for p in pushes]
 tap.eq([out for code, out in results if code], [], "it goes on: both pushes succeed")
 put_script(flood, "exit 0")
 serves(g, "the gate stood still")
-wait_for(lambda: descriptors(g) <= idle, "no descriptor to be left")
+wait_for(lambda: fd_count(g.pid) <= idle, "no descriptor to be left")
 closed = [e for e in g.events("session.closed") if "over the rate" in e["message"]]
 tap.ok(closed, "what was over the rate of a session's log is said", *g.events("session.closed")[:2])
 

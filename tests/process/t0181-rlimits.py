@@ -16,7 +16,7 @@ def start(limit, settings=None, **kw):
     g = Gate({"listen.http": "127.0.0.1:0", **PATIENT, **(settings or {})}, prefix=["prlimit", limit, "--"], start=False, **kw)
     g.start()
     g.repo("r.git", "receive.unpackLimit=1")
-    g.idle = len(os.listdir("/proc/%d/fd" % g.pid))
+    g.idle = g.idle_fds()
     return g
 
 
@@ -34,7 +34,7 @@ def serves(g, what):
         tap.eq((r.returncode, s.returncode), (0, 0), "%s: afterwards %s serves" % (what, url("").split(":")[0]), r.stderr, s.stderr)
     wait_for(lambda: not g.sessions() and not g.processes(), "%s: sessions to end" % what)
     wait_for(lambda: not leftovers(repo), "%s: nothing to be left: %s" % (what, leftovers(repo)))
-    wait_for(lambda: len(os.listdir("/proc/%d/fd" % g.pid)) <= g.idle, "%s: no descriptor to be left" % what)
+    wait_for(lambda: fd_count(g.pid) <= g.idle, "%s: no descriptor to be left" % what)
     tap.eq(fsck(repo), "", "%s: fsck is clean" % what)
     tap.eq(g.reaped(), [], "%s: nobody was ended by the gate" % what)
 

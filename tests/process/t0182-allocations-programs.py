@@ -16,7 +16,7 @@ sweeps = alloc.Sweeps(tap)
 bench = AllocBench()
 t = Trial(bench, bench.gate().start())
 tap.eq(t.wrong(), [], "nothing fails: all is well")
-t.before = t.count_fds()
+t.before = t.g.idle_fds()
 for where, action, sample in (("git-gate-session", "push", 4), ("git-gate-session", "fetch", 3), ("git-gate-http", "push-http", 4), ("git-gate-http", "fetch-http", 4)):
     s = Suffering(t, where, action)
     sweeps.sweep("%s, %s" % (where, action), s.once, s.total, sample, bench.faults, s.program) if s.total else tap.ok(True, "%s, %s: it asks for none" % (where, action))

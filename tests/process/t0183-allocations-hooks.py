@@ -20,7 +20,7 @@ bench = AllocBench({"hook.dir": steps, "hook.allowForce": "false"})
 put_script(path("scanner"), GREP)
 t = Trial(bench, bench.gate().start())
 tap.eq(t.wrong(), [], "nothing fails: all is well")
-t.before = t.count_fds()
+t.before = t.g.idle_fds()
 
 
 def suffer(where, action, sample):

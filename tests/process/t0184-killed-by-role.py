@@ -335,10 +335,6 @@ def refs(d):
     return git("for-each-ref", "--format=%(objectname) %(refname)", cwd=d).stdout
 
 
-def descriptors():
-    return len(os.listdir("/proc/%d/fd" % g.pid))
-
-
 def left():
     return [f for d in ("r.git", "l.git") for f in leftovers(os.path.join(base, d))] + os.listdir(scratch) + [f for f in os.listdir(here) if f.startswith("git-gate.forward")]
 
@@ -360,9 +356,9 @@ def sound(what, told=None):
     bad += ["gate and upstream differ"] if refs(here) != refs(there) else []
     bad += ["fsck: " + x for x in map(fsck, (here, there, os.path.join(base, "l.git"))) if x]
     try:
-        wait_for(lambda: not left() and descriptors() <= idle, "nothing to be left", 30)
+        wait_for(lambda: not left() and fd_count(g.pid) <= idle, "nothing to be left", 30)
     except TimeoutError:
-        bad.append("left: %s, %d descriptors of %d" % (left()[:10], descriptors(), idle))
+        bad.append("left: %s, %d descriptors of %d" % (left()[:10], fd_count(g.pid), idle))
     bad += ["ended by the gate: %s" % e for e in g.reaped() if e["reason"] != "operator"]
     bad += ["%s" % e for e in g.events("gate.error") + g.events("scan.failed")]
     return tap.ok(not bad, "%s: gate and upstream agree, are sound, serve, and nothing is left" % what, *bad, *g.events()[-20:])
@@ -420,7 +416,7 @@ def point(kind, transport, sig):
 idle = 1 << 20
 wait_for(g.admin, "the admin service")
 sound("at first")
-idle = descriptors()
+idle = g.idle_fds()
 ROLES = [(k, t) for k in (Session, PreReceive, Holder, PostReceive, Refresh) for t in (0, 1)] + [(k, 0) for k in (OnReap, Cleanup, Admin, Watch)] + [(KeptAlive, 1)]
 PLAN = [(k, t, s) for k, t in ROLES for s in SIGNALS if not sys.argv[1:] or k.__name__ in sys.argv[1:]]
 n = os.environ.get("POINTS") or ("all" if sys.argv[1:] else "5")

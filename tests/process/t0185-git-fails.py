@@ -104,12 +104,8 @@ def serves(what):
     tap.eq((fsck(repo), leftovers(repo), g.reaped(), g.events("gate.error")), ("", [], [], []), "%s: the repository is sound, and nobody was ended" % what)
 
 
-def descriptors():
-    return len(os.listdir("/proc/%d/fd" % g.pid))
-
-
 serves("at first")
-idle = descriptors()
+idle = g.idle_fds()
 for name in PROGRAMS:
     file = os.path.join(core, name)
     for what, text, mode in (("missing", None, 0), ("not executable", WELL[name], 0o644), ("rubbish", RUBBISH, 0o755), ("one that exits at once", "#!/bin/sh\nexit 1\n", 0o755),
@@ -177,7 +173,7 @@ for p in hung:
     tap.ok(code and re.search("git-gate: |fatal: |error: ", out), "git hangs: its client is told when it is ended", out)
 g.settle()
 tap.eq(sorted(e["reason"] for e in g.reaped()), ["operator"] * 2, "git hangs: and there is a record")
-wait_for(lambda: descriptors() <= idle, "descriptors")
+wait_for(lambda: fd_count(g.pid) <= idle, "descriptors")
 tap.ok(True, "no descriptor is left")
 tap.eq(fsck(repo), "", "the repository is sound")
 

@@ -13,7 +13,7 @@ early = start_with(bench, Fault("git-gate", "start", "epoll_ctl", "ENOMEM", 2))
 tap.eq(early, [], "the event loop's own descriptor is not watched at first: the gate starts, serves and stops")
 trial = Trial(bench, bench.gate().start())
 tap.eq(trial.wrong(), [], "nothing is injected: all is well")
-trial.before = trial.count_fds()
+trial.before = trial.g.idle_fds()
 
 # What, then program, action, call, error, which of them (the first or last that is like that; "on": and all after it; "thrice": and two more), what the client reads ("": it is served), and whether the reference is here.
 HOOK = r"/pre-receive\""
