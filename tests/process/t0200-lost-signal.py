@@ -95,19 +95,33 @@ for i in range(2):
     wait_for(lambda: len(g.events("service.started", service="ends")) == i + 2, "the service that has ended to be started again")
 tap.eq(len(g.events("service.exited", service="ends")), 2, "a service that ends is started again")
 
-# half a pack, and its client goes: something is left to be removed
-c = Raw(g)
-c.advertisement()
-oid, pack = pack_of(work)
-c.commands(oid, "refs/heads/cut")
-c.s.sendall(pack[:len(pack) // 2])
-wait_for(lambda: g.sessions(), "a push that is half there")
-c.close()
-wait_for(lambda: not g.sessions(), "its session to end")
+
+def held_cleanup():
+    """A cleanup that is stopped at its work: half a pack, its client goes, and there is much to be looked at."""
+    c = Raw(g)
+    c.advertisement()
+    oid, pack = pack_of(work)
+    c.commands(oid, "refs/heads/cut")
+    c.s.sendall(pack[:len(pack) // 2])
+    wait_for(lambda: g.sessions(), "a push that is half there")
+    c.close()
+    mine = lambda: [p for p in tree(g.pid)[1:] if " cleanup " in cmdline(p) + " "]     # noqa: E731
+    wait_for(lambda: mine() or not leftovers(repo), "a cleanup")
+    return next((p for p in mine() if signal_one_of(p, signal.SIGSTOP, mine)), None)
+
+
 repo = os.path.join(g.base, "r.git")
-wait_for(lambda: not leftovers(repo), "what it left to be removed")
-wait_for(lambda: not unnoticed("git-gate"), "the cleanup's end to be noticed")
-tap.eq(fsck(repo), "", "the repository is sound")
+for i in range(20000):
+    os.mkdir(os.path.join(repo, "objects", "not-ours-%d" % i))
+held = wait_for(held_cleanup, "a cleanup to be stopped")
+wait_for(lambda: state(held) == "T" and not g.sessions(), "it to stand still, and the session to end")
+wait_for(Rest(g.pid), "the gate to have nothing to do")
+tap.eq(state(held), "T", "a cleanup is at work, and nothing else happens")
+os.kill(held, signal.SIGCONT)
+wait_for(lambda: not leftovers(repo), "what the push left to be removed")
+wait_for(lambda: not alive(held), "the cleanup to end")
+wait_for(lambda: not unnoticed("git-gate"), "its end to be noticed")
+tap.eq(fsck(repo), "", "its end is noticed, and the repository is sound")
 tap.ok(deaf.kept() > 5, "none of %d SIGCHLD has reached the gate" % deaf.kept())
 os.kill(g.pid, signal.SIGTERM)
 tap.eq(g.process.wait(PATIENCE), 0, "it stops", g.text()[-2000:])
