@@ -87,6 +87,12 @@ def watched(repo, phase, at_least):
 results = {}            # (gate, name): (repository, None or what went wrong)
 
 
+def taken_for_gone(gate, repo):
+    """It was ended, and not for what it did: no answer of its kernel had come, which is this one."""
+    wait_for(lambda: not [s for s in gate.sessions() if s["repo"] == repo], "the session to be over")
+    return [e["reason"] for e in gate.reaped(repo=repo)] == ["peer-gone"]
+
+
 def play(gate, case):
     name, client, args, phase, at_least = case[:5]
     for attempt in range(8):
@@ -105,7 +111,9 @@ def play(gate, case):
             results[gate, name] = repo, e
         except (Failed, OSError) as e:
             results[gate, name] = repo, e
-            return
+            if gate is g or attempt == 3 or not taken_for_gone(gate, repo):
+                return
+            note("%s: half the deadlines, and its kernel's answers were late, as the machine stood still; once more" % name)
         except Exception as e:
             results[gate, name] = repo, RuntimeError("%s: %r" % (name, e))
             return
