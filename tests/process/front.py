@@ -44,7 +44,7 @@ class Front:
             f.write(self.edit(self.adapted(read(EXAMPLE))))
         with open(self.log, "wb") as log:
             self.process = popen([HAPROXY, "-db", "-f", self.config], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        wait_for(lambda: self.process.poll() is not None or os.path.exists(self.socket), "haproxy to start")
+        wait_for(lambda: self.process.poll() is not None or accepts(self.socket), "haproxy to start")
         self.wait_up(len(gates))
 
     def adapted(self, text):

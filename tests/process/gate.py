@@ -397,6 +397,12 @@ class Events:
             return list(self.found)
 
 
+def accepts(file):
+    """Does anybody listen on a unix socket? Its file is there a moment before that."""
+    with socket.socket(socket.AF_UNIX) as s:
+        return s.connect_ex(file) == 0
+
+
 def ask_control(control, **request):
     """One request on a control socket, as a hook or the command line makes it; the whole answer, None if it was closed without one."""
     with socket.socket(socket.AF_UNIX) as s:

@@ -106,7 +106,7 @@ with open(path("outer.conf"), "w") as f:
     f.write('[service "inner"]\n\tcommand = "%s"\n\twatch = true\n' % " ".join(inner.args()))
 outer.launch("--config", path("outer.conf")).ready()
 inner.control = path("inner.control")
-port = wait_for(lambda: os.path.exists(inner.control) and [a for a in inner.status()["listening"] if a.startswith("git:")], "the inner gate to listen")
+port = wait_for(lambda: accepts(inner.control) and [a for a in inner.status()["listening"] if a.startswith("git:")], "the inner gate to listen")
 inner.port = int(port[0].rsplit(":", 1)[1])
 HELD = packet(b"git-upload-pack /r.git\0host=h\0")
 with socket.create_connection(("127.0.0.1", inner.port), PATIENCE) as s:
