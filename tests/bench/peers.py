@@ -1,5 +1,6 @@
 """Web servers over git http-backend that git-gate is measured beside, set as kindly as we know how: nothing of a request or reply is kept back on disk,
 connections are kept for as many requests as come. See tests/process/servers.py for git daemon and lighttpd."""
+import http.client
 import pwd
 
 from measure import *
@@ -143,6 +144,21 @@ SetEnv GIT_PROJECT_ROOT @BASE@
         if user:
             os.chmod(self.dir, 0o777)
         self.command = [APACHE, "-f", self.conf, "-DFOREGROUND"]
+
+    def wait(self):
+        """Until it answers: one that is told to stop before all its parts are there leaves one of them behind."""
+        super().wait()
+        wait_for(self.answers, "apache to answer: %s" % self.words())
+
+    def answers(self):
+        asked = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
+        try:
+            asked.request("HEAD", "/")
+            return asked.getresponse().status
+        except (OSError, http.client.HTTPException):
+            return None
+        finally:
+            asked.close()
 
 
 class Native(Daemon):
