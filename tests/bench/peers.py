@@ -145,18 +145,14 @@ SetEnv GIT_PROJECT_ROOT @BASE@
             os.chmod(self.dir, 0o777)
         self.command = [APACHE, "-f", self.conf, "-DFOREGROUND"]
 
-    def wait(self):
-        """Until it answers: one that is told to stop before all its parts are there leaves one of them behind."""
-        super().wait()
-        wait_for(self.answers, "apache to answer: %s" % self.words())
-
-    def answers(self):
+    def serves(self):
+        """It answers: one that is told to stop before all its parts are there leaves one of them behind."""
         asked = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
         try:
             asked.request("HEAD", "/")
-            return asked.getresponse().status
+            return asked.getresponse().status > 0
         except (OSError, http.client.HTTPException):
-            return None
+            return False
         finally:
             asked.close()
 

@@ -32,11 +32,14 @@ class Server:
     def wait(self):
         """Until it serves: what ends instead, or does not come to it, is shown with its own words."""
         try:
-            wait_for(lambda: self.process.poll() is not None or listening(self.port), "%s to listen" % self.name)
+            wait_for(lambda: self.process.poll() is not None or self.serves(), "%s to serve" % self.name)
         except TimeoutError as e:
             raise TimeoutError("%s: %s" % (e, self.words()))
         if self.process.poll() is not None:
-            raise RuntimeError("%s ended with %d before it listened: %s" % (self.name, self.process.returncode, self.words()))
+            raise RuntimeError("%s ended with %d before it served: %s" % (self.name, self.process.returncode, self.words()))
+
+    def serves(self):
+        return listening(self.port)
 
     def words(self):
         """What it said last, to its terminal and to its log."""
